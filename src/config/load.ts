@@ -1,0 +1,157 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { parse as parseYaml } from 'yaml';
+import { z } from 'zod';
+import { ClewError } from '../lib/index.ts';
+import { type Config, configSchema } from './schema.ts';
+
+export interface ConfigSources {
+  env: Record<string, string | undefined>;
+  /** `--http-port` as `http-port`; values as typed. */
+  flags: Record<string, string | undefined>;
+  /** Path of the YAML file; when not given, `clew.yaml` in the working directory is used if it exists. */
+  file?: string;
+}
+
+/** One leaf of the schema and its names in every source. */
+export interface ConfigKey {
+  path: string[];
+  yaml: string;
+  env: string;
+  flag: string;
+  description: string;
+  fallback: unknown;
+}
+
+type JsonSchema = {
+  type?: string;
+  properties?: Record<string, JsonSchema>;
+  description?: string;
+  default?: unknown;
+};
+
+const words = (name: string): string[] =>
+  name
+    .replace(/([A-Z])/g, ' $1')
+    .toLowerCase()
+    .split(' ');
+const snake = (name: string): string => words(name).join('_');
+
+/** Every setting, in the order of the schema. */
+export function configKeys(): ConfigKey[] {
+  const root = z.toJSONSchema(configSchema, { io: 'input' }) as JsonSchema;
+  const found: ConfigKey[] = [];
+  const walk = (schema: JsonSchema, path: string[]) => {
+    if (schema.properties) {
+      for (const [name, child] of Object.entries(schema.properties)) walk(child, [...path, name]);
+      return;
+    }
+    const parts = path.flatMap(words);
+    found.push({
+      path,
+      yaml: path.map(snake).join('.'),
+      env: `CLEW_${parts.join('_').toUpperCase()}`,
+      flag: parts.join('-'),
+      description: schema.description ?? '',
+      fallback: schema.default,
+    });
+  };
+  walk(root, []);
+  return found;
+}
+
+type Tree = { [key: string]: unknown };
+
+function put(tree: Tree, path: readonly string[], value: unknown): void {
+  const [head, ...rest] = path;
+  if (head === undefined) return;
+  if (rest.length === 0) {
+    tree[head] = value;
+    return;
+  }
+  const child = tree[head];
+  const next: Tree = typeof child === 'object' && child !== null ? (child as Tree) : {};
+  tree[head] = next;
+  put(next, rest, value);
+}
+
+const camel = (name: string): string =>
+  name.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
+
+function camelKeys(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, child]) => [camel(key), camelKeys(child)]));
+}
+
+function readFileTree(path: string | undefined): Tree {
+  const file = path ?? 'clew.yaml';
+  if (!existsSync(file)) {
+    if (path !== undefined) throw new ClewError('bad_request', `Configuration file ${path} does not exist.`);
+    return {};
+  }
+  try {
+    const tree = camelKeys(parseYaml(readFileSync(file, 'utf8')) ?? {});
+    if (typeof tree !== 'object' || tree === null || Array.isArray(tree))
+      throw new Error('the top level must be a mapping');
+    return tree as Tree;
+  } catch (cause) {
+    throw new ClewError(
+      'bad_request',
+      `Configuration file ${file} can't be read: ${cause instanceof Error ? cause.message : cause}`,
+      { cause },
+    );
+  }
+}
+
+function envValue(env: ConfigSources['env'], name: string): string | undefined {
+  const file = env[`${name}_FILE`];
+  if (env[name] === undefined && file) return readFileSync(file, 'utf8').trim();
+  return env[name];
+}
+
+/** Environment names that begin with CLEW_ but are no setting of ours would otherwise be silent typos. */
+function refuseUnknownNames(sources: ConfigSources, keys: ConfigKey[]): void {
+  const envs = new Set(keys.flatMap((key) => [key.env, `${key.env}_FILE`]).concat('CLEW_CONFIG'));
+  for (const name of Object.keys(sources.env)) {
+    if (name.startsWith('CLEW_') && !envs.has(name))
+      throw new ClewError('bad_request', `Environment variable ${name} is not a setting of Clew.`);
+  }
+  const flags = new Set(keys.map((key) => key.flag));
+  for (const name of Object.keys(sources.flags)) {
+    if (!flags.has(name)) throw new ClewError('bad_request', `Flag --${name} is not a setting of Clew.`);
+  }
+}
+
+export function loadConfig(sources: ConfigSources): Config {
+  const keys = configKeys();
+  refuseUnknownNames(sources, keys);
+  const tree = readFileTree(sources.file ?? sources.env.CLEW_CONFIG);
+  for (const key of keys) {
+    const value = sources.flags[key.flag] ?? envValue(sources.env, key.env);
+    if (value !== undefined) put(tree, key.path, value);
+  }
+  const parsed = configSchema.safeParse(tree);
+  if (parsed.success) return parsed.data;
+  const lines = parsed.error.issues.map((issue) => {
+    const path = issue.path.map((part) => snake(String(part))).join('.');
+    const key = keys.find((candidate) => candidate.path.join('.') === issue.path.join('.'));
+    return `${path || '(top level)'}: ${issue.message}${key ? ` (set by ${key.yaml}, ${key.env} or --${key.flag})` : ''}`;
+  });
+  throw new ClewError('bad_request', `The configuration is not valid:\n  ${lines.join('\n  ')}`);
+}
+
+const loopback = (host: string): boolean => host === 'localhost' || host === '::1' || /^127\./.test(host);
+
+/** Beyond loopback Clew starts only with credentials. */
+export function requireCredentialsBeyondLoopback(config: Config): void {
+  for (const [name, host] of [
+    ['http.host', config.http.host],
+    ['otlp_http.host', config.otlpHttp.host],
+  ] as const) {
+    if (!loopback(host) && config.auth.token === '') {
+      throw new ClewError(
+        'bad_request',
+        `${name} is ${host}, which is reachable from other machines, but auth.token is empty. Set CLEW_AUTH_TOKEN (or CLEW_AUTH_TOKEN_FILE), or listen on 127.0.0.1.`,
+      );
+    }
+  }
+}

@@ -1,0 +1,223 @@
+import { z } from 'zod';
+
+/**
+ * Every setting of Clew, once. Keys are camelCase here, snake_case in `clew.yaml`, CLEW_UPPER_SNAKE in the
+ * environment and --kebab-case on the command line; all three are derived from this object.
+ */
+const port = (fallback: number) => z.coerce.number().int().min(0).max(65535).default(fallback);
+const flag = (fallback: boolean) =>
+  z
+    .preprocess(
+      (value) =>
+        value === 'true' || value === '1' ? true : value === 'false' || value === '0' ? false : value,
+      z.boolean(),
+    )
+    .default(fallback);
+const list = z.preprocess(
+  (value) =>
+    typeof value === 'string'
+      ? value
+          .split(',')
+          .map((part) => part.trim())
+          .filter(Boolean)
+      : value,
+  z.array(z.string()),
+);
+
+export const configSchema = z.strictObject({
+  dataDir: z
+    .string()
+    .min(1)
+    .default('./clew-data')
+    .describe('Directory of the embedded stores and the write-ahead segments.'),
+  http: z
+    .strictObject({
+      host: z
+        .string()
+        .default('127.0.0.1')
+        .describe('Address of the API and the console. Anything but loopback needs auth.token.'),
+      port: port(8080).describe('Port of the API and the console; 0 picks a free one.'),
+    })
+    .prefault({}),
+  otlpHttp: z
+    .strictObject({
+      host: z.string().default('127.0.0.1').describe('Address of the OTLP/HTTP receiver.'),
+      port: port(4318).describe('Port of the OTLP/HTTP receiver; 0 picks a free one.'),
+    })
+    .prefault({}),
+  auth: z
+    .strictObject({
+      token: z
+        .string()
+        .default('')
+        .describe(
+          'Bearer token that every request must carry; needed when listening beyond loopback. May come from CLEW_AUTH_TOKEN_FILE.',
+        ),
+    })
+    .prefault({}),
+  log: z
+    .strictObject({
+      level: z
+        .enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'])
+        .default('info')
+        .describe('Least severity of our own log.'),
+    })
+    .prefault({}),
+  tenant: z
+    .string()
+    .regex(/^[a-z0-9][a-z0-9_-]{0,62}$/)
+    .default('default')
+    .describe('Tenant that unauthenticated telemetry and requests belong to.'),
+  ingest: z
+    .strictObject({
+      bodyBytesMax: z.coerce
+        .number()
+        .int()
+        .min(1024)
+        .default(33_554_432)
+        .describe('Largest request body accepted from a sender, after decompression, bytes.'),
+      attributeBytesMax: z.coerce
+        .number()
+        .int()
+        .min(64)
+        .default(65_536)
+        .describe('Longest attribute value kept, bytes; longer ones are cut and marked.'),
+      bodyFieldBytesMax: z.coerce
+        .number()
+        .int()
+        .min(64)
+        .default(1_048_576)
+        .describe('Longest log body kept, bytes; longer ones are cut and marked.'),
+      pendingBytesMax: z.coerce
+        .number()
+        .int()
+        .min(1_048_576)
+        .default(268_435_456)
+        .describe('Bytes waiting on disk to be inserted before senders are answered 429.'),
+      clockSkewS: z.coerce
+        .number()
+        .int()
+        .min(1)
+        .default(86_400)
+        .describe(
+          'How far in the future a timestamp may lie, seconds; later ones are set to the time of receipt and marked.',
+        ),
+      segmentRowsMax: z.coerce
+        .number()
+        .int()
+        .min(1)
+        .default(400_000)
+        .describe('Rows after which a write-ahead segment is closed and inserted.'),
+      segmentAgeMs: z.coerce
+        .number()
+        .int()
+        .min(50)
+        .default(1_000)
+        .describe('Age after which a non-empty segment is closed and inserted, milliseconds.'),
+    })
+    .prefault({}),
+  query: z
+    .strictObject({
+      timeMsMax: z.coerce
+        .number()
+        .int()
+        .min(100)
+        .default(30_000)
+        .describe('Longest run of one query, milliseconds.'),
+      bytesReadMax: z.coerce
+        .number()
+        .int()
+        .min(1_048_576)
+        .default(8_589_934_592)
+        .describe('Most bytes that one query may read.'),
+      rowsResultMax: z.coerce
+        .number()
+        .int()
+        .min(1)
+        .default(100_000)
+        .describe('Most rows that one query may return.'),
+    })
+    .prefault({}),
+  rollup: z
+    .strictObject({
+      enabled: flag(true).describe('Whether this process runs the window jobs.'),
+      delayS: z.coerce
+        .number()
+        .int()
+        .min(0)
+        .default(120)
+        .describe('How far behind now the newest window of oo-agg ends, seconds.'),
+      alignS: z.coerce
+        .number()
+        .int()
+        .min(1)
+        .default(60)
+        .describe('Window length and alignment of oo-agg, seconds.'),
+      initialLookbackS: z.coerce
+        .number()
+        .int()
+        .min(60)
+        .default(3_600)
+        .describe('How far back the first run of a job starts, seconds.'),
+    })
+    .prefault({}),
+  detect: z
+    .strictObject({
+      enabled: flag(true).describe('Whether this process evaluates objectives and anomalies.'),
+      intervalMs: z.coerce
+        .number()
+        .int()
+        .min(500)
+        .default(5_000)
+        .describe('Time between two evaluations, milliseconds.'),
+      baselineS: z.coerce
+        .number()
+        .int()
+        .min(30)
+        .default(1_800)
+        .describe('Length of the baseline before an incident, seconds; what exists of it is used.'),
+    })
+    .prefault({}),
+  cases: z
+    .strictObject({
+      automatic: flag(true).describe(
+        'Whether detected incidents open cases and drive them up to the gate (and beyond where policy allows).',
+      ),
+      verifyWindowS: z.coerce
+        .number()
+        .int()
+        .min(5)
+        .default(60)
+        .describe(
+          'How long a broken objective must hold again before a case closes, where the plan does not say, seconds.',
+        ),
+    })
+    .prefault({}),
+  remedy: z
+    .strictObject({
+      scriptAllow: list
+        .default([])
+        .describe('Absolute paths of programs that script.exec may start; it starts nothing else.'),
+      httpAllow: list
+        .default([])
+        .describe('Origins (scheme://host:port) that http.request and gateway.flip may call; nothing else.'),
+      scriptOutputBytesMax: z.coerce
+        .number()
+        .int()
+        .min(256)
+        .default(65_536)
+        .describe('Output of a script kept per stream, bytes; the rest is dropped and counted.'),
+    })
+    .prefault({}),
+  catalog: z
+    .strictObject({
+      dirs: list
+        .default([])
+        .describe(
+          'Further directories with objectives/, playbooks/ and policies/, read after the built-in catalogue; same names override.',
+        ),
+    })
+    .prefault({}),
+});
+
+export type Config = z.infer<typeof configSchema>;

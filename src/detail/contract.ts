@@ -1,0 +1,56 @@
+import type { Block, TimeWindow } from '../model/index.ts';
+
+/** A value bound to `{name:Type}` in the SQL. Strings are never spliced into the text. */
+export type QueryParam = string | number | boolean | readonly string[] | readonly number[];
+
+/** A query is a named value: tenant and window are required by type, and both are bound to it as parameters. */
+export interface DetailQuery {
+  /** Lower-case dotted name; goes into `log_comment` and the query metrics. */
+  name: string;
+  tenant: string;
+  /** Bound as `{from:DateTime64(9)}` and `{to:DateTime64(9)}`; the tenant as `{tenant:String}`. */
+  window: TimeWindow;
+  sql: string;
+  params?: Record<string, QueryParam>;
+  limits?: { timeMsMax?: number; bytesReadMax?: number; rowsResultMax?: number };
+}
+
+export interface QueryStatistics {
+  rows_read: number;
+  bytes_read: number;
+  elapsed_ms: number;
+}
+
+export interface DetailResult<Row> {
+  rows: Row[];
+  statistics: QueryStatistics;
+}
+
+export interface TableResult {
+  columns: { name: string; type: string }[];
+  rows: unknown[][];
+  statistics: QueryStatistics;
+}
+
+/** The detail store as every other room sees it. 64-bit integers come back as strings, times as `YYYY-MM-DD hh:mm:ss.fff` UTC. */
+export interface DetailStore {
+  /** Resolves once the block is on disk (fsync); rejects with `overloaded` when too much waits to be inserted. */
+  append(block: Block): Promise<void>;
+  query<Row>(query: DetailQuery): Promise<DetailResult<Row>>;
+  /** A user's own SQL: read-only, filtered to the tenant, bounded. Throws `bad_request` with the engine's message. */
+  userSql(tenant: string, sql: string): Promise<TableResult>;
+  /** Resolves when everything appended before the call can be queried. */
+  flush(): Promise<void>;
+  health(): DetailHealth;
+  /** Stops taking appends, inserts what is closed, releases the engine. Idempotent. */
+  close(): Promise<void>;
+}
+
+export interface DetailHealth {
+  ready: boolean;
+  pendingBytes: number;
+  pendingSegments: number;
+  /** Age of the oldest record that is acknowledged but not yet queryable, milliseconds. */
+  insertLagMs: number;
+  lastError: string | null;
+}

@@ -1,0 +1,9 @@
+import { createHash, randomBytes, randomUUID } from 'node:crypto';
+
+export const newUuid = (): string => randomUUID();
+
+/** 16 random bytes as 32 lower-case hex digits, the W3C trace id form. */
+export const newTraceId = (): string => randomBytes(16).toString('hex');
+
+export const sha256Hex = (data: string | Uint8Array): string =>
+  createHash('sha256').update(data).digest('hex');

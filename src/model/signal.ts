@@ -1,0 +1,24 @@
+import type { Indicator } from './objective.ts';
+import type { Severity } from './severity.ts';
+import type { EpochMs } from './time.ts';
+import type { Urn } from './urn.ts';
+
+/** One thing that went wrong, seen by detection: an objective that burns or a series that left its baseline. */
+export interface Signal {
+  /** Stable for the same fault on the same series: `slo_violation:payments:availability`. */
+  fingerprint: string;
+  kind: 'slo_violation' | 'anomaly';
+  tenant: string;
+  resource: Urn;
+  service: string;
+  indicator: Indicator;
+  severity: Severity;
+  title: string;
+  summary: string;
+  /** First bucket that was out of bounds, and when we noticed. */
+  since: EpochMs;
+  detectedAt: EpochMs;
+  value: number;
+  baseline: number;
+  objectiveId: string | null;
+}

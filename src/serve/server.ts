@@ -1,0 +1,110 @@
+import { timingSafeEqual } from 'node:crypto';
+import swagger from '@fastify/swagger';
+import Fastify, {
+  type FastifyBaseLogger,
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+} from 'fastify';
+import {
+  type FastifyPluginAsyncZod,
+  hasZodFastifySchemaValidationErrors,
+  jsonSchemaTransform,
+  serializerCompiler,
+  validatorCompiler,
+  type ZodTypeProvider,
+} from 'fastify-type-provider-zod';
+import { ClewError, type Logger, newTraceId, publicError, sha256Hex } from '../lib/index.ts';
+
+/** A group of routes: a Fastify plugin whose schemas are zod, so that the API document writes itself. */
+export type RouteGroup = FastifyPluginAsyncZod;
+
+export interface ServerOptions {
+  log: Logger;
+  /** Empty: no credentials asked for (loopback only). */
+  token: string;
+  bodyBytesMax: number;
+}
+
+function sendError(log: Logger, error: unknown, request: FastifyRequest, reply: FastifyReply): void {
+  const mapped = mapFrameworkError(error);
+  const body = publicError(mapped);
+  const status = mapped instanceof ClewError ? mapped.status : 500;
+  if (status >= 500)
+    log.error({ err: error, method: request.method, route: request.routeOptions.url }, 'request failed');
+  if (status === 429) reply.header('retry-after', '1');
+  reply.status(status).send({ error: { ...body, trace_id: request.id } });
+}
+
+function mapFrameworkError(error: unknown): unknown {
+  if (hasZodFastifySchemaValidationErrors(error)) {
+    const parts = error.validation.map((issue) => `${issue.instancePath || '(body)'}: ${issue.message}`);
+    return new ClewError('bad_request', `The request is not valid: ${parts.join('; ')}`, {
+      details: { issues: parts },
+    });
+  }
+  const status = (error as { statusCode?: number }).statusCode;
+  const message = error instanceof Error ? error.message : String(error);
+  if (status === 413) return new ClewError('too_large', `${message}. The limit is ingest.body_bytes_max.`);
+  if (status === 415) return new ClewError('unsupported_media_type', message);
+  if (status !== undefined && status >= 400 && status < 500) return new ClewError('bad_request', message);
+  return error;
+}
+
+/** An HTTP server with our error form, credentials check and API document, without routes. */
+export async function createServer(options: ServerOptions): Promise<FastifyInstance> {
+  const app = Fastify({
+    loggerInstance: options.log.child({
+      level: options.log.level === 'trace' ? 'trace' : 'warn',
+    }) as FastifyBaseLogger,
+    bodyLimit: options.bodyBytesMax,
+    forceCloseConnections: 'idle',
+    genReqId: (request) => traceIdOf(request.headers.traceparent),
+  }).withTypeProvider<ZodTypeProvider>();
+  app.setValidatorCompiler(validatorCompiler);
+  app.setSerializerCompiler(serializerCompiler);
+  app.setErrorHandler((error, request, reply) => sendError(options.log, error, request, reply));
+  app.setNotFoundHandler((request, reply) => {
+    sendError(
+      options.log,
+      new ClewError('not_found', `No route ${request.method} ${request.url.split('?')[0]}.`),
+      request,
+      reply,
+    );
+  });
+  if (options.token !== '') {
+    app.addHook('onRequest', async (request) => {
+      if (isOpenRoute(request.url)) return;
+      if (!sameToken(request.headers.authorization ?? '', `Bearer ${options.token}`)) {
+        throw new ClewError(
+          'unauthenticated',
+          'Send the header "Authorization: Bearer <token>" with the token of auth.token.',
+        );
+      }
+    });
+  }
+  await app.register(swagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: { title: 'Clew', version: '0.1.0', description: 'From a symptom to a verified fix.' },
+    },
+    transform: jsonSchemaTransform,
+  });
+  return app as unknown as FastifyInstance;
+}
+
+/** Probes answer without credentials; so do the console's own files, which hold nothing but code. */
+const isOpenRoute = (url: string): boolean =>
+  /^\/(livez|readyz)?(\?|$)/.test(url) || url.startsWith('/assets/');
+
+function sameToken(given: string, expected: string): boolean {
+  const a = Buffer.from(sha256Hex(given));
+  const b = Buffer.from(sha256Hex(expected));
+  return timingSafeEqual(a, b);
+}
+
+/** The caller's W3C trace id, or a new one; it names the request in answers, logs and case timelines. */
+function traceIdOf(traceparent: string | string[] | undefined): string {
+  const match = /^[0-9a-f]{2}-([0-9a-f]{32})-/.exec(typeof traceparent === 'string' ? traceparent : '');
+  return match?.[1] ?? newTraceId();
+}
