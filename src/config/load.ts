@@ -36,9 +36,17 @@ const words = (name: string): string[] =>
     .split(' ');
 const snake = (name: string): string => words(name).join('_');
 
+function valueAt(tree: unknown, path: readonly string[]): unknown {
+  let value = tree;
+  for (const name of path)
+    value = typeof value === 'object' && value !== null ? (value as Tree)[name] : undefined;
+  return value;
+}
+
 /** Every setting, in the order of the schema. */
 export function configKeys(): ConfigKey[] {
   const root = z.toJSONSchema(configSchema, { io: 'input' }) as JsonSchema;
+  const fallbacks: unknown = configSchema.parse({});
   const found: ConfigKey[] = [];
   const walk = (schema: JsonSchema, path: string[]) => {
     if (schema.properties) {
@@ -52,7 +60,7 @@ export function configKeys(): ConfigKey[] {
       env: `CLEW_${parts.join('_').toUpperCase()}`,
       flag: parts.join('-'),
       description: schema.description ?? '',
-      fallback: schema.default,
+      fallback: valueAt(fallbacks, path),
     });
   };
   walk(root, []);

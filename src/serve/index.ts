@@ -5,4 +5,5 @@
  * (`{error: {code, message, retryable, details, trace_id}}`).
  * What never happens here: SQL, decisions, state.
  */
+export { healthRoutes } from './health.ts';
 export { createServer, type RouteGroup, type ServerOptions } from './server.ts';

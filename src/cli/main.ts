@@ -1,0 +1,85 @@
+import { spawn } from 'node:child_process';
+import { join } from 'node:path';
+import { loadConfig } from '../config/index.ts';
+import { ClewError, createLogger } from '../lib/index.ts';
+import { parseArguments } from './index.ts';
+
+const usage = `clew — from a symptom to a verified fix
+
+  clew serve [--config FILE] [--<setting> VALUE …]   run Clew (settings: docs/reference/configuration.md)
+  clew demo [--fault NAME] [--headless] [--json] [--list-faults]
+                                                     run the demo shop, break it, watch it being repaired
+  clew version
+  clew help
+
+Exit codes: 0 done, 1 failed, 2 wrong usage.
+`;
+
+/** After this long an orderly stop is given up; what is on disk is replayed at the next start. */
+const stopMsMax = 15_000;
+
+async function serve(flags: Record<string, string>): Promise<void> {
+  const { config: file, ...settings } = flags;
+  const config = loadConfig({ env: process.env, flags: settings, ...(file === undefined ? {} : { file }) });
+  const log = createLogger({ level: config.log.level });
+  const { startClew } = await import('../main.ts');
+  const clew = await startClew(config, log);
+  process.stdout.write(`Clew is ready: ${clew.url} (OTLP/HTTP ${clew.otlpUrl})\n`);
+  let stopping = false;
+  const stop = (signal: string) => {
+    if (stopping) return;
+    stopping = true;
+    log.info({ signal }, 'stopping');
+    const giveUp = setTimeout(() => process.exit(1), stopMsMax);
+    clew.stop().then(
+      () => {
+        clearTimeout(giveUp);
+        process.exit(0);
+      },
+      (error: unknown) => {
+        log.error({ err: error }, 'stop failed');
+        process.exit(1);
+      },
+    );
+  };
+  process.on('SIGINT', () => stop('SIGINT'));
+  process.on('SIGTERM', () => stop('SIGTERM'));
+}
+
+/** The demo is a program of its own beside Clew; this starts it with the words of the command line as they are. */
+function demo(argv: readonly string[]): Promise<number> {
+  const runner = join(import.meta.dirname, '..', '..', 'demo', 'run', 'main.ts');
+  const child = spawn(process.execPath, [runner, ...argv], { stdio: 'inherit' });
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => child.kill(signal));
+  return new Promise((resolve, reject) => {
+    child.on('error', reject);
+    child.on('exit', (code) => resolve(code ?? 1));
+  });
+}
+
+async function main(argv: readonly string[]): Promise<void> {
+  const { command, flags } = parseArguments(argv, ['help', 'headless', 'json', 'list-faults']);
+  if (command === 'serve') return serve(flags);
+  if (command === 'demo') {
+    process.exitCode = await demo(argv.slice(argv.indexOf('demo') + 1));
+    return;
+  }
+  if (command === 'version') {
+    const { default: manifest } = await import('../../package.json', { with: { type: 'json' } });
+    process.stdout.write(`${manifest.version}\n`);
+    return;
+  }
+  if (command === 'help') {
+    process.stdout.write(usage);
+    return;
+  }
+  throw new ClewError('bad_request', `There is no command "${command}".\n\n${usage}`);
+}
+
+main(process.argv.slice(2)).catch((error: unknown) => {
+  const wrongUsage = error instanceof ClewError && error.code === 'bad_request';
+  process.stderr.write(
+    `clew: ${wrongUsage || error instanceof ClewError ? error.message : error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`,
+  );
+  process.exit(wrongUsage ? 2 : 1);
+});

@@ -1,0 +1,16 @@
+/**
+ * operate — keeping Clew itself healthy: health by namespace with a suggestion for each trouble, readiness, self-metrics.
+ *
+ * Contract: a health source reports numbers and never throws for its own trouble; a source that hangs is reported as
+ * failing after its time is up. Readiness looks at queue age and lag, not at liveness alone.
+ * What never happens here: repairing, restarting, reading a store directly.
+ */
+export {
+  createHealth,
+  type Health,
+  type HealthMetric,
+  type HealthReport,
+  type HealthSource,
+  type NamespaceReport,
+} from './health.ts';
+export { processSource } from './process.ts';
