@@ -1,0 +1,13 @@
+/**
+ * ledger — aggregates, topology, knowledge, events, cases and the job ledger, in PostgreSQL's dialect: PGlite inside the
+ * process by default, a PostgreSQL server when a URL is given. The same SQL and the same driver serve both.
+ *
+ * Contract: `openLedger` returns only after every migration is applied; an applied migration that was edited afterwards
+ * is an error. Writes are durable against a killed process; the embedded twin does not call fsync, so a power cut may
+ * cost its last seconds. One transaction at a time on the embedded twin.
+ * What never happens here: queries of other rooms (each room owns its SQL), raw log lines or spans, network inside a
+ * transaction.
+ */
+export type { Ledger, LedgerCapabilities, Queryable } from './contract.ts';
+export { type LedgerOptions, openLedger } from './open.ts';
+export { rowsOf } from './rows.ts';

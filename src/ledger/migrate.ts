@@ -1,0 +1,109 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { ClewError, sha256Hex } from '../lib/index.ts';
+import type { Queryable } from './contract.ts';
+
+export interface Migration {
+  number: number;
+  name: string;
+  sql: string;
+  checksum: string;
+}
+
+const migrationDir = fileURLToPath(new URL('./migration/', import.meta.url));
+
+/** Every `NNN_name.sql` of the folder, in numeric order. Two files with one number are an error. */
+export function readMigrations(dir: string = migrationDir): Migration[] {
+  const migrations = readdirSync(dir)
+    .filter((file) => file.endsWith('.sql'))
+    .map((file) => {
+      const match = /^(\d{3})_([a-z0-9_]+)\.sql$/.exec(file);
+      if (!match) throw new ClewError('internal', `Migration file ${file} is not named NNN_name.sql.`);
+      const sql = readFileSync(`${dir}/${file}`, 'utf8');
+      return { number: Number(match[1]), name: file.slice(0, -4), sql, checksum: sha256Hex(sql) };
+    })
+    .sort((a, b) => a.number - b.number);
+  for (const [index, migration] of migrations.entries()) {
+    const before = migrations[index - 1];
+    if (before?.number === migration.number)
+      throw new ClewError(
+        'internal',
+        `Migrations ${before.name} and ${migration.name} have the same number.`,
+      );
+  }
+  return migrations;
+}
+
+/** One name for a set of migrations: changes when any file changes. */
+export const migrationsFingerprint = (migrations: readonly Migration[]): string =>
+  sha256Hex(migrations.map((migration) => `${migration.name} ${migration.checksum}`).join('\n'));
+
+export interface MigrationTarget {
+  /** Statements without parameters, several separated by semicolons. */
+  script(sql: string): Promise<void>;
+  queryable: Queryable;
+}
+
+const bookkeepingSql = `
+CREATE TABLE IF NOT EXISTS ledger_migration (
+  number     INT PRIMARY KEY,
+  name       TEXT NOT NULL,
+  checksum   TEXT NOT NULL,
+  applied_at TIMESTAMPTZ NOT NULL DEFAULT now()
+)`;
+
+/** Two processes that start at once on one server take turns. The number is arbitrary and ours alone. */
+const migrationLockKey = 4_315_100;
+
+/** Applies what is missing, each file in its own transaction with its record. Returns the names it applied. */
+export async function migrate(target: MigrationTarget, migrations: readonly Migration[]): Promise<string[]> {
+  await target.script(`SELECT pg_advisory_lock(${migrationLockKey})`);
+  try {
+    await target.script(bookkeepingSql);
+    const done = await target.queryable.query<{ number: number; name: string; checksum: string }>(
+      'SELECT number, name, checksum FROM ledger_migration ORDER BY number',
+    );
+    const applied: string[] = [];
+    for (const row of done) checkApplied(row, migrations);
+    const known = new Set(done.map((row) => row.number));
+    for (const migration of migrations) {
+      if (known.has(migration.number)) continue;
+      await applyOne(target, migration);
+      applied.push(migration.name);
+    }
+    return applied;
+  } finally {
+    await target.script(`SELECT pg_advisory_unlock(${migrationLockKey})`);
+  }
+}
+
+function checkApplied(
+  row: { number: number; name: string; checksum: string },
+  migrations: readonly Migration[],
+) {
+  const file = migrations.find((migration) => migration.number === row.number);
+  if (!file)
+    throw new ClewError(
+      'internal',
+      `The ledger was migrated by a newer version: it has ${row.name}, which this version does not know.`,
+    );
+  if (file.checksum !== row.checksum)
+    throw new ClewError(
+      'internal',
+      `Migration ${row.name} was changed after it was applied. Restore the file and put the change into a new migration.`,
+      { details: { name: row.name, applied: row.checksum, file: file.checksum } },
+    );
+}
+
+async function applyOne(target: MigrationTarget, migration: Migration): Promise<void> {
+  try {
+    await target.script(
+      `BEGIN;\n${migration.sql}\n;INSERT INTO ledger_migration (number, name, checksum) VALUES (${migration.number}, '${migration.name}', '${migration.checksum}');\nCOMMIT;`,
+    );
+  } catch (error) {
+    await target.script('ROLLBACK');
+    throw new ClewError('internal', `Migration ${migration.name} failed: ${(error as Error).message}`, {
+      cause: error,
+    });
+  }
+}

@@ -1,0 +1,108 @@
+import { mkdirSync } from 'node:fs';
+import { PGlite } from '@electric-sql/pglite';
+import { btree_gist } from '@electric-sql/pglite/contrib/btree_gist';
+import { pg_trgm } from '@electric-sql/pglite/contrib/pg_trgm';
+import { pgcrypto } from '@electric-sql/pglite/contrib/pgcrypto';
+import { createPgConfig } from '@electric-sql/pglite/node-postgres';
+import { vector } from '@electric-sql/pglite-pgvector';
+import pg from 'pg';
+import type { Clock, Logger } from '../lib/index.ts';
+import type { Ledger, LedgerCapabilities, Queryable } from './contract.ts';
+import { type Migration, migrate, readMigrations } from './migrate.ts';
+import { PoolLedger } from './pool.ts';
+
+export interface LedgerOptions {
+  /** Directory of the embedded twin, or `memory://`. Not touched when `url` is given. */
+  dir: string;
+  /** `postgres://…` of a server; absent or empty: embedded. */
+  url?: string;
+  clock: Clock;
+  log: Logger;
+  /** A data directory (tar) to start from instead of an empty one. Embedded only. */
+  snapshot?: Blob;
+  /** Other migrations than the built-in ones; for tests of the migrator. */
+  migrations?: readonly Migration[];
+}
+
+/** Connections to a server. Small: the ledger carries aggregates and cases, not telemetry. */
+const serverConnectionsMax = 10;
+/** A server that does not answer within this time is an error, not a hang. */
+const connectTimeoutMs = 10_000;
+
+/** Opens the ledger and brings its schema up to date. Throws `internal` naming the migration when that fails. */
+export async function openLedger(options: LedgerOptions): Promise<Ledger> {
+  const embedded = !options.url;
+  const { pool, release } = embedded
+    ? await embeddedPool(options)
+    : serverPool(options.url ?? '', options.log);
+  try {
+    await migrateOn(pool, options.migrations ?? readMigrations(), options.log);
+    const capabilities = await askCapabilities(pool, embedded);
+    return new PoolLedger({ pool, release, capabilities, clock: options.clock });
+  } catch (error) {
+    await pool.end();
+    await release();
+    throw error;
+  }
+}
+
+interface OpenPool {
+  pool: pg.Pool;
+  release(): Promise<void>;
+}
+
+async function embeddedPool(options: LedgerOptions): Promise<OpenPool> {
+  if (!options.dir.includes('://')) mkdirSync(options.dir, { recursive: true });
+  const lite = await createLite(options.dir, options.snapshot);
+  return { pool: poolOn(lite), release: () => lite.close() };
+}
+
+/** The usual driver over the embedded engine's one connection, which lives as long as the engine. */
+export const poolOn = (lite: PGlite): pg.Pool =>
+  new pg.Pool({ ...createPgConfig(lite), max: 1, idleTimeoutMillis: 0 });
+
+/** The embedded engine with the extensions that the migrations ask for. */
+export function createLite(dir: string, snapshot?: Blob): Promise<PGlite> {
+  return PGlite.create({
+    dataDir: dir,
+    extensions: { pg_trgm, btree_gist, pgcrypto, vector },
+    ...(snapshot ? { loadDataDir: snapshot } : {}),
+  });
+}
+
+function serverPool(url: string, log: Logger): OpenPool {
+  const pool = new pg.Pool({
+    connectionString: url,
+    max: serverConnectionsMax,
+    connectionTimeoutMillis: connectTimeoutMs,
+    application_name: 'clew',
+    options: '-c timezone=UTC -c search_path=public',
+  });
+  // A connection that breaks while idle is replaced on next use; without a listener it would end the process.
+  pool.on('error', (error) => log.warn({ err: error }, 'an idle connection to the ledger broke'));
+  return { pool, release: async () => {} };
+}
+
+export async function migrateOn(pool: pg.Pool, migrations: readonly Migration[], log: Logger): Promise<void> {
+  // One connection for all: the advisory lock belongs to a session.
+  const client = await pool.connect();
+  try {
+    const queryable: Queryable = {
+      query: async <Row>(sql: string, params?: readonly unknown[]) =>
+        (await client.query(sql, params ? [...params] : undefined)).rows as Row[],
+    };
+    const script = async (sql: string) => {
+      await client.query(sql);
+    };
+    const applied = await migrate({ queryable, script }, migrations);
+    if (applied.length > 0) log.info({ applied }, 'ledger migrated');
+  } finally {
+    client.release();
+  }
+}
+
+async function askCapabilities(pool: pg.Pool, embedded: boolean): Promise<LedgerCapabilities> {
+  const { rows } = await pool.query<{ extname: string }>('SELECT extname FROM pg_extension');
+  const has = (name: string) => rows.some((row) => row.extname === name);
+  return { embedded, timescale: has('timescaledb'), vector: has('vector') };
+}

@@ -1,0 +1,109 @@
+import type pg from 'pg';
+import { ClewError, type Clock } from '../lib/index.ts';
+import type { Ledger, LedgerCapabilities, Queryable } from './contract.ts';
+
+/** A health question that takes longer than this counts as not ready, milliseconds. */
+const healthTimeoutMs = 3_000;
+
+interface Parts {
+  pool: pg.Pool;
+  /** Frees the engine under the pool, after the pool has ended. */
+  release(): Promise<void>;
+  capabilities: LedgerCapabilities;
+  clock: Clock;
+}
+
+/** The ledger over a `pg` pool: of one connection on the embedded twin, of several on a server. */
+export class PoolLedger implements Ledger {
+  readonly capabilities: LedgerCapabilities;
+  readonly #parts: Parts;
+  readonly #tenants = new Map<string, number>();
+  #closing: Promise<void> | null = null;
+  #lastError: string | null = null;
+
+  constructor(parts: Parts) {
+    this.#parts = parts;
+    this.capabilities = parts.capabilities;
+  }
+
+  async query<Row>(sql: string, params?: readonly unknown[]): Promise<Row[]> {
+    this.#assertOpen();
+    return run<Row>(this.#parts.pool, sql, params);
+  }
+
+  async transaction<T>(work: (tx: Queryable) => Promise<T>): Promise<T> {
+    this.#assertOpen();
+    const client = await this.#parts.pool.connect();
+    let broken: Error | undefined;
+    try {
+      await client.query('BEGIN');
+      const result = await work({ query: (sql, params) => run(client, sql, params) });
+      await client.query('COMMIT');
+      return result;
+    } catch (error) {
+      await client.query('ROLLBACK').catch((rollbackError: Error) => {
+        // The connection is in an unknown state: the pool must throw it away.
+        broken = rollbackError;
+      });
+      throw error;
+    } finally {
+      client.release(broken);
+    }
+  }
+
+  async tenantId(code: string): Promise<number> {
+    const known = this.#tenants.get(code);
+    if (known !== undefined) return known;
+    const rows = await this.query<{ tenant_id: string }>(
+      `WITH made AS (
+         INSERT INTO dim_tenant (code, name) VALUES ($1, $1) ON CONFLICT (code) DO NOTHING RETURNING tenant_id
+       )
+       SELECT tenant_id FROM made UNION ALL SELECT tenant_id FROM dim_tenant WHERE code = $1 LIMIT 1`,
+      [code],
+    );
+    const first = rows[0];
+    // Another process may have inserted it between our two looks; the next call finds it.
+    if (!first) throw new ClewError('conflict', `Tenant ${code} is being created by another process.`);
+    const id = Number(first.tenant_id);
+    this.#tenants.set(code, id);
+    return id;
+  }
+
+  async health(): Promise<{ ready: boolean; latencyMs: number; lastError: string | null }> {
+    const start = this.#parts.clock.monotonic();
+    const timer = new AbortController();
+    const asked = this.query('SELECT 1').then(
+      () => null,
+      (error: Error) => error.message,
+    );
+    const late = this.#parts.clock
+      .sleep(healthTimeoutMs, timer.signal)
+      .then(() => `no answer within ${healthTimeoutMs} ms`);
+    const error = await Promise.race([asked, late]);
+    timer.abort();
+    this.#lastError = error ?? this.#lastError;
+    return {
+      ready: error === null,
+      latencyMs: this.#parts.clock.monotonic() - start,
+      lastError: this.#lastError,
+    };
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#parts.pool.end().then(() => this.#parts.release());
+    return this.#closing;
+  }
+
+  #assertOpen(): void {
+    if (this.#closing) throw new ClewError('unavailable', 'The ledger is closed.');
+  }
+}
+
+async function run<Row>(
+  on: { query(sql: string, params?: unknown[]): Promise<{ rows: unknown[] }> },
+  sql: string,
+  params?: readonly unknown[],
+): Promise<Row[]> {
+  const result = await on.query(sql, params ? [...params] : undefined);
+  return result.rows as Row[];
+}
