@@ -8,6 +8,7 @@
 export * from './block.ts';
 export * from './case.ts';
 export * from './change.ts';
+export * from './message.ts';
 export * from './objective.ts';
 export * from './plan.ts';
 export * from './severity.ts';
