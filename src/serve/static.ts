@@ -1,0 +1,69 @@
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import fastifyStatic from '@fastify/static';
+import type { FastifyReply } from 'fastify';
+import { ClewError } from '../lib/index.ts';
+import type { RouteGroup } from './server.ts';
+
+/**
+ * Paths that the console draws itself; each answers with the same index.html. They are listed, not caught by a
+ * wildcard, so that an unknown API path stays a JSON 404, and none of them is a path of the API (`/case/…` is the
+ * API's, `/cases/…` the console's).
+ */
+const consolePaths = [
+  '/',
+  '/cases',
+  '/cases/:id',
+  '/logs',
+  '/traces',
+  '/traces/:id',
+  '/map',
+  '/slo',
+  '/admin',
+] as const;
+
+/** Whether a URL is the console's own shell: code without data, so it may be sent before anybody has signed in. */
+export const isConsolePath = (url: string): boolean =>
+  /^\/((cases|traces)(\/[^/?]+)?|logs|map|slo|admin)?\/?(\?|$)/.test(url);
+
+/** Nothing from elsewhere may run in the console or frame it. */
+const contentPolicy =
+  "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; object-src 'none'; base-uri 'none'; frame-ancestors 'none'";
+
+const notBuiltPage = `<!doctype html><html lang="en"><meta charset="utf-8"><title>Clew</title>
+<body style="font:15px/1.6 system-ui;max-width:40rem;margin:15vh auto;padding:0 1rem;background:#0f1216;color:#d7dde4">
+<h1 style="font-size:20px">The console is not built yet</h1>
+<p>Clew itself is running: telemetry is taken in and the API answers at
+<a style="color:#7cb0ff" href="/api/docs">/api/docs</a>.</p>
+<p>Build the console once with</p><pre style="padding:12px;border:1px solid #313a45">npm run build:web</pre>
+<p>and load this page again.</p>`;
+
+/** The console: hashed files under /assets for ever, index.html for every path that it draws. */
+export function consoleRoutes(deps: { distDir: string }): RouteGroup {
+  return async (app) => {
+    await serveAssets(app, join(deps.distDir, 'assets'));
+    for (const path of consolePaths) {
+      app.get(path, { schema: { hide: true } }, async (_request, reply) => sendShell(reply, deps.distDir));
+    }
+  };
+}
+
+async function serveAssets(app: Parameters<RouteGroup>[0], root: string): Promise<void> {
+  if (existsSync(root)) {
+    await app.register(fastifyStatic, { root, prefix: '/assets/', maxAge: '365d', immutable: true, index: false });
+    return;
+  }
+  app.get('/assets/*', { schema: { hide: true } }, async () => {
+    throw new ClewError('not_found', 'The console was not built when Clew started. Build it and start again.');
+  });
+}
+
+/** Read at each request: 1 kB, and a console that was built again is served without a restart. */
+async function sendShell(reply: FastifyReply, distDir: string): Promise<FastifyReply> {
+  const page = await readFile(join(distDir, 'index.html'), 'utf8').catch(() => null);
+  reply.type('text/html; charset=utf-8').header('cache-control', 'no-cache');
+  if (page === null) return reply.status(503).send(notBuiltPage);
+  reply.header('content-security-policy', contentPolicy).header('referrer-policy', 'same-origin');
+  return reply.header('x-content-type-options', 'nosniff').send(page);
+}
