@@ -1,0 +1,125 @@
+import { type FileHandle, open, readFile, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { crc32 } from 'node:zlib';
+import type { DetailTable } from '../model/index.ts';
+import { detailTables } from '../model/index.ts';
+
+/**
+ * A write-ahead segment is two files: `<number>.<table>.native`, nothing but `Native` blocks, so that the engine can read
+ * it as it is; and `<number>.<table>.index`, one record per block, so that a torn tail can be told from whole blocks.
+ * Record: block bytes u32, rows u32, CRC-32 of the block, CRC-32 of the first twelve bytes; little endian.
+ */
+export const indexRecordBytes = 16;
+
+/** Position takes 24 bits of an EventId, the segment number the rest. */
+export const positionBits = 24;
+export const rowsPerSegmentLimit = 2 ** positionBits;
+
+export interface SegmentName {
+  number: number;
+  table: DetailTable;
+}
+
+export interface ClosedSegment extends SegmentName {
+  path: string;
+  rows: number;
+  bytes: number;
+  /** Clock time of the oldest acknowledged record in it. */
+  since: number;
+  /** It was found at start, so some or all of its rows may be in the table already. */
+  replayed: boolean;
+}
+
+export const dataPath = (dir: string, name: SegmentName): string =>
+  join(dir, `${String(name.number).padStart(12, '0')}.${name.table}.native`);
+export const indexPath = (path: string): string => path.replace(/\.native$/, '.index');
+
+export function parseSegmentName(file: string): SegmentName | undefined {
+  const match = /^(\d{12})\.([a-z_]+)\.native$/.exec(file);
+  const table = detailTables.find((known) => known === match?.[2]);
+  return match && table ? { number: Number(match[1]), table } : undefined;
+}
+
+/** Writes the event ids of a block that got its place: they are the last `rows * 8` bytes. */
+export function fillEventIds(bytes: Uint8Array, rows: number, segment: number, position: number): void {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const start = bytes.byteLength - rows * 8;
+  const first = (BigInt(segment) << BigInt(positionBits)) | BigInt(position);
+  // Positions stay below 2^24, so only the low word counts on.
+  const high = Number(first >> 32n);
+  const low = Number(first & 0xffff_ffffn);
+  for (let row = 0; row < rows; row++) {
+    view.setUint32(start + row * 8, low + row, true);
+    view.setUint32(start + row * 8 + 4, high, true);
+  }
+}
+
+export function indexRecord(block: Uint8Array, rows: number): Buffer {
+  const record = Buffer.allocUnsafe(indexRecordBytes);
+  record.writeUInt32LE(block.byteLength, 0);
+  record.writeUInt32LE(rows, 4);
+  record.writeUInt32LE(crc32(block), 8);
+  record.writeUInt32LE(crc32(record.subarray(0, 12)), 12);
+  return record;
+}
+
+/** Makes entries of a directory durable: a new file is only there after a crash when its directory was synced. */
+export async function syncDirectory(dir: string): Promise<void> {
+  const handle = await open(dir, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+export interface Recovered {
+  rows: number;
+  bytes: number;
+  tornBytes: number;
+}
+
+/** Cuts a segment found at start after its last whole block. A file without one is removed; `rows` is then 0. */
+export async function recoverSegment(path: string): Promise<Recovered> {
+  const index = await readFile(indexPath(path)).catch(() => Buffer.alloc(0));
+  const size = (await stat(path)).size;
+  const handle = await open(path, 'r+');
+  let rows = 0;
+  let bytes = 0;
+  try {
+    for (let at = 0; at + indexRecordBytes <= index.byteLength; at += indexRecordBytes) {
+      const record = index.subarray(at, at + indexRecordBytes);
+      if (record.readUInt32LE(12) !== crc32(record.subarray(0, 12))) break;
+      const length = record.readUInt32LE(0);
+      if (bytes + length > size) break;
+      if (!(await blockIsWhole(handle, bytes, length, record.readUInt32LE(8)))) break;
+      bytes += length;
+      rows += record.readUInt32LE(4);
+    }
+    if (bytes < size && rows > 0) {
+      await handle.truncate(bytes);
+      await handle.sync();
+    }
+  } finally {
+    await handle.close();
+  }
+  if (rows === 0) await removeSegment(path);
+  return { rows, bytes, tornBytes: size - bytes };
+}
+
+async function blockIsWhole(
+  handle: FileHandle,
+  position: number,
+  length: number,
+  checksum: number,
+): Promise<boolean> {
+  const block = Buffer.allocUnsafe(length);
+  const { bytesRead } = await handle.read(block, 0, length, position);
+  return bytesRead === length && crc32(block) === checksum;
+}
+
+export async function removeSegment(path: string): Promise<void> {
+  // The data file goes first: an index without data is nothing, data without index would be an empty segment.
+  await rm(path, { force: true });
+  await rm(indexPath(path), { force: true });
+}
