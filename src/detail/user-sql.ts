@@ -108,48 +108,31 @@ async function withUserErrors<T>(work: () => Promise<T>): Promise<T> {
   }
 }
 
-/** `EXPLAIN AST` prints one node a line, a space of indentation a level. */
+/**
+ * `EXPLAIN AST` prints one node a line, a space of indentation a level. A name without a database is ours, a WITH of the
+ * statement, or nothing: no other table is in the default database.
+ */
 function checkTree(lines: readonly string[], tableFunctions: ReadonlySet<string>): void {
-  const cteNames = new Set<string>();
-  for (const line of lines) {
-    const name = /^\s*WithElement (?:\(alias )?(\S+?)\)? ?\(/.exec(line)?.[1];
-    if (name !== undefined) cteNames.add(name);
-  }
-  const tables = new Set<string>([...detailTables, ...cteNames]);
   for (const [at, line] of lines.entries()) {
     const node = line.trim();
-    checkNode(node, /^TableExpression\b/.test(lines[at - 1]?.trim() ?? ''), tables, tableFunctions);
+    const table = /^TableIdentifier (\S+)/.exec(node)?.[1];
+    if (table?.includes('.') && !ownTables.has(table)) {
+      throw refuse(`Table ${table} can't be read. There are ${detailTables.join(', ')}.`, { table });
+    }
+    const name = /^Function (\S+)/.exec(node)?.[1]?.toLowerCase();
+    const isTable = /^TableExpression\b/.test(lines[at - 1]?.trim() ?? '');
+    if (name !== undefined && isRefused(name, isTable, tableFunctions)) {
+      throw refuse(`Function ${name} is not allowed here.`, { function: name });
+    }
   }
 }
 
-function checkNode(
-  node: string,
-  isTable: boolean,
-  tables: ReadonlySet<string>,
-  tableFunctions: ReadonlySet<string>,
-): void {
-  const table = /^TableIdentifier (\S+)/.exec(node)?.[1];
-  if (table !== undefined && !tables.has(table.replace(/^default\./, ''))) {
-    throw refuse(`Table ${table} can't be read. There are ${detailTables.join(', ')}.`, { table });
-  }
-  const name = /^Function (\S+)/.exec(node)?.[1]?.toLowerCase();
-  if (name === undefined) return;
-  if (isTable ? !harmlessTableFunctions.has(name) : refusedFunctions.test(name)) {
-    throw refuse(`Function ${name} is not allowed here.`, { function: name });
-  }
-  if (!isTable && reachesTables(name) && tableFunctions.has(name)) {
-    throw refuse(`Function ${name} is not allowed here.`, { function: name });
-  }
+const ownTables = new Set(detailTables.map((table) => `default.${table}`));
+
+function isRefused(name: string, isTable: boolean, tableFunctions: ReadonlySet<string>): boolean {
+  if (isTable) return !harmlessTableFunctions.has(name);
+  return refusedFunctions.test(name) || (tableFunctions.has(name) && !alsoOrdinary.has(name));
 }
 
 /** Table functions that are ordinary functions too (`format`, `null`) may stand as such; `IN merge(…)` may not. */
-const alsoOrdinary = new Set([
-  'format',
-  'null',
-  'values',
-  'numbers',
-  'zeros',
-  'generateseries',
-  'generate_series',
-]);
-const reachesTables = (name: string): boolean => !alsoOrdinary.has(name);
+const alsoOrdinary = new Set(['format', 'null', ...harmlessTableFunctions]);
