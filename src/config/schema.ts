@@ -136,6 +136,12 @@ export const configSchema = z.strictObject({
         .min(1)
         .default(100_000)
         .describe('Most rows that one query may return.'),
+      windowSMax: z.coerce
+        .number()
+        .int()
+        .min(60)
+        .default(2_678_400)
+        .describe('Longest time window that one query may ask for, seconds (31 days).'),
     })
     .prefault({}),
   rollup: z

@@ -1,0 +1,111 @@
+import { z } from 'zod';
+import type { DetailStore } from '../detail/index.ts';
+import { ClewError, type Clock } from '../lib/index.ts';
+import type { ChangeEvent } from '../model/index.ts';
+import { listChanges } from '../query/index.ts';
+import { changeAnswer, statistics, windowQuery } from './explore-schema.ts';
+import type { RouteGroup } from './server.ts';
+import { listOf, type TenantOf, windowOf } from './window.ts';
+
+/** Resolves once the events are on disk. */
+export type AppendChanges = (tenant: string, events: ChangeEvent[]) => Promise<void>;
+
+export interface ChangeDeps {
+  detail: DetailStore;
+  clock: Clock;
+  tenantOf: TenantOf;
+  windowMsMax: number;
+  appendChanges: AppendChanges;
+  newId: () => string;
+  /** How far ahead of our clock an event may lie, milliseconds (`ingest.clockSkewS` × 1000). */
+  clockSkewMsMax: number;
+}
+
+// A deployment of a whole fleet is one request of some hundred events; a thousand is a mistake.
+const eventsMax = 1_000;
+const labelsMax = 64;
+
+const changeBody = z.strictObject({
+  id: z.string().min(1).max(200).optional().describe("The sender's own id; the same id twice is one event."),
+  at: z
+    .union([z.number().int().min(0), z.iso.datetime({ offset: true })])
+    .optional()
+    .describe('Epoch milliseconds or RFC 3339; default: now.'),
+  kind: z.string().trim().min(1).max(64).toLowerCase().describe('deploy, config, flag, scale, migration, …'),
+  service: z.string().trim().min(1).max(256),
+  title: z.string().trim().min(1).max(1_000),
+  actor: z.string().max(256).default(''),
+  labels: z
+    .record(
+      z.string().min(1).max(128),
+      z.union([z.string().max(4_096), z.number(), z.boolean()]).transform(String),
+    )
+    .refine((labels) => Object.keys(labels).length <= labelsMax, {
+      message: `at most ${labelsMax} labels`,
+    })
+    .default({}),
+});
+
+/** What somebody changed: told by pipelines and tools, shown on every chart, weighed by the diagnosis. Register under `/api/v1`. */
+export function changeRoutes(deps: ChangeDeps): RouteGroup {
+  return async (app) => {
+    const tags = ['changes'];
+    app.get(
+      '/changes',
+      {
+        schema: {
+          tags,
+          summary: 'Change events, newest first',
+          querystring: windowQuery.extend({ service: z.union([z.string(), z.array(z.string())]).optional() }),
+          response: { 200: z.object({ data: z.array(changeAnswer), statistics }) },
+        },
+      },
+      async (request) => {
+        const window = windowOf(request.query, deps.clock, deps.windowMsMax);
+        const services = listOf(request.query.service);
+        const found = await listChanges(deps.detail, deps.tenantOf(request), window, services);
+        return { data: found.changes, statistics: found.statistics };
+      },
+    );
+    app.post(
+      '/changes',
+      {
+        schema: {
+          tags,
+          summary: 'Tell that something was changed: one event or a list',
+          description: 'Answered after the events are on disk.',
+          body: z.union([changeBody, z.array(z.unknown()).min(1).max(eventsMax).pipe(z.array(changeBody))]),
+          response: {
+            202: z.object({
+              data: z.union([z.object({ id: z.string() }), z.array(z.object({ id: z.string() }))]),
+            }),
+          },
+        },
+      },
+      async (request, reply) => {
+        const { body } = request;
+        const events = (Array.isArray(body) ? body : [body]).map((event, index) =>
+          changeOf(event, deps, Array.isArray(body) ? `[${index}].` : ''),
+        );
+        await deps.appendChanges(deps.tenantOf(request), events);
+        const ids = events.map(({ id }) => ({ id }));
+        const [first] = ids;
+        reply.status(202);
+        return { data: Array.isArray(body) || first === undefined ? ids : first };
+      },
+    );
+  };
+}
+
+function changeOf(body: z.infer<typeof changeBody>, deps: ChangeDeps, where: string): ChangeEvent {
+  const now = deps.clock.now();
+  const at = typeof body.at === 'string' ? Date.parse(body.at) : (body.at ?? now);
+  if (at > now + deps.clockSkewMsMax) {
+    throw new ClewError(
+      'bad_request',
+      `${where}at (${body.at}) lies ${Math.round((at - now) / 1000)} s in the future; the limit is ${Math.round(deps.clockSkewMsMax / 1000)} s (ingest.clock_skew_s).`,
+      { details: { field: `${where}at` } },
+    );
+  }
+  return { ...body, id: body.id ?? deps.newId(), at };
+}

@@ -1,0 +1,73 @@
+import { z } from 'zod';
+import type { DetailStore } from '../detail/index.ts';
+import type { Ledger } from '../ledger/index.ts';
+import type { RowFilter } from '../model/index.ts';
+import { evidenceSource, locatorFilter, readRows, rowFilterSchema } from '../query/index.ts';
+import { statistics } from './explore-schema.ts';
+import type { RouteGroup } from './server.ts';
+import type { TenantOf } from './window.ts';
+
+export interface EvidenceDeps {
+  detail: DetailStore;
+  ledger: Ledger;
+  tenantOf: TenantOf;
+}
+
+const rowsAnswer = z.object({
+  data: z.array(z.record(z.string(), z.unknown())).describe('Rows in the columns of their table, and `at`.'),
+  filter: rowFilterSchema.nullable(),
+  ledger: z
+    .unknown()
+    .optional()
+    .describe('The row of the ledger that it rests on, where there are no raw rows.'),
+  statistics: statistics.optional(),
+});
+
+const id = z.string().regex(/^\d{1,18}$/, 'is a number of at most 18 digits');
+const rowsQuery = z.object({ limit: z.coerce.number().int().min(1).max(1_000).default(100) });
+
+/** From a piece of evidence back to the raw rows it rests on. Register under `/api/v1`. */
+export function evidenceRoutes(deps: EvidenceDeps): RouteGroup {
+  const rowsOf = async (tenant: string, filter: RowFilter, limit: number) => {
+    const found = await readRows(deps.detail, tenant, filter, limit);
+    return { data: found.rows, filter, statistics: found.statistics };
+  };
+  return async (app) => {
+    const tags = ['evidence'];
+    app.get(
+      '/evidence/:evidence_id/rows',
+      {
+        schema: {
+          tags,
+          summary: 'The raw rows behind a piece of evidence, read again',
+          params: z.object({ evidence_id: id }),
+          querystring: rowsQuery,
+          response: { 200: rowsAnswer },
+        },
+      },
+      async (request) => {
+        const tenant = deps.tenantOf(request);
+        const source = await evidenceSource(deps.ledger, tenant, request.params.evidence_id);
+        if (source.rests === 'ledger') return { data: [], filter: null, ledger: source.ledger };
+        return rowsOf(tenant, source.filter, request.query.limit);
+      },
+    );
+    app.get(
+      '/locator/:id/rows',
+      {
+        schema: {
+          tags,
+          summary: 'The raw rows that a locator points at',
+          params: z.object({ id }),
+          querystring: rowsQuery,
+          response: { 200: rowsAnswer },
+        },
+      },
+      async (request) => {
+        const tenant = deps.tenantOf(request);
+        const filter = await locatorFilter(deps.ledger, tenant, request.params.id);
+        return rowsOf(tenant, filter, request.query.limit);
+      },
+    );
+  };
+}
