@@ -7,15 +7,28 @@ export interface PlanStep {
   title?: string;
   params: Record<string, unknown>;
   timeout_s: number;
+  /** Further attempts after the first. */
   retry: number;
 }
 
-/** What must hold again. Either an objective by id, or thresholds on indicators of a service. */
+/** A bound on a ledger series: the newest value within the window must satisfy it. */
+export interface PlanThreshold {
+  source: 'metric_1m' | 'service_call_5m';
+  /** URN of the resource; for calls the callee. */
+  resource: string;
+  /** `metric_1m`: the metric's name, read as p95 where it has one, else average. Calls: rps, err_rate, p50_ms, p95_ms. */
+  metric: string;
+  op: '<=' | '>=';
+  value: number;
+}
+
+/** What must hold again: objectives by id, and thresholds on the ledger's series. Neither: no signal may be active. */
 export interface PlanVerify {
   window_s: number;
   /** Give up when it does not hold within this time after execution. */
   deadline_s: number;
   objectives: string[];
+  thresholds?: PlanThreshold[];
 }
 
 /** The ChangePlan contract, field names as in the source's JSON Schema. */

@@ -1,0 +1,94 @@
+import type { Ledger } from '../ledger/index.ts';
+import { type Clock, type Logger, newUuid } from '../lib/index.ts';
+import type { BusPort, CaseHead, CaseState, RowFilter, Signal, Verdict } from '../model/index.ts';
+import { Analyst, type Diagnose } from './analyst.ts';
+import { type EvidenceRows, Findings } from './findings.ts';
+import { Incidents, type OpenIncident } from './incident.ts';
+import { Jobs } from './jobs.ts';
+import { Orchestrator } from './orchestrator.ts';
+import {
+  type CaseDetail,
+  type CaseSummary,
+  listCases,
+  readCase,
+  readEvidence,
+  readLocator,
+  readTimeline,
+  type TimelineEntry,
+} from './read.ts';
+import { findHead } from './rows.ts';
+
+export interface CaseDeps {
+  ledger: Ledger;
+  clock: Clock;
+  log: Logger;
+  bus: BusPort;
+  /** Whether incidents are driven through the loop by themselves; `cases.automatic`. */
+  automatic: boolean;
+  diagnose: Diagnose;
+  evidenceRows: EvidenceRows;
+  newId?: () => string;
+}
+
+export interface Cases {
+  readonly orchestrator: Orchestrator;
+  openIncident(incident: OpenIncident): Promise<{ caseId: string; opened: boolean }>;
+  attachSignals(caseId: string, signals: readonly Signal[]): Promise<void>;
+  openCases(tenant: string): Promise<(CaseHead & { fingerprints: string[] })[]>;
+  recordVerdict(caseId: string, verdict: Verdict, traceId?: string): Promise<void>;
+  verifyEvidence(caseId: string): Promise<{ ok: boolean; evidence_hash: string | null; broken: string[] }>;
+  head(caseId: string): Promise<CaseHead>;
+  read(caseId: string): Promise<CaseDetail>;
+  timeline(caseId: string): Promise<TimelineEntry[]>;
+  list(filter: {
+    tenant?: string;
+    status?: readonly CaseState[];
+    limit: number;
+  }): Promise<CaseSummary[]>;
+  locator(locatorId: string): Promise<{ tenant: string; filter: RowFilter }>;
+  evidence(
+    evidenceId: string,
+  ): Promise<{ locatorId: string | null; frozen: Record<string, unknown>[] }>;
+  /** Takes up automatic cases that a stop or crash left in NEW or ANALYZING. After the bus has started. */
+  start(): Promise<void>;
+  /** Waits for work under way to reach a point where it can be taken up again. Idempotent. */
+  stop(): Promise<void>;
+}
+
+/** Before `bus.start()`: it subscribes the analyst. */
+export function createCases(deps: CaseDeps): Cases {
+  const { ledger, clock, log, bus } = deps;
+  const newId = deps.newId ?? newUuid;
+  const notify = () => bus.notify();
+  const base = { ledger, clock, newId, notify };
+  const orchestrator = new Orchestrator(base);
+  const incidents = new Incidents({ ...base, orchestrator, automatic: deps.automatic });
+  const findings = new Findings({ ...base, orchestrator, evidenceRows: deps.evidenceRows });
+  const jobs = new Jobs(log);
+  const analyst = new Analyst({
+    ledger,
+    clock,
+    log,
+    bus,
+    jobs,
+    orchestrator,
+    findings,
+    diagnose: deps.diagnose,
+  });
+  return {
+    orchestrator,
+    openIncident: (incident) => incidents.open(incident),
+    attachSignals: (caseId, signals) => incidents.attach(caseId, signals),
+    openCases: (tenant) => incidents.openCases(tenant),
+    recordVerdict: (caseId, verdict, traceId) => findings.record(caseId, verdict, traceId),
+    verifyEvidence: (caseId) => findings.verify(caseId),
+    head: (caseId) => findHead(ledger, caseId),
+    read: (caseId) => readCase(ledger, caseId),
+    timeline: (caseId) => readTimeline(ledger, caseId),
+    list: (filter) => listCases(ledger, filter),
+    locator: (locatorId) => readLocator(ledger, locatorId),
+    evidence: (evidenceId) => readEvidence(ledger, evidenceId),
+    start: () => analyst.recover(),
+    stop: () => jobs.close(),
+  };
+}
