@@ -1,6 +1,6 @@
 import type { DetailQuery, DetailStore, QueryStatistics } from '../detail/contract.ts';
 import type { ChangeEvent, TimeWindow } from '../model/index.ts';
-import { createBinder, joinClauses } from './clause.ts';
+import { createBinder, inWindow, joinClauses } from './clause.ts';
 
 /** Enough for weeks of a busy team; the newest are kept. */
 const changesMax = 1_000;
@@ -33,7 +33,7 @@ export function changesQuery(
     sql: `SELECT Id AS id, toString(toUnixTimestamp64Milli(Timestamp)) AS at, Kind AS kind, ServiceName AS service,
   Title AS title, Actor AS actor, Labels AS labels
 FROM change_events
-WHERE ${joinClauses(clauses)}
+WHERE ${joinClauses(clauses, inWindow)}
 ORDER BY Timestamp DESC, EventId DESC
 LIMIT 1 BY Id
 LIMIT ${changesMax}`,

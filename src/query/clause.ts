@@ -21,16 +21,29 @@ export function createBinder(): Binder {
   };
 }
 
+/** A list of 64-bit numbers as decimal text: the engine's own binding of arrays quotes text, which numbers refuse. */
+export const bindUInt64s = (binder: Binder, values: readonly string[]): string =>
+  `arrayMap(x -> toUInt64(x), ${binder.bind('Array(String)', values)})`;
+
 /**
- * The condition every query starts with. The engine derives the key ranges of `toStartOfMinute(Timestamp)` from the
- * bounds on `Timestamp`, so no second condition is needed. 'UTC' is spelled out because a bare DateTime64 parameter
- * is read in the time zone of the machine.
+ * The window of tables ordered by time alone. 'UTC' is spelled out because a bare DateTime64 parameter is read in the time
+ * zone of the machine.
  */
 export const inWindow =
   "Tenant = {tenant:String} AND Timestamp >= {from:DateTime64(9, 'UTC')} AND Timestamp < {to:DateTime64(9, 'UTC')}";
 
-export const joinClauses = (clauses: readonly string[]): string =>
-  [inWindow, ...clauses.filter((clause) => clause !== '')].join('\n  AND ');
+/**
+ * The window of `otel_logs` and `otel_traces`, whose order has the minute before the Timestamp. The engine does not derive
+ * the minute from bounds on the Timestamp when both are in the key; without the second pair 30 s of 2 h are a full scan
+ * (500 000 rows read instead of 57 000, measured).
+ */
+export const inSignalWindow = `${inWindow}
+  AND toStartOfMinute(Timestamp) >= toStartOfMinute({from:DateTime64(9, 'UTC')})
+  AND toStartOfMinute(Timestamp) <= toStartOfMinute({to:DateTime64(9, 'UTC')})`;
+
+/** The conditions of a query on `otel_logs` or `otel_traces`. */
+export const joinClauses = (clauses: readonly string[], window: string = inSignalWindow): string =>
+  [window, ...clauses.filter((clause) => clause !== '')].join('\n  AND ');
 
 export const noStatistics: QueryStatistics = { rows_read: 0, bytes_read: 0, elapsed_ms: 0 };
 

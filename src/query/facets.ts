@@ -93,20 +93,34 @@ export async function logFacets(
     total += records;
   }
   const sampledEvery = Math.max(1, Math.ceil(total / sampleRows));
-  const attributes = await detail.query<{ key: string; top: [string, string, string][] }>(
+  const attributes = await detail.query<{ key: string; top: Counted[] }>(
     attributeFacetsQuery(tenant, window, filter, sampledEvery),
   );
   const facets = [facetOf('service', services), facetOf('severity', bySeverity)];
   for (const row of attributes.rows) {
-    const values = certain(row.top).map(([value, count]) => ({ value, count: count * sampledEvery }));
+    const values = certain(row.top).map(({ value, count }) => ({
+      value,
+      count: count * sampledEvery,
+    }));
     if (values.length > 0 && facets.length < keysMax + 2) facets.push({ key: row.key, values });
   }
   return { facets, sampledEvery, statistics: addStatistics(main.statistics, attributes.statistics) };
 }
 
-/** Values whose count is off by less than a tenth: the counter's own error bound is the third part of its tuple. */
-const certain = (top: [string, string, string][]): [string, number][] =>
-  top.filter(([, count, error]) => Number(error) * 10 <= Number(count)).map(([v, n]) => [v, Number(n)]);
+/** An entry of the space-saving counter; `error` is its own bound on how much `count` is too high. */
+interface Counted {
+  item: string;
+  count: string;
+  error: string;
+}
+
+/** Values whose count is off by less than a tenth; none for a key whose values are all different. */
+function certain(top: readonly Counted[]): { value: string; count: number }[] {
+  const values = top
+    .filter(({ count, error }) => Number(error) * 10 <= Number(count))
+    .map(({ item, count }) => ({ value: item, count: Number(count) }));
+  return values.length >= valuesMax && values[0]?.count === 1 ? [] : values;
+}
 
 const facetOf = (key: string, counts: Map<string, number>): Facet => ({
   key,

@@ -8,7 +8,7 @@
  * What never happens here: HTTP, writing, a user's text inside SQL, deciding whether something is wrong.
  */
 export { listChanges } from './changes.ts';
-export { addStatistics } from './clause.ts';
+export { addStatistics, inSignalWindow } from './clause.ts';
 export { criticalPath, type PathSpan } from './critical-path.ts';
 export { type Facet, type LogFacets, logFacets } from './facets.ts';
 export { type LogHistogram, logHistogram } from './histogram.ts';

@@ -1,6 +1,6 @@
 import type { Severity } from '../model/index.ts';
 import { severities } from '../model/index.ts';
-import type { Binder } from './clause.ts';
+import { type Binder, bindUInt64s } from './clause.ts';
 import { parseSearch } from './search.ts';
 
 /** `key=value` (or, excluded, not) on the attributes of a record and of its resource. */
@@ -40,7 +40,7 @@ export function logClauses(filter: LogFilter, binder: Binder): string[] {
     const indexes = filter.severities.map((severity) => severities.indexOf(severity));
     clauses.push(`${severityIndexSql} IN ${binder.bind('Array(UInt8)', indexes)}`);
   }
-  if (filter.shapes) clauses.push(`Shape IN ${binder.bind('Array(UInt64)', filter.shapes)}`);
+  if (filter.shapes) clauses.push(`Shape IN ${bindUInt64s(binder, filter.shapes)}`);
   if (filter.traceId) clauses.push(`TraceId = ${binder.bind('String', filter.traceId)}`);
   if (filter.spanId) clauses.push(`SpanId = ${binder.bind('String', filter.spanId)}`);
   for (const attribute of filter.attributes ?? [])

@@ -1,6 +1,6 @@
 import type { DetailQuery, DetailStore, QueryStatistics } from '../detail/contract.ts';
 import { type EpochMs, type Severity, severities, type TimeWindow } from '../model/index.ts';
-import { addStatistics, createBinder, joinClauses, noStatistics, windowMs } from './clause.ts';
+import { addStatistics, bindUInt64s, createBinder, joinClauses, noStatistics, windowMs } from './clause.ts';
 import { type LogFilter, logClauses, severityAt, severityIndexSql } from './log-filter.ts';
 import { collapseDigits, type PatternLookup, patternIdOf, type Template } from './templates.ts';
 import { type Buckets, bucketStarts, bucketsOf } from './window.ts';
@@ -61,13 +61,13 @@ export function shapesQuery(
     window,
     params: binder.params,
     sql: `SELECT toString(shape_id) AS shape, max(worst) AS severity, sum(n) AS records, sum(e) AS errors,
-  min(first_at) AS first_ms, max(last_at) AS last_ms, toString(max(newest)) AS sample_id,
+  min(first_at) AS first_ms, max(last_at) AS last_ms, toString(argMax(newest, last_at)) AS sample_id,
   groupArray((bucket, n)) AS spark
 FROM (
   SELECT Shape AS shape_id, toUInt32(intDiv(toUnixTimestamp64Milli(Timestamp) - ${origin}, ${step})) AS bucket,
     max(${severityIndexSql}) AS worst, count() AS n, countIf(SeverityNumber >= 17) AS e,
     toUnixTimestamp64Milli(min(Timestamp)) AS first_at, toUnixTimestamp64Milli(max(Timestamp)) AS last_at,
-    max(EventId) AS newest
+    argMax(EventId, Timestamp) AS newest
   FROM otel_logs
   WHERE ${joinClauses(clauses)}
   GROUP BY shape_id, bucket
@@ -85,12 +85,12 @@ export function samplesQuery(
   rows: readonly { shape: string; sample_id: string }[],
 ): DetailQuery {
   const binder = createBinder();
-  const shapes = binder.bind(
-    'Array(UInt64)',
+  const shapes = bindUInt64s(
+    binder,
     rows.map((row) => row.shape),
   );
-  const ids = binder.bind(
-    'Array(UInt64)',
+  const ids = bindUInt64s(
+    binder,
     rows.map((row) => row.sample_id),
   );
   return {
@@ -140,7 +140,7 @@ export async function logPatterns(
     ? await lookup.templatesOf(tenant, shapes)
     : new Map<string, Template>();
   const unknown = stored.filter((row) => !templates.has(row.shape));
-  const samples = await readSamples(detail, tenant, window, unknown);
+  const samples = await readSamples(detail, tenant, unknown);
   const novelty = await readNovelty(detail, tenant, window, filter);
   const patterns = new Map<string, LogPattern>();
   for (const row of stored) {
@@ -173,10 +173,12 @@ export async function logPatterns(
 async function readSamples(
   detail: DetailStore,
   tenant: string,
-  window: TimeWindow,
   rows: readonly StoredShape[],
 ): Promise<{ messages: Map<string, string>; statistics: QueryStatistics }> {
   if (rows.length === 0) return { messages: new Map(), statistics: noStatistics };
+  // The samples are the newest of their shapes, so they lie close together: most of the window needs no reading.
+  const newest = rows.map((row) => Number(row.last_ms));
+  const window = { from: Math.min(...newest), to: Math.max(...newest) + 1 };
   const result = await detail.query<{ shape: string; body: string }>(samplesQuery(tenant, window, rows));
   return {
     messages: new Map(result.rows.map((row) => [row.shape, row.body])),

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { DetailQuery, DetailStore, QueryStatistics } from '../detail/contract.ts';
 import { ClewError } from '../lib/index.ts';
 import { type DetailTable, detailTables, type RowFilter, severityNumberError } from '../model/index.ts';
-import { type Binder, createBinder, joinClauses } from './clause.ts';
+import { type Binder, createBinder, inSignalWindow, inWindow, joinClauses } from './clause.ts';
 import { statusError } from './traces.ts';
 
 /** The form in which a filter is stored with evidence and locators. */
@@ -142,6 +142,8 @@ function onlyClause(filter: RowFilter, binder: Binder): string {
   return `Duration >= ${binder.bind('UInt64', Math.round(filter.thresholdMs * 1e6))}`;
 }
 
+const byMinute: ReadonlySet<DetailTable> = new Set<DetailTable>(['otel_logs', 'otel_traces']);
+
 /** The raw rows behind a fact, newest first, in the columns of their own table plus `at` in epoch milliseconds. */
 export function rowFilterQuery(tenant: string, filter: RowFilter, limit: number): DetailQuery {
   const dataset = datasets[filter.dataset];
@@ -150,7 +152,10 @@ export function rowFilterQuery(tenant: string, filter: RowFilter, limit: number)
     equalsClause(filter.dataset, dataset, column, value, binder),
   );
   clauses.push(onlyClause(filter, binder));
-  const where = joinClauses(clauses).replaceAll(/\bTimestamp (?=[<>])/g, `${dataset.time} `);
+  const window = byMinute.has(filter.dataset)
+    ? inSignalWindow
+    : inWindow.replaceAll(/\bTimestamp\b/g, dataset.time);
+  const where = joinClauses(clauses, window);
   return {
     name: 'rows.by_filter',
     tenant,

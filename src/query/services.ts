@@ -85,7 +85,7 @@ export function serviceSpansQuery(tenant: string, window: TimeWindow, buckets: B
 FROM (
   SELECT ServiceName AS service, toUInt32(intDiv(toUnixTimestamp64Milli(Timestamp) - ${origin}, ${step})) AS bucket,
     max(ResourceAttributes['k8s.namespace.name']) AS ns, countIf(${isEntry}) AS n,
-    countIf(${isEntry} AND ${statusError}) AS e, quantileTDigestIfState(0.95)(Duration, ${isEntry}) AS d,
+    countIf(${isEntry} AND ${statusError}) AS e, quantileTDigestStateIf(0.95)(Duration, ${isEntry}) AS d,
     toUnixTimestamp64Milli(max(Timestamp)) AS last_at
   FROM otel_traces
   WHERE ${joinClauses([])}
