@@ -103,6 +103,10 @@ BEGIN
       start_at := date_bin(series.chunk, at, TIMESTAMPTZ '2024-01-01 00:00:00+00') + step * series.chunk;
       CONTINUE WHEN EXISTS (SELECT 1 FROM time_series_partition p
                              WHERE p.table_name = series.table_name AND p.t_from = start_at);
+      -- Two workers may come here at once: the second waits, and then finds the partition made.
+      PERFORM pg_advisory_xact_lock(4315101);
+      CONTINUE WHEN EXISTS (SELECT 1 FROM time_series_partition p
+                             WHERE p.table_name = series.table_name AND p.t_from = start_at);
       part := series.table_name || '_' || to_char(start_at AT TIME ZONE 'UTC', 'YYYYMMDDHH24');
       EXECUTE format('CREATE TABLE %I PARTITION OF %I FOR VALUES FROM (%L) TO (%L)',
         part, series.table_name, start_at, start_at + series.chunk);

@@ -1,0 +1,23 @@
+import type { DetailStore } from '../detail/index.ts';
+import type { Ledger } from '../ledger/index.ts';
+import type { Clock, Logger } from '../lib/index.ts';
+import { ledgerMaintenance } from './maintenance.ts';
+import { ooAgg } from './oo-agg.ts';
+import { Scheduler } from './scheduler.ts';
+
+export interface RollupOptions {
+  ledger: Ledger;
+  detail: DetailStore;
+  config: { delayS: number; alignS: number; initialLookbackS: number };
+  tenants: () => Promise<readonly string[]>;
+  clock: Clock;
+  log: Logger;
+  /** Names this process in the job ledger; a new id at every start. */
+  worker: string;
+}
+
+export type Rollup = Pick<Scheduler, 'start' | 'stop' | 'tick' | 'replay' | 'jobs'>;
+
+/** The scheduler with the built-in jobs; `start()` lets it run. */
+export const createRollup = (options: RollupOptions): Rollup =>
+  new Scheduler({ ...options, jobs: [ooAgg(options), ledgerMaintenance(options.ledger)] });
