@@ -66,7 +66,7 @@ async function take(step: Step, customer: Customer): Promise<boolean> {
 
 let count = 0;
 let running = 0;
-let rate = Number(settings.config.rate ?? 6.5);
+let rate = Number(settings.config.rate ?? 7.2);
 
 async function walk(journey: Journey): Promise<void> {
   const customer: Customer = {

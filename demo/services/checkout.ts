@@ -13,7 +13,7 @@ const poolMaxDefault = 16;
 /** Longest wait for a connection before the customer is told to try again. */
 const acquireTimeoutMs = 1_500;
 /** The orders database stands in another building. */
-const networkMs = 15;
+const networkMs = 20;
 
 const schema = `
 CREATE TABLE IF NOT EXISTS orders (

@@ -11,7 +11,7 @@ import { endWithParent, type ToProcess, tell } from '../lib/process.ts';
 import { readSettings } from '../lib/settings.ts';
 
 /** A card authorisation goes around the world once. */
-const answerMs = { least: 160, most: 320 };
+const answerMs = { least: 200, most: 340 };
 /** In an outage most requests are turned away, some never get an answer, a few still work. */
 const outage = { refused: 0.75, hanging: 0.15 };
 

@@ -1,0 +1,27 @@
+import { createServer } from 'node:net';
+
+function tryPort(port: number): Promise<number | null> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once('error', () => resolve(null));
+    server.listen(port, '127.0.0.1', () => {
+      const address = server.address();
+      const got = typeof address === 'object' && address !== null ? address.port : null;
+      server.close(() => resolve(got));
+    });
+  });
+}
+
+/** The wanted port when it is free, otherwise any free one. */
+export async function freePort(wanted = 0): Promise<number> {
+  const port = (await tryPort(wanted)) ?? (await tryPort(0));
+  if (port === null) throw new Error('No free port on 127.0.0.1.');
+  return port;
+}
+
+/** Several free ports that differ from each other. */
+export async function freePorts(count: number): Promise<number[]> {
+  const found = new Set<number>();
+  while (found.size < count) found.add(await freePort());
+  return [...found];
+}
