@@ -159,7 +159,10 @@ function summaryOf(row: StoredService, window: TimeWindow, buckets: Buckets): Se
   };
   for (const [bucket, n, errors, p95] of row.spark) {
     if (bucket >= buckets.count) continue;
-    spark.rps[bucket] = Number(n) / (buckets.stepMs / 1000);
+    // The first and the last bucket may stick out of the window; their rate counts the part inside.
+    const start = buckets.origin + bucket * buckets.stepMs;
+    const insideMs = Math.min(start + buckets.stepMs, window.to) - Math.max(start, window.from);
+    spark.rps[bucket] = Number(n) / (insideMs / 1000);
     spark.errors[bucket] = Number(errors);
     spark.p95Ms[bucket] = Number(n) > 0 ? toMs(p95) : null;
   }
