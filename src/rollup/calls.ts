@@ -82,7 +82,7 @@ FROM (
           coalesce(nullIf(SpanAttributes['url.full'], ''), SpanAttributes['http.url']) AS url,
           multiIf(host_new != '', 'server.address', host_old != '', 'net.peer.name', '') AS attr_address_key,
           multiIf(host_new != '' OR host_old != '', concat(if(host_new != '', host_new, host_old), if(port != '', concat(':', port), '')),
-                  url != '', netloc(url), '') AS attr_address
+                  url != '', concat(domain(url), if(port(url) > 0, concat(':', toString(port(url))), '')), '') AS attr_address
         FROM otel_traces
         WHERE Tenant = {tenant:String} AND Timestamp >= t_from - margin AND Timestamp < t_to + margin
           AND (SpanKind IN ('Client', 'Producer') OR mapContains(SpanAttributes, 'db.system') OR mapContains(SpanAttributes, 'db.system.name'))
