@@ -56,24 +56,34 @@ function durationClauses(filter: TraceFilter, binder: Binder): string[] {
   return clauses;
 }
 
-/** `status: ok` asks for traces without any failed span unless a service or operation is named. */
-function clausesOf(filter: TraceFilter, binder: Binder): string[] {
+/** Spans of the traces that have their driving span in the part: they may lie outside of it. */
+function aroundClause(window: TimeWindow, binder: Binder): string {
+  const time = (ms: number) => `${binder.bind('String', (ms / 1000).toFixed(3))}`;
+  const from = `toDateTime64(${time(window.from - traceSpreadMs)}, 9, 'UTC')`;
+  const to = `toDateTime64(${time(window.to + traceSpreadMs)}, 9, 'UTC')`;
+  return `Tenant = {tenant:String} AND Timestamp >= ${from} AND Timestamp < ${to}
+    AND toStartOfMinute(Timestamp) >= toStartOfMinute(${from}) AND toStartOfMinute(Timestamp) <= toStartOfMinute(${to})`;
+}
+
+/**
+ * Without a service or an operation `status: ok` asks for traces without any failed span, and a duration for that of the
+ * root, whatever span meets the other conditions.
+ */
+function clausesOf(filter: TraceFilter, window: TimeWindow, binder: Binder): string[] {
   const durations = durationClauses(filter, binder);
   const ofOneSpan = Boolean(filter.services?.length) || Boolean(filter.operation);
   if (ofOneSpan) return [...spanClauses(filter, binder), ...durations];
-  const { status, ...rest } = filter;
-  const clauses = spanClauses(rest, binder);
-  const root = durations.length > 0 ? ["ParentSpanId = ''", ...durations] : [];
-  const within = (condition: string) =>
-    `TraceId IN (SELECT TraceId FROM otel_traces WHERE ${joinClauses([condition])})`;
-  if (status === 'ok')
-    root.push(`TraceId NOT IN (SELECT TraceId FROM otel_traces WHERE ${joinClauses([statusError])})`);
-  if (status === 'error') {
-    if (root.length === 0) return [...clauses, statusError];
-    root.push(within(statusError));
-  }
-  if (root.length > 0 && clauses.length > 0) return [...root, within(clauses.join(' AND '))];
-  return [...root, ...clauses];
+  const tracesWith = (conditions: readonly string[]) =>
+    `(SELECT TraceId FROM otel_traces
+    WHERE ${joinClauses(conditions, aroundClause(window, binder))})`;
+  const clauses: string[] = [];
+  const ofSpan = spanClauses(filter.status === 'ok' ? { ...filter, status: undefined } : filter, binder);
+  if (durations.length > 0) {
+    clauses.push("ParentSpanId = ''", ...durations);
+    if (ofSpan.length > 0) clauses.push(`TraceId IN ${tracesWith(ofSpan)}`);
+  } else clauses.push(...ofSpan);
+  if (filter.status === 'ok') clauses.push(`TraceId NOT IN ${tracesWith([statusError])}`);
+  return clauses;
 }
 
 /** Newest matching traces by id; one part of the walk back. */
@@ -90,7 +100,7 @@ export function traceIdsQuery(
     window,
     sql: `SELECT TraceId AS trace_id, toString(toUnixTimestamp64Nano(max(Timestamp))) AS newest_ns
 FROM otel_traces
-WHERE ${joinClauses(clausesOf(filter, binder))}
+WHERE ${joinClauses(clausesOf(filter, window, binder))}
 GROUP BY trace_id
 ORDER BY newest_ns DESC, trace_id
 LIMIT ${binder.bind('UInt32', limit)}`,

@@ -24,6 +24,8 @@ export interface ChangeDeps {
 // A deployment of a whole fleet is one request of some hundred events; a thousand is a mistake.
 const eventsMax = 1_000;
 const labelsMax = 64;
+/** A list that is wrong throughout need not be answered in full. */
+const issuesMax = 10;
 
 const changeBody = z.strictObject({
   id: z.string().min(1).max(200).optional().describe("The sender's own id; the same id twice is one event."),
@@ -45,6 +47,33 @@ const changeBody = z.strictObject({
     })
     .default({}),
 });
+
+const oneSchema = z.toJSONSchema(changeBody, { io: 'input', target: 'openapi-3.0' });
+
+/**
+ * One event or a list. A union of the two would answer "invalid input" to every mistake, so the document says what is taken
+ * and `parseBody` says what is wrong with it.
+ */
+const changesBody = z.unknown().meta({
+  anyOf: [oneSchema, { type: 'array', items: oneSchema, minItems: 1, maxItems: eventsMax }],
+});
+
+function parseBody(body: unknown): z.infer<typeof changeBody>[] {
+  const parsed = z
+    .array(changeBody)
+    .min(1)
+    .max(eventsMax)
+    .safeParse(Array.isArray(body) ? body : [body]);
+  if (parsed.success) return parsed.data;
+  const issues = parsed.error.issues.slice(0, issuesMax).map((issue) => {
+    const [index, ...path] = issue.path;
+    const where = Array.isArray(body) && index !== undefined ? [`[${String(index)}]`, ...path] : path;
+    return `${where.map(String).join('.') || '(body)'}: ${issue.message}`;
+  });
+  throw new ClewError('bad_request', `The change is not valid: ${issues.join('; ')}`, {
+    details: { issues },
+  });
+}
 
 /** What somebody changed: told by pipelines and tools, shown on every chart, weighed by the diagnosis. Register under `/api/v1`. */
 export function changeRoutes(deps: ChangeDeps): RouteGroup {
@@ -74,7 +103,7 @@ export function changeRoutes(deps: ChangeDeps): RouteGroup {
           tags,
           summary: 'Tell that something was changed: one event or a list',
           description: 'Answered after the events are on disk.',
-          body: z.union([changeBody, z.array(z.unknown()).min(1).max(eventsMax).pipe(z.array(changeBody))]),
+          body: changesBody,
           response: {
             202: z.object({
               data: z.union([z.object({ id: z.string() }), z.array(z.object({ id: z.string() }))]),
@@ -83,15 +112,15 @@ export function changeRoutes(deps: ChangeDeps): RouteGroup {
         },
       },
       async (request, reply) => {
-        const { body } = request;
-        const events = (Array.isArray(body) ? body : [body]).map((event, index) =>
-          changeOf(event, deps, Array.isArray(body) ? `[${index}].` : ''),
+        const many = Array.isArray(request.body);
+        const events = parseBody(request.body).map((event, index) =>
+          changeOf(event, deps, many ? `[${index}].` : ''),
         );
         await deps.appendChanges(deps.tenantOf(request), events);
         const ids = events.map(({ id }) => ({ id }));
         const [first] = ids;
         reply.status(202);
-        return { data: Array.isArray(body) || first === undefined ? ids : first };
+        return { data: many || first === undefined ? ids : first };
       },
     );
   };
