@@ -1,4 +1,4 @@
-import scalar from '@scalar/fastify-api-reference';
+import Fastify, { type FastifyInstance } from 'fastify';
 import type { RouteGroup } from './server.ts';
 
 /**
@@ -8,25 +8,44 @@ import type { RouteGroup } from './server.ts';
 const contentSecurityPolicy =
   "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self' data:; worker-src 'self' blob:; connect-src 'self'";
 
-/** The API document as JSON and as a page to read and try. Register without a prefix, after or before the others. */
+/** The page's library holds 40 MB resident once loaded, so it is loaded when somebody opens the page. */
+async function openPage(): Promise<FastifyInstance> {
+  const { default: scalar } = await import('@scalar/fastify-api-reference');
+  const page = Fastify();
+  await page.register(scalar, {
+    routePrefix: '/api/docs',
+    configuration: {
+      url: '/api/openapi.json',
+      pageTitle: 'Clew API',
+      withDefaultFonts: false,
+      telemetry: false,
+      hideClientButton: true,
+      showDeveloperTools: 'never',
+      agent: { disabled: true },
+      mcp: { disabled: true },
+    },
+  });
+  return page;
+}
+
+/** The API document as JSON and as a page to read and try. Register without a prefix, in any order with the others. */
 export function docsRoutes(): RouteGroup {
   return async (app) => {
+    let page: Promise<FastifyInstance> | undefined;
     app.get('/api/openapi.json', { schema: { hide: true } }, async () => app.swagger());
-    app.addHook('onSend', async (_request, reply) => {
-      reply.header('content-security-policy', contentSecurityPolicy);
+    app.get('/api/docs', { schema: { hide: true } }, async (_request, reply) => reply.redirect('/api/docs/'));
+    app.get('/api/docs/*', { schema: { hide: true } }, async (request, reply) => {
+      page ??= openPage();
+      const answer = await (await page).inject({ method: 'GET', url: request.url });
+      if (answer.statusCode === 404) return reply.callNotFound();
+      return reply
+        .status(answer.statusCode)
+        .header('content-security-policy', contentSecurityPolicy)
+        .type(String(answer.headers['content-type']))
+        .send(answer.rawPayload);
     });
-    await app.register(scalar, {
-      routePrefix: '/api/docs',
-      configuration: {
-        url: '/api/openapi.json',
-        pageTitle: 'Clew API',
-        withDefaultFonts: false,
-        telemetry: false,
-        hideClientButton: true,
-        showDeveloperTools: 'never',
-        agent: { disabled: true },
-        mcp: { disabled: true },
-      },
+    app.addHook('onClose', async () => {
+      if (page) await (await page).close();
     });
   };
 }
