@@ -82,7 +82,13 @@ export interface Cause {
   layer: Layer;
   /** Confidence 0–1. */
   score: number;
-  reasons: { text: string; evidence: string[] }[];
+  /** `code` and `params` say the same as `text`, so that a reader in another language can be served. */
+  reasons: {
+    text: string;
+    evidence: string[];
+    code?: string;
+    params?: Record<string, string | number>;
+  }[];
   change: ChangeEvent | null;
   /** Values that a playbook may use, for example `version`, `previous_version`, `statement`, `key`. */
   facts: Record<string, string>;

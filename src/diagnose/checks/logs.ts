@@ -1,0 +1,117 @@
+import { severities } from '../../model/index.ts';
+import {
+  type Check,
+  chart,
+  clamp,
+  hit,
+  noData,
+  number,
+  outcome,
+  rate,
+  ratioStrength,
+  rowsOf,
+} from './check.ts';
+
+/** Log volume per service, and which shape makes it; new and growing error shapes. */
+const volumeFactor = 3;
+const volumeMin = 5;
+const errorLevel = 4;
+const newShapeRecordsMin = 3;
+
+export const logVolume: Check = {
+  id: 'log_volume',
+  layer: 'application',
+  run(picture) {
+    const logging = picture.services.filter((service) => service.series.logs.some((n) => n > 0));
+    if (logging.length === 0) return noData('No log records.');
+    const hits = logging.flatMap((service) => {
+      const { baseline, incident } = service.logRate;
+      if (incident < volumeFactor * baseline || incident - baseline < volumeMin) return [];
+      const traffic = rate(service.incident) / Math.max(0.1, rate(service.baseline));
+      if (service.baseline.requests > 0 && incident / Math.max(baseline, 0.01) < volumeFactor * traffic)
+        return [];
+      const flood = service.shapes[0];
+      if (!flood) return [];
+      const share = (flood.incidentRate - flood.baselineRate) / (incident - baseline);
+      const errorShare =
+        service.shapes.reduce(
+          (sum, s) => sum + (s.level >= errorLevel ? s.incidentRate - s.baselineRate : 0),
+          0,
+        ) /
+        (incident - baseline);
+      const text = `${service.service} writes ${number(incident)} log records/s, normal ${number(baseline)}; “${flood.sample.slice(0, 80)}” (${severities[flood.level]}) makes ${number(flood.incidentRate)}/s of them.`;
+      return [
+        hit({
+          service: service.service,
+          resource: service.urn,
+          strength: ratioStrength(incident / Math.max(baseline, 0.5)),
+          text,
+          code: 'log_volume.flood',
+          params: {
+            service: service.service,
+            now: incident,
+            before: baseline,
+            level: severities[flood.level] ?? '',
+          },
+          values: { ratio: incident / Math.max(baseline, 0.5), share, errorShare: clamp(errorShare) },
+          facts: {
+            shape: flood.shape,
+            sample: flood.sample.slice(0, 200),
+            severity: severities[flood.level] ?? '',
+          },
+          evidence: [
+            {
+              dim: 'log',
+              note: text,
+              resource: service.urn,
+              filter: rowsOf(picture, 'otel_logs', { ServiceName: service.service, Shape: flood.shape }),
+              series: chart(service, picture, 'logs'),
+            },
+          ],
+        }),
+      ];
+    });
+    return outcome(hits, 'Every service logs as much as usual.');
+  },
+};
+
+export const logPatterns: Check = {
+  id: 'log_patterns',
+  layer: 'application',
+  run(picture) {
+    if (!picture.services.some((service) => service.shapes.length > 0)) return noData('No log records.');
+    const span = (picture.window.to - picture.window.from) / 1000;
+    const hits = picture.services.flatMap((service) =>
+      service.shapes
+        .filter(
+          (shape) =>
+            shape.level >= errorLevel &&
+            shape.incidentRate * span >= newShapeRecordsMin &&
+            shape.incidentRate > 5 * shape.baselineRate,
+        )
+        .slice(0, 3)
+        .map((shape) => {
+          const fresh = shape.baselineRate === 0;
+          const text = `${service.service} logs “${shape.sample.slice(0, 120)}” ${number(shape.incidentRate)} times/s; ${fresh ? 'never before' : `normal ${number(shape.baselineRate)}`}.`;
+          return hit({
+            service: service.service,
+            resource: service.urn,
+            strength: fresh ? 0.7 : 0.5,
+            text,
+            code: fresh ? 'log_pattern.new' : 'log_pattern.grown',
+            params: { service: service.service, rate: shape.incidentRate },
+            facts: { shape: shape.shape, sample: shape.sample.slice(0, 200) },
+            evidence: [
+              {
+                dim: 'log',
+                note: text,
+                resource: service.urn,
+                filter: rowsOf(picture, 'otel_logs', { ServiceName: service.service, Shape: shape.shape }),
+              },
+            ],
+          });
+        }),
+    );
+    return outcome(hits, 'No new error messages.');
+  },
+};

@@ -1,0 +1,77 @@
+import type { StatementPicture } from '../picture.ts';
+import { type Check, hit, median, noData, number, outcome, ratioStrength, rowsOf } from './check.ts';
+
+/** Database statements that take much longer than before, grouped by their text without values. */
+const countMin = 3;
+const factorMin = 3;
+const addedMsMin = 5;
+
+export const statements: Check = {
+  id: 'slow_statements',
+  layer: 'data',
+  run(picture) {
+    if (picture.statements.length === 0) return noData('No database calls were seen.');
+    const compared = picture.statements.filter(
+      (s) => s.incident.count >= countMin && s.baseline.count >= countMin,
+    );
+    const hits = compared.flatMap((statement) => {
+      const ratio = statement.incident.meanMs / Math.max(0.1, statement.baseline.meanMs);
+      const addedMs = statement.incident.meanMs - statement.baseline.meanMs;
+      if (ratio < factorMin || addedMs < addedMsMin) return [];
+      const text = `${statement.service}: “${statement.statement.slice(0, 120)}” takes ${number(statement.incident.meanMs)} ms, normal ${number(statement.baseline.meanMs)} ms (${statement.incident.count} times since the onset).`;
+      return [
+        hit({
+          service: statement.service,
+          resource: statement.resource,
+          strength: ratioStrength(ratio) * 0.6 + 0.4,
+          text,
+          code: 'statement.slow',
+          params: {
+            service: statement.service,
+            ratio,
+            now: statement.incident.meanMs,
+            before: statement.baseline.meanMs,
+          },
+          values: {
+            ratio,
+            addedMs,
+            totalMs: addedMs * statement.incident.count,
+            others: othersRatio(statement, compared),
+          },
+          facts: {
+            statement: statement.sample.slice(0, 500),
+            table: statement.table || tableOf(statement.statement),
+            namespace: statement.namespace,
+            system: statement.system,
+          },
+          evidence: [
+            {
+              dim: 'trace',
+              note: text,
+              resource: statement.resource,
+              filter: rowsOf(
+                picture,
+                'otel_traces',
+                { ServiceName: statement.service, [statement.column]: statement.sample },
+                { only: 'client_spans' },
+              ),
+            },
+          ],
+        }),
+      ];
+    });
+    return outcome(hits, `${compared.length} statements take as long as always.`);
+  },
+};
+
+/** How the service's other statements changed: when all slow down alike, it is not this statement. */
+function othersRatio(statement: StatementPicture, all: readonly StatementPicture[]): number {
+  const others = all.filter((s) => s !== statement && s.service === statement.service);
+  return others.length === 0
+    ? 1
+    : median(others.map((s) => s.incident.meanMs / Math.max(0.1, s.baseline.meanMs)));
+}
+
+function tableOf(statement: string): string {
+  return /\b(?:from|into|update|join)\s+["'`[]?([\w.]+)/i.exec(statement)?.[1] ?? '';
+}

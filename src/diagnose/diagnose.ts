@@ -1,0 +1,263 @@
+import type { Cause, ChangeEvent, CheckResult, Evidence, Scope, Verdict } from '../model/index.ts';
+import { type Candidate, candidatesOf } from './candidates.ts';
+import { errorRatio, percent } from './checks/check.ts';
+import type { EvidenceDraft, Hit } from './checks/index.ts';
+import type { IncidentPicture } from './picture.ts';
+import { Findings } from './walk.ts';
+
+// What a score is made of. Telemetry that shows the very fault weighs most; a change weighs something, but only for a
+// candidate that telemetry already shows.
+const weight = { strength: 0.45, explains: 0.2, origin: 0.2, change: 0.1, onset: 0.05 } as const;
+/** Below this nothing is named: a wrong name costs more than "inconclusive". */
+const scoreMin = 0.45;
+const strengthMin = 0.3;
+const othersMax = 5;
+const evidenceMax = 60;
+const scoreMax = 0.99;
+
+/** From what is known to a verdict; pure, so the same picture always gets the same answer. */
+export function diagnose(picture: IncidentPicture): Verdict {
+  const findings = new Findings(picture);
+  const book = new EvidenceBook();
+  const checks: CheckResult[] = findings.outcomes.map(({ check, outcome }) => ({
+    layer: check.layer,
+    check: check.id,
+    status: outcome.status,
+    summary: outcome.summary,
+    evidence: outcome.hits.slice(0, 4).flatMap((hit) => book.refs(hit.evidence)),
+  }));
+  const ranked = candidatesOf(findings)
+    .filter((candidate) => candidate.strength >= strengthMin)
+    .map((candidate) => ({ candidate, ...scoreOf(candidate, findings) }))
+    .sort((a, b) => b.score - a.score);
+  const kept = onePerResource(ranked);
+  const causes = kept.slice(0, othersMax).map((entry) => causeOf(entry, findings, book));
+  const first = causes[0];
+  const conclusive = first !== undefined && first.score >= scoreMin && findings.broken.size > 0;
+  const outside = first?.kind === 'external_dependency' || first?.kind === 'traffic_surge';
+  return {
+    verdict: !conclusive ? 'inconclusive' : outside ? 'external' : 'root_cause',
+    at: picture.at,
+    window: picture.window,
+    baseline: picture.baseline,
+    scope: scopeOf(findings),
+    causes,
+    checks,
+    evidence: book.entries,
+    changes: picture.changes.slice(0, 50).map((change) => ({
+      ...change,
+      considered: consideration(change, conclusive ? first : undefined, findings),
+    })),
+    graph: graphOf(findings),
+  };
+}
+
+interface Ranked {
+  candidate: Candidate;
+  score: number;
+  explains: string[];
+}
+
+function scoreOf(candidate: Candidate, findings: Findings): Omit<Ranked, 'candidate'> {
+  const { share, names } = findings.explained(candidate.through);
+  const score =
+    weight.strength * Math.min(1, candidate.strength) +
+    weight.explains * share +
+    weight.origin * Math.min(1, candidate.origin) +
+    weight.change * (candidate.change?.weight ?? 0) +
+    weight.onset * onsetFit(candidate, findings);
+  // What explains none of the broken services is not their cause, however odd it looks.
+  return { score: Math.min(scoreMax, score * (share === 0 ? 0.4 : 1)), explains: names };
+}
+
+/** 1 when the services of the candidate suffered first or together with the first, 0 when half a minute later. */
+function onsetFit(candidate: Candidate, findings: Findings): number {
+  const onsets = findings.picture.services.flatMap((service) =>
+    service.onset === null ? [] : [service.onset],
+  );
+  const own = candidate.through.flatMap((name) => findings.service(name)?.onset ?? []);
+  if (onsets.length === 0 || own.length === 0) return 0.5;
+  return Math.max(0, 1 - (Math.min(...own) - Math.min(...onsets)) / 30_000);
+}
+
+/** A resource may have several kinds; the best one stands for it, the others would only repeat it. */
+function onePerResource(ranked: readonly Ranked[]): Ranked[] {
+  const seen = new Set<string>();
+  return ranked.filter(({ candidate }) => {
+    if (seen.has(candidate.resource)) return false;
+    seen.add(candidate.resource);
+    return true;
+  });
+}
+
+function causeOf(entry: Ranked, findings: Findings, book: EvidenceBook): Cause {
+  const { candidate, score, explains } = entry;
+  const reasons: Cause['reasons'] = candidate.hits.map((hit) => reasonOf(hit, book));
+  const others = explains.filter((name) => !candidate.through.includes(name));
+  if (others.length > 0) {
+    reasons.push({
+      text: `${others.join(', ')} ${others.length === 1 ? 'calls' : 'call'} it, directly or through others, and ${others.length === 1 ? 'suffers' : 'suffer'} with it.`,
+      evidence: others
+        .flatMap((name) => [...findings.of('error_rate', name), ...findings.of('response_time', name)])
+        .flatMap((hit) => book.refs(hit.evidence)),
+      code: 'explains',
+      params: { services: others.join(', ') },
+    });
+  }
+  if (candidate.change?.hit) reasons.push(reasonOf(candidate.change.hit, book));
+  return {
+    resource: candidate.resource,
+    service: candidate.service,
+    kind: candidate.kind,
+    layer: candidate.layer,
+    score: Math.round(score * 1000) / 1000,
+    reasons,
+    change: candidate.change?.change ?? null,
+    facts: changeFacts(candidate),
+    explains: findings.picture.signals
+      .filter((signal) => explains.includes(signal.service))
+      .map((signal) => signal.fingerprint),
+  };
+}
+
+const reasonOf = (hit: Hit, book: EvidenceBook): Cause['reasons'][number] => ({
+  text: hit.text,
+  evidence: book.refs(hit.evidence),
+  code: hit.code,
+  params: hit.params,
+});
+
+/** Empty facts help no playbook. */
+function changeFacts(candidate: Candidate): Record<string, string> {
+  const facts = Object.fromEntries(Object.entries(candidate.facts).filter(([, value]) => value !== ''));
+  return { ...facts, service: candidate.service };
+}
+
+function consideration(change: ChangeEvent, first: Cause | undefined, findings: Findings): string {
+  if (change.at > findings.picture.since + 15_000) return 'Came after the onset.';
+  if (first?.change?.id === change.id) return 'On the cause, shortly before the onset.';
+  if (change.service !== '' && findings.broken.has(change.service)) {
+    return first
+      ? `${change.service} suffers, but the evidence points to ${first.resource}.`
+      : `${change.service} suffers, but nothing shows that this change is why.`;
+  }
+  return `Nothing unusual is seen on ${change.service || 'what it changed'}.`;
+}
+
+/** Names evidence in the order in which it is first cited; the same fact has one name. */
+class EvidenceBook {
+  readonly entries: Evidence[] = [];
+  readonly #known = new Map<string, string>();
+
+  refs(drafts: readonly EvidenceDraft[]): string[] {
+    return drafts.flatMap((draft) => {
+      const key = `${draft.resource} ${draft.note}`;
+      const known = this.#known.get(key);
+      if (known !== undefined) return [known];
+      if (this.entries.length >= evidenceMax) return [];
+      const ref = `e${this.entries.length + 1}`;
+      this.entries.push({ ref, rows: [], ...draft });
+      this.#known.set(key, ref);
+      return [ref];
+    });
+  }
+}
+
+function scopeOf(findings: Findings): Scope {
+  const { picture } = findings;
+  const broken = picture.services.filter((service) => findings.broken.has(service.service));
+  const entry = [...broken].sort(
+    (a, b) => findings.upstreamOf(a.service).size - findings.upstreamOf(b.service).size,
+  )[0];
+  const slowAbove = entry ? findings.first('response_time', entry.service) : undefined;
+  const total = entry?.incident.requests ?? 0;
+  const slow = slowAbove
+    ? Math.round(
+        total *
+          Math.min(1, Number(slowAbove.params.p50) > 2 * Number(slowAbove.params.p50Before) ? 0.5 : 0.05),
+      )
+    : 0;
+  const affected = Math.max(entry?.incident.errors ?? 0, slow);
+  const operations = [
+    ...new Set(
+      broken.flatMap((service) => [
+        findings.first('error_rate', service.service)?.facts.operation,
+        findings.first('response_time', service.service)?.facts.operation,
+      ]),
+    ),
+  ].filter((operation) => operation !== undefined);
+  const only = separating(picture);
+  const since = new Date(picture.since).toISOString().slice(11, 19);
+  const who = only ? `only ${only.key}=${only.value}` : 'no single dimension separates them';
+  return {
+    since: picture.since,
+    services: broken.map((service) => service.service),
+    operations: operations.slice(0, 10),
+    affectedRequests: affected,
+    totalRequests: total,
+    only,
+    summary: entry
+      ? `Since ${since} UTC: ${broken.map((service) => service.service).join(', ')}. At ${entry.service} ${entry.incident.errors} of ${total} requests failed (${percent(errorRatio(entry.incident))})${slowAbove ? ' and it is slow' : ''}; affected requests: ${who}.`
+      : `Since ${since} UTC; no service is clearly worse than usual.`,
+  };
+}
+
+/** One attribute value that nearly all affected requests share and that the others don't have. */
+function separating(picture: IncidentPicture): Scope['only'] {
+  const affectedBy = new Map<string, { affected: number; total: number }>();
+  for (const dimension of picture.dimensions) {
+    const known = affectedBy.get(dimension.key) ?? { affected: 0, total: 0 };
+    known.affected += dimension.affected;
+    known.total += dimension.total;
+    affectedBy.set(dimension.key, known);
+  }
+  const entry = picture.services.find((service) => service.incident.requests > 0);
+  let best: { key: string; value: string; gain: number } | null = null;
+  for (const dimension of picture.dimensions) {
+    const sum = affectedBy.get(dimension.key);
+    if (!sum || !entry || sum.affected < 10) continue;
+    const coverage = dimension.affected / sum.affected;
+    const purity = dimension.affected / dimension.total;
+    const all = picture.dimensions.filter((d) => d.key === dimension.key);
+    if (coverage < 0.9 || purity < 0.3 || all.length < 1 || dimension.total >= 0.8 * entryRequests(picture))
+      continue;
+    const gain = coverage * purity;
+    if (!best || gain > best.gain) best = { key: dimension.key, value: dimension.value, gain };
+  }
+  return best && { key: best.key, value: best.value };
+}
+
+const entryRequests = (picture: IncidentPicture): number =>
+  Math.max(
+    0,
+    ...picture.dimensions
+      .filter((d) => d.key === 'http.request.method' || d.key === 'operation')
+      .map((d) => d.total),
+    ...picture.services.map((s) => s.incident.requests),
+  );
+
+function graphOf(findings: Findings): Verdict['graph'] {
+  const failing = new Set(findings.of('error_rate').map((hit) => hit.service));
+  const slow = new Set(findings.of('dependencies').map((hit) => `${hit.service} ${hit.resource}`));
+  const name = (edge: { callee: string | null; dst: string }) => edge.callee ?? edge.dst;
+  const edges = findings.picture.edges.map((edge) => ({
+    from: edge.src,
+    to: name(edge),
+    failing: slow.has(`${edge.src} ${edge.dst}`),
+  }));
+  const names = new Set([
+    ...findings.picture.services.map((service) => service.service),
+    ...edges.flatMap((edge) => [edge.from, edge.to]),
+  ]);
+  return {
+    nodes: [...names].slice(0, 200).map((service) => ({
+      service,
+      health: failing.has(service)
+        ? 'failing'
+        : findings.broken.has(service) || edges.some((edge) => edge.failing && edge.to === service)
+          ? 'suspect'
+          : 'ok',
+    })),
+    edges: edges.slice(0, 500),
+  };
+}
