@@ -1,0 +1,36 @@
+import { counter, gauge, histogram } from '../lib/index.ts';
+
+/** What this room tells about itself at /metrics. */
+export const ingestRecords = counter('clew_ingest_records_total', 'Records acknowledged as durable.', [
+  'signal',
+]);
+export const ingestBytes = counter('clew_ingest_bytes_total', 'Bytes of request bodies, decompressed.', [
+  'signal',
+]);
+export const ingestRejected = counter(
+  'clew_ingest_rejected_total',
+  'Records of accepted requests that were not kept.',
+  ['signal'],
+);
+export const ingestRefused = counter(
+  'clew_ingest_refused_total',
+  'Requests answered 429 because too much was pending.',
+  ['reason'],
+);
+export const deadLettered = counter(
+  'clew_ingest_dead_lettered_total',
+  'Payloads and records put into dead_letters.',
+  ['source'],
+);
+export const deadLettersDropped = counter(
+  'clew_ingest_dead_letters_dropped_total',
+  'Unreadable payloads that were counted but not kept, because too many came.',
+  ['source'],
+);
+export const ackSeconds = histogram(
+  'clew_ingest_ack_seconds',
+  'Time from the start of a request to the moment its records are durable.',
+  ['signal'],
+  [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 1, 5],
+);
+export const inFlightBytes = gauge('clew_ingest_in_flight_bytes', 'Bytes of requests that are being taken.');

@@ -1,0 +1,9 @@
+/**
+ * admit — the door between receivers and the detail store: whose telemetry it is, whether there is room for it, and where
+ * goes what nobody can read.
+ *
+ * Contract: `deliver` resolves when every block is durable; too much pending is `overloaded` (429) before anything is
+ * stored; unreadable payloads become dead letters, bounded in size and rate, every one counted.
+ * What never happens here: parsing of payloads, queries, waiting for the engine.
+ */
+export { type AdmissionOptions, createAdmission } from './admission.ts';

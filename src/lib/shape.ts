@@ -1,0 +1,159 @@
+/**
+ * Shape of a log message: a 64-bit hash of its text with variable tokens collapsed, in one pass over the bytes.
+ *
+ * A token is a run of letters, digits and `. - _ @ + % # $ ~ & * \`; it is variable when it holds a digit, or when it is
+ * eight or more letters a–f. `=`, `:`, `/` and brackets end a token, so `key=17`, `/users/17/cart` and `10.0.0.1:80` keep
+ * what is constant in them. A quoted string is variable as a whole, except in a body that is a JSON object, where it
+ * holds the message. White space counts as one space; a list of variables (`1, 2, 3`) counts as one.
+ */
+
+/** Bytes of a message that count; a stack trace is told apart by its first lines. */
+const shapeBytesMax = 4096;
+
+const blank = 0;
+const listMark = 1;
+const mark = 2;
+const letter = 3;
+const digit = 4;
+const joiner = 5;
+const quote = 6;
+
+const classes = new Uint8Array(256).fill(letter);
+for (let code = 0; code < 128; code++) {
+  const text = String.fromCharCode(code);
+  if (code <= 32) classes[code] = blank;
+  else if (text === ',' || text === ';') classes[code] = listMark;
+  else if (/[0-9]/.test(text)) classes[code] = digit;
+  else if (/[A-Za-z]/.test(text)) classes[code] = letter;
+  else if (/[-._@+%#$~&*\\]/.test(text)) classes[code] = joiner;
+  else if (text === '"' || text === "'") classes[code] = quote;
+  else classes[code] = mark;
+}
+
+const hexLettersMin = 8;
+const primeA = 0x01000193;
+const primeB = 0x5bd1e995;
+const starByte = 0x01;
+const braceByte = 0x7b;
+
+/** The hash of the last `shapeHash` call, in halves: the caller writes it without making a bigint. */
+export const shapeResult = { low: 0, high: 0 };
+
+export function shapeHash(bytes: Uint8Array, start: number, end: number): void {
+  const stop = Math.min(end, start + shapeBytesMax);
+  let a = 0x811c9dc5;
+  let b = 0x2545f491;
+  // After a variable, separators of a list wait: they count only when something else than a variable follows.
+  let starred = false;
+  let waitingBlank = false;
+  let waitingList = false;
+  let at = start;
+  const isJson = bytes[start] === braceByte;
+  while (at < stop) {
+    const code = bytes[at] ?? 0;
+    const kind = classes[code] ?? letter;
+    if (kind === blank) {
+      waitingBlank = true;
+      at += 1;
+      continue;
+    }
+    if (kind === listMark && starred) {
+      waitingList = true;
+      at += 1;
+      continue;
+    }
+    let next = at + 1;
+    let variable = false;
+    let tokenA = a;
+    let tokenB = b;
+    if (waitingList) {
+      tokenA = Math.imul(tokenA ^ 44, primeA);
+      tokenB = Math.imul(tokenB + 44, primeB);
+    }
+    if (waitingBlank) {
+      tokenA = Math.imul(tokenA ^ 32, primeA);
+      tokenB = Math.imul(tokenB + 32, primeB);
+    }
+    if (kind === quote && !isJson) {
+      const close = closingQuote(bytes, at, stop, code, start);
+      if (close > 0) {
+        variable = true;
+        next = close + 1;
+      }
+    }
+    if (!variable) {
+      tokenA = Math.imul(tokenA ^ code, primeA);
+      tokenB = Math.imul(tokenB + code, primeB);
+      if (kind === letter || kind === digit || kind === joiner) {
+        let digits = kind === digit;
+        let hexOnly = isHexLetter(code);
+        for (; next < stop; next++) {
+          const following = bytes[next] ?? 0;
+          const followingKind = classes[following] ?? letter;
+          if (followingKind < letter || followingKind === quote) break;
+          if (followingKind === digit) digits = true;
+          else if (hexOnly && !isHexLetter(following)) hexOnly = false;
+          tokenA = Math.imul(tokenA ^ following, primeA);
+          tokenB = Math.imul(tokenB + following, primeB);
+        }
+        variable = digits || (hexOnly && next - at >= hexLettersMin);
+      }
+    }
+    if (variable) {
+      // A variable after a variable of the same list adds nothing.
+      if (!(starred && (waitingBlank || waitingList))) {
+        if (waitingBlank) {
+          a = Math.imul(a ^ 32, primeA);
+          b = Math.imul(b + 32, primeB);
+        }
+        a = Math.imul(a ^ starByte, primeA);
+        b = Math.imul(b + starByte, primeB);
+      }
+      starred = true;
+    } else {
+      a = tokenA;
+      b = tokenB;
+      starred = false;
+    }
+    waitingBlank = false;
+    waitingList = false;
+    at = next;
+  }
+  finish(a, b);
+}
+
+const isHexLetter = (code: number): boolean => (code >= 97 && code <= 102) || (code >= 65 && code <= 70);
+
+/** Where a quoted string ends; 0 when the quote is an apostrophe or has no partner on the line. */
+function closingQuote(bytes: Uint8Array, at: number, stop: number, code: number, start: number): number {
+  if (at > start && (classes[bytes[at - 1] ?? 0] ?? letter) >= letter) return 0;
+  for (let i = at + 1; i < stop; i++) {
+    const found = bytes[i];
+    if (found === 10) return 0;
+    if (found === 92) i += 1;
+    else if (found === code) return i;
+  }
+  return 0;
+}
+
+function finish(a: number, b: number): void {
+  let low = Math.imul(a ^ (b >>> 16), 0x85ebca6b);
+  let high = Math.imul(b ^ (a >>> 15), 0xc2b2ae35);
+  low = Math.imul(low ^ (low >>> 13), 0xc2b2ae35) ^ high;
+  high = Math.imul(high ^ (high >>> 16), 0x85ebca6b) ^ (low >>> 11);
+  shapeResult.low = (low ^ (low >>> 16)) >>> 0;
+  shapeResult.high = (high ^ (high >>> 13)) >>> 0;
+}
+
+/** The same as one number, as it stands in the column `Shape UInt64`. */
+export function shapeOf(bytes: Uint8Array, start: number, end: number): bigint {
+  shapeHash(bytes, start, end);
+  return (BigInt(shapeResult.high) << 32n) | BigInt(shapeResult.low);
+}
+
+const encoder = new TextEncoder();
+
+export function shapeText(text: string): bigint {
+  const bytes = encoder.encode(text);
+  return shapeOf(bytes, 0, bytes.length);
+}

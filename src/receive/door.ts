@@ -1,0 +1,37 @@
+import type { Block } from '../model/index.ts';
+
+/** One accepted request: its blocks, and what could not be kept. */
+export interface Delivery {
+  tenant: string;
+  /** `logs`, `traces`, `metrics`, `changes`. */
+  signal: string;
+  blocks: Block[];
+  records: number;
+  rejected: number;
+  /** Size of the request body after decompression. */
+  bytes: number;
+  /** Clock's monotonic time when the request came. */
+  startedAt: number;
+}
+
+/** Something that could not be read, with its bytes. */
+export interface Letter {
+  tenant: string;
+  /** Which receiver: `otlp/logs`. */
+  source: string;
+  reason: string;
+  contentType: string;
+  payload: Uint8Array;
+}
+
+/** What receivers need from the room behind them; `admit` makes one. */
+export interface Door {
+  /** Whose telemetry this is. Throws `unauthenticated`. */
+  tenantOf(authorization: string): string;
+  /** Asks for room for a request of about so many bytes; throws `overloaded`. The function answered gives it back. */
+  enter(bytes: number): () => void;
+  /** Resolves when every block is durable. */
+  deliver(delivery: Delivery): Promise<void>;
+  /** Keeps what could not be read. Never throws. */
+  deadLetters(letters: readonly Letter[]): Promise<void>;
+}

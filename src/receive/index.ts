@@ -1,0 +1,11 @@
+/**
+ * receive — protocols to rows: wire bytes become blocks of columns in one pass, without an object per record.
+ *
+ * Contract: a request is answered after its blocks are durable (the door behind says so); what can't be kept is counted
+ * in the answer and handed over as dead letter; malformed, oversized and unknown requests get the protocol's own error.
+ * What never happens here: storing, queueing, deciding about tenants or limits of the whole program.
+ */
+export { changeBlock } from './changes/block.ts';
+export { deadLetterBlock } from './dead-letter-block.ts';
+export type { Delivery, Door, Letter } from './door.ts';
+export { createOtlpServer, type OtlpDeps } from './otlp/server.ts';

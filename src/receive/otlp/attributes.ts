@@ -1,0 +1,114 @@
+import { ByteBuffer } from '../../lib/bytes.ts';
+import type { LowCardinalityColumn, MapColumn, StringColumn } from '../../lib/native.ts';
+import { anyValueText } from './any-value.ts';
+import { textOf, type Wire } from './wire.ts';
+
+export type TextColumn = StringColumn | LowCardinalityColumn;
+export type AttributeMap = MapColumn<TextColumn>;
+
+/** What was changed about a record so that it could be kept; written as `clew.*` attributes at its end. */
+export class Marks {
+  truncated: string[] = [];
+  extra: [string, string][] = [];
+
+  get any(): boolean {
+    return this.truncated.length > 0 || this.extra.length > 0;
+  }
+
+  write(map: AttributeMap): void {
+    if (this.truncated.length > 0) map.pair('clew.truncated', this.truncated.join(','));
+    for (const [key, value] of this.extra) map.pair(key, value);
+    this.reset();
+  }
+
+  reset(): void {
+    if (this.truncated.length > 0) this.truncated = [];
+    if (this.extra.length > 0) this.extra = [];
+  }
+}
+
+/** Where a text of at most `bytesMax` bytes ends, without cutting a UTF-8 sequence apart. */
+export function cutAt(bytes: Uint8Array, start: number, bytesMax: number): number {
+  let end = start + bytesMax;
+  while (end > start && ((bytes[end] ?? 0) & 0xc0) === 0x80) end -= 1;
+  return end;
+}
+
+/** Rendered texts on their way into a column. */
+const scratch = new ByteBuffer(4096);
+
+/** Where a rendered value stands: valid until the next call. */
+export const rendered = { bytes: scratch.bytes, end: 0 };
+
+/**
+ * Reads an AnyValue. A string is answered as a range of the message (`true`: `found.start`, `found.end`); anything else
+ * is rendered into `rendered` (`false`).
+ */
+export const found = { start: 0, end: 0 };
+export function readValue(wire: Wire, end: number): boolean {
+  const start = wire.position;
+  if (wire.bytes[start] === 0x0a && start < end) {
+    wire.position += 1;
+    const stop = wire.length(end);
+    if (stop === end) {
+      found.start = wire.position;
+      found.end = stop;
+      wire.position = stop;
+      return true;
+    }
+    wire.position = start;
+  }
+  const text = anyValueText(wire, end);
+  scratch.reset();
+  rendered.end = scratch.text(text);
+  rendered.bytes = scratch.bytes;
+  return false;
+}
+
+/** Writes the KeyValue message up to `end` as one entry of the map's open row. */
+export function appendKeyValue(
+  wire: Wire,
+  end: number,
+  map: AttributeMap,
+  bytesMax: number,
+  marks: Marks,
+): void {
+  let keyStart = 0;
+  let keyEnd = 0;
+  let valueStart = 0;
+  let valueEnd = 0;
+  while (wire.position < end) {
+    const tag = wire.tag(end);
+    if (tag === 0x0a) {
+      keyEnd = wire.length(end);
+      keyStart = wire.position;
+      wire.position = keyEnd;
+    } else if (tag === 0x12) {
+      valueEnd = wire.length(end);
+      valueStart = wire.position;
+      wire.position = valueEnd;
+    } else wire.skip(tag, end);
+  }
+  if (keyEnd - keyStart > keyBytesMax) {
+    keyEnd = cutAt(wire.bytes, keyStart, keyBytesMax);
+    marks.truncated.push('(key)');
+  }
+  map.keys.bytes(wire.bytes, keyStart, keyEnd);
+  wire.position = valueStart;
+  const direct = readValue(wire, valueEnd);
+  const bytes = direct ? wire.bytes : rendered.bytes;
+  const start = direct ? found.start : 0;
+  let stop = direct ? found.end : rendered.end;
+  if (stop - start > bytesMax) {
+    stop = cutAt(bytes, start, bytesMax);
+    if (marks.truncated.length < truncatedNamesMax)
+      marks.truncated.push(textOf(wire.bytes, keyStart, keyEnd));
+  }
+  map.values.bytes(bytes, start, stop);
+  wire.position = end;
+}
+
+/** Attribute names are dictionary entries; the longest of the semantic conventions has 60 bytes. */
+const keyBytesMax = 1024;
+/** Names listed in `clew.truncated`; one record with thousands of cut values must not grow by their names. */
+const truncatedNamesMax = 16;

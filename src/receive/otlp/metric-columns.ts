@@ -1,0 +1,66 @@
+import { ArrayColumn, FixedColumn, LowCardinalityColumn, MapColumn, StringColumn } from '../../lib/native.ts';
+
+const milliseconds = "DateTime64(3, 'UTC')";
+
+/** The columns that say which series a row belongs to. */
+const identity = () => ({
+  Tenant: new LowCardinalityColumn(),
+  SeriesId: new FixedColumn('UInt64'),
+  MetricName: new LowCardinalityColumn(),
+  ServiceName: new LowCardinalityColumn(),
+});
+export type IdentityColumns = ReturnType<typeof identity>;
+
+export const seriesColumns = () => ({
+  ...identity(),
+  MetricType: new LowCardinalityColumn(),
+  Unit: new LowCardinalityColumn(),
+  Description: new LowCardinalityColumn(),
+  Temporality: new LowCardinalityColumn(),
+  IsMonotonic: new FixedColumn('UInt8'),
+  ResourceAttributes: new MapColumn(new LowCardinalityColumn()),
+  ScopeName: new LowCardinalityColumn(),
+  ScopeVersion: new LowCardinalityColumn(),
+  Attributes: new MapColumn(new StringColumn()),
+  LastSeen: new FixedColumn(milliseconds),
+});
+
+export const sampleColumns = () => ({
+  ...identity(),
+  Timestamp: new FixedColumn(milliseconds),
+  StartTimestamp: new FixedColumn(milliseconds),
+  Value: new FixedColumn('Float64'),
+  Flags: new FixedColumn('UInt8'),
+});
+
+export const histogramColumns = () => ({
+  ...identity(),
+  Timestamp: new FixedColumn(milliseconds),
+  StartTimestamp: new FixedColumn(milliseconds),
+  Count: new FixedColumn('UInt64'),
+  Sum: new FixedColumn('Float64'),
+  Min: new FixedColumn('Float64'),
+  Max: new FixedColumn('Float64'),
+  BucketCounts: new ArrayColumn(new FixedColumn('UInt64')),
+  ExplicitBounds: new ArrayColumn(new FixedColumn('Float64')),
+  Scale: new FixedColumn('Int32'),
+  ZeroCount: new FixedColumn('UInt64'),
+  ZeroThreshold: new FixedColumn('Float64'),
+  PositiveOffset: new FixedColumn('Int32'),
+  PositiveBucketCounts: new ArrayColumn(new FixedColumn('UInt64')),
+  NegativeOffset: new FixedColumn('Int32'),
+  NegativeBucketCounts: new ArrayColumn(new FixedColumn('UInt64')),
+  Quantiles: new ArrayColumn(new FixedColumn('Float64')),
+  QuantileValues: new ArrayColumn(new FixedColumn('Float64')),
+  Flags: new FixedColumn('UInt8'),
+});
+export type HistogramColumns = ReturnType<typeof histogramColumns>;
+
+export const exemplarColumns = () => ({
+  ...identity(),
+  Timestamp: new FixedColumn("DateTime64(9, 'UTC')"),
+  Value: new FixedColumn('Float64'),
+  TraceId: new StringColumn(),
+  SpanId: new StringColumn(),
+  FilteredAttributes: new MapColumn(new StringColumn()),
+});

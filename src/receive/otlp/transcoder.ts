@@ -1,0 +1,48 @@
+import type { Block } from '../../model/index.ts';
+
+/** A record that can't be kept, with its bytes for the dead-letter table. */
+export interface Rejection {
+  reason: string;
+  payload: Uint8Array;
+}
+
+/** What one request became. */
+export interface Transcoded {
+  blocks: Block[];
+  /** Records (log records, spans, data points) kept. */
+  records: number;
+  rejected: number;
+  /** At most `rejectionsKeptMax` of the rejected ones. */
+  rejections: Rejection[];
+}
+
+export interface TranscodeLimits {
+  attributeBytesMax: number;
+  bodyFieldBytesMax: number;
+  clockSkewS: number;
+}
+
+/** Turns the protobuf bytes of one export request into blocks. Synchronous; throws MalformedError. */
+export interface Transcoder {
+  transcode(tenant: string, body: Uint8Array, nowMs: number): Transcoded;
+}
+
+/** Rejected records kept as dead letters per request; the count is exact, the copies are a sample. */
+const rejectionsKeptMax = 100;
+
+export class Rejections {
+  count = 0;
+  kept: Rejection[] = [];
+
+  add(reason: string, bytes: Uint8Array, start: number, end: number, records = 1): void {
+    this.count += records;
+    if (this.kept.length < rejectionsKeptMax) this.kept.push({ reason, payload: bytes.slice(start, end) });
+  }
+
+  take(): { rejected: number; rejections: Rejection[] } {
+    const taken = { rejected: this.count, rejections: this.kept };
+    this.count = 0;
+    this.kept = [];
+    return taken;
+  }
+}
