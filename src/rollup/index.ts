@@ -13,8 +13,9 @@
 export { type CallRow, callEdgesMax, calleeOf, callsQuery } from './calls.ts';
 export type { Job, JobContext, JobResult, Tenant } from './job.ts';
 export { ledgerMaintenance } from './maintenance.ts';
-export { derivedMetrics } from './metrics.ts';
+export { derivedMetrics, type ServiceRow, servicesQuery } from './metrics.ts';
 export { bucketMs, callFilter, ooAgg } from './oo-agg.ts';
 export { createRollup, type Rollup, type RollupOptions } from './open.ts';
+export { patternLookup } from './pattern-lookup.ts';
 export { findTenant, listRuns, type RunFilter, type RunRow, runStates } from './runs.ts';
 export { type ResourceRow, upsertLocators, upsertResources } from './write.ts';
