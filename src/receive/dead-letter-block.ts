@@ -1,4 +1,4 @@
-import { FixedColumn, LowCardinalityColumn, StringColumn, takeBlock } from '../lib/native.ts';
+import { FixedColumn, LowCardinalityColumn, StringColumn, takeBlock } from '../lib/index.ts';
 import type { Block } from '../model/index.ts';
 import type { Letter } from './door.ts';
 

@@ -5,7 +5,7 @@ import {
   MapColumn,
   StringColumn,
   takeBlock,
-} from '../../lib/native.ts';
+} from '../../lib/index.ts';
 import type { Block, ChangeEvent } from '../../model/index.ts';
 
 /** Change events as one block of `change_events`. Checks nothing: who takes them from outside has parsed them. */

@@ -1,4 +1,4 @@
-import { ByteBuffer } from '../../lib/bytes.ts';
+import { ByteBuffer } from '../../lib/index.ts';
 
 export type Encoding = 'protobuf' | 'json';
 export type Signal = 'logs' | 'traces' | 'metrics';

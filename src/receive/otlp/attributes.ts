@@ -1,5 +1,5 @@
-import { ByteBuffer } from '../../lib/bytes.ts';
-import type { LowCardinalityColumn, MapColumn, StringColumn } from '../../lib/native.ts';
+import type { LowCardinalityColumn, MapColumn, StringColumn } from '../../lib/index.ts';
+import { ByteBuffer } from '../../lib/index.ts';
 import { anyValueText } from './any-value.ts';
 import { textOf, type Wire } from './wire.ts';
 

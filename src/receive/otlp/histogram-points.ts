@@ -1,4 +1,4 @@
-import type { ArrayColumn, FixedColumn } from '../../lib/native.ts';
+import type { ArrayColumn, FixedColumn } from '../../lib/index.ts';
 import type { HistogramColumns } from './metric-columns.ts';
 import type { Wire } from './wire.ts';
 

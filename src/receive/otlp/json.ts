@@ -1,4 +1,4 @@
-import { ByteBuffer } from '../../lib/bytes.ts';
+import { ByteBuffer } from '../../lib/index.ts';
 import { type Field, type Message, requestMessages } from './json-schema.ts';
 import { MalformedError } from './wire.ts';
 

@@ -1,5 +1,12 @@
-import { FixedColumn, LowCardinalityColumn, MapColumn, StringColumn, takeBlock } from '../../lib/native.ts';
-import { shapeHash, shapeResult } from '../../lib/shape.ts';
+import {
+  FixedColumn,
+  LowCardinalityColumn,
+  MapColumn,
+  StringColumn,
+  shapeHash,
+  shapeResult,
+  takeBlock,
+} from '../../lib/index.ts';
 import { appendKeyValue, cutAt, found, Marks, readValue, rendered } from './attributes.ts';
 import { internServiceName, type Range, RepeatedMap, readEnvelope, readScope } from './resource.ts';
 import { nanosecondsText, TimeRule } from './time.ts';

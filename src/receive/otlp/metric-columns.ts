@@ -1,4 +1,4 @@
-import { ArrayColumn, FixedColumn, LowCardinalityColumn, MapColumn, StringColumn } from '../../lib/native.ts';
+import { ArrayColumn, FixedColumn, LowCardinalityColumn, MapColumn, StringColumn } from '../../lib/index.ts';
 
 const milliseconds = "DateTime64(3, 'UTC')";
 

@@ -1,4 +1,4 @@
-import { type Column, takeBlock } from '../../lib/native.ts';
+import { type Column, takeBlock } from '../../lib/index.ts';
 import type { Block, DetailTable } from '../../model/index.ts';
 import { appendKeyValue, Marks } from './attributes.ts';
 import { exponentialPoint, histogramFault, histogramPoint, summaryPoint } from './histogram-points.ts';

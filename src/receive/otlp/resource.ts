@@ -1,4 +1,4 @@
-import type { LowCardinalityColumn, MapColumn } from '../../lib/native.ts';
+import type { LowCardinalityColumn, MapColumn } from '../../lib/index.ts';
 import { appendKeyValue, found, Marks, readValue, rendered } from './attributes.ts';
 import type { Wire } from './wire.ts';
 

@@ -5,7 +5,7 @@ import {
   MapColumn,
   StringColumn,
   takeBlock,
-} from '../../lib/native.ts';
+} from '../../lib/index.ts';
 import { appendKeyValue, cutAt, Marks } from './attributes.ts';
 import { internServiceName, type Range, RepeatedMap, readEnvelope, readScope } from './resource.ts';
 import { nanosecondsText, TimeRule } from './time.ts';
