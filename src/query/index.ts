@@ -19,11 +19,14 @@ export { type LogPage, type LogRow, logsOfTrace, searchLogs } from './logs.ts';
 export { type RawRow, readRows, rowFilterQuery, rowFilterSchema } from './row-filter.ts';
 export { parseSearch, type SearchTerm } from './search.ts';
 export {
+  type ObjectivesOf,
   type OpenSignals,
   type ServiceHealth,
+  type ServiceObjective,
   type ServiceOverview,
   type ServiceSummary,
   sqlServices,
+  withObjectives,
   withSignals,
 } from './services.ts';
 export {

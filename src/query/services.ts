@@ -36,17 +36,23 @@ export interface ServiceSummary {
     errors: (number | null)[];
     p95Ms: (number | null)[];
   };
-  objectives: {
-    id: string;
-    indicator: Indicator;
-    target: number;
-    value: number | null;
-    holds: boolean | null;
-  }[];
+  objectives: ServiceObjective[];
+}
+
+/** An objective of a service with its present reading. */
+export interface ServiceObjective {
+  id: string;
+  indicator: Indicator;
+  target: number;
+  value: number | null;
+  /** Null when there is nothing to judge. */
+  holds: boolean | null;
 }
 
 /** Where the overview comes from: the live window of the detection room, or SQL (`sqlServices`) without it. */
 export type ServiceOverview = (tenant: string, window: TimeWindow) => Promise<ServiceSummary[]>;
+/** Objectives of all services. */
+export type ObjectivesOf = (tenant: string) => Promise<readonly (ServiceObjective & { service: string })[]>;
 /** Signals that are open now. */
 export type OpenSignals = (tenant: string) => Promise<readonly Signal[]>;
 
@@ -179,6 +185,28 @@ function summaryOf(row: StoredService, window: TimeWindow, buckets: Buckets): Se
     spark,
     objectives: [],
   };
+}
+
+/** Adds the readings of objectives; a source that has its own keeps them. */
+export function withObjectives(
+  services: readonly ServiceSummary[],
+  objectives: readonly (ServiceObjective & { service: string })[],
+): ServiceSummary[] {
+  const readingOf = ({ id, indicator, target, value, holds }: ServiceObjective): ServiceObjective => ({
+    id,
+    indicator,
+    target,
+    value,
+    holds,
+  });
+  return services.map((summary) =>
+    summary.objectives.length > 0
+      ? summary
+      : {
+          ...summary,
+          objectives: objectives.filter((each) => each.service === summary.service).map(readingOf),
+        },
+  );
 }
 
 /** Raises the health of services that open signals name: a broken objective is failing, an anomaly suspect. */

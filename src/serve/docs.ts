@@ -6,7 +6,7 @@ import type { RouteGroup } from './server.ts';
  * and the policy makes the browser refuse whatever a later version of the library would try.
  */
 const contentSecurityPolicy =
-  "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self' data:; worker-src 'self' blob:; connect-src 'self'";
+  "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self' data:; worker-src 'self' blob:; connect-src 'self'";
 
 /** The page's library holds 40 MB resident once loaded, so it is loaded when somebody opens the page. */
 async function openPage(): Promise<FastifyInstance> {

@@ -24,7 +24,7 @@ const rowsAnswer = z.object({
 });
 
 const id = z.string().regex(/^\d{1,18}$/, 'is a number of at most 18 digits');
-const rowsQuery = z.object({ limit: z.coerce.number().int().min(1).max(1_000).default(100) });
+const rowsQuery = z.strictObject({ limit: z.coerce.number().int().min(1).max(1_000).default(100) });
 
 /** From a piece of evidence back to the raw rows it rests on. Register under `/api/v1`. */
 export function evidenceRoutes(deps: EvidenceDeps): RouteGroup {

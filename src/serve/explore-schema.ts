@@ -6,7 +6,8 @@ import { indicators, severities } from '../model/index.ts';
 const many = z.union([z.string(), z.array(z.string())]).optional();
 const epochMs = z.coerce.number().int().min(0).max(8_640_000_000_000_000);
 
-export const windowQuery = z.object({
+/** Strict: a parameter that is misspelt would otherwise widen the answer without a word. */
+export const windowQuery = z.strictObject({
   from: epochMs.optional().describe('Start, epoch milliseconds; default: half an hour before `to`.'),
   to: epochMs.optional().describe('End (exclusive), epoch milliseconds; default: now.'),
 });

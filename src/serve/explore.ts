@@ -10,6 +10,7 @@ import {
   logFacets,
   logHistogram,
   logPatterns,
+  type ObjectivesOf,
   type OpenSignals,
   type PatternLookup,
   patternIdOf,
@@ -20,6 +21,7 @@ import {
   searchTraces,
   shapesOfPattern,
   sqlServices,
+  withObjectives,
   withSignals,
 } from '../query/index.ts';
 import {
@@ -50,6 +52,7 @@ export interface ExploreDeps extends PatternLookup {
   /** Live figures of services; without it they are counted from stored spans and logs. */
   overview?: ServiceOverview;
   openSignals?: OpenSignals;
+  objectives?: ObjectivesOf;
 }
 
 /** Services, logs and traces. Register under `/api/v1`. */
@@ -81,8 +84,10 @@ function serviceRoutes(deps: ExploreDeps): RouteGroup {
           ? { services: await deps.overview(tenant, window), statistics: undefined }
           : await sqlServices(deps.detail, tenant, window);
         const signals = deps.openSignals ? await deps.openSignals(tenant) : [];
+        const objectives = deps.objectives ? await deps.objectives(tenant) : [];
+        const services = withObjectives(withSignals(counted.services, signals), objectives);
         return {
-          data: withSignals(counted.services, signals).map(serviceAnswer),
+          data: services.map(serviceAnswer),
           statistics: counted.statistics,
         };
       },

@@ -180,6 +180,7 @@ describe('exploring', () => {
     [`/logs?from=0&to=${40 * dayMs}`, 400, /limit is 31 days \(query\.window_s_max\)/],
     ['/logs?from=yesterday', 400, /from/],
     ['/logs?limit=1001', 400, /limit/],
+    ['/logs?sevrity=ERROR', 400, /sevrity/],
     ['/logs?severity=loud', 400, /severity is "loud"; it is one of TRACE/],
     ['/logs?cursor=zzz', 400, /cursor is not one of ours/],
     ['/logs?attr=nokey', 400, /attr is "nokey"; write key=value/],
