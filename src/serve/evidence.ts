@@ -11,10 +11,13 @@ export interface EvidenceDeps {
   detail: DetailStore;
   ledger: Ledger;
   tenantOf: TenantOf;
+  /** Rows that were copied into a case with the evidence; they answer once the originals are past retention. */
+  frozenRows?: (tenant: string, evidenceId: string) => Promise<readonly Record<string, unknown>[]>;
 }
 
 const rowsAnswer = z.object({
   data: z.array(z.record(z.string(), z.unknown())).describe('Rows in the columns of their table, and `at`.'),
+  frozen: z.boolean().describe('The rows are the copies kept in the case; the originals are gone.'),
   filter: rowFilterSchema.nullable(),
   ledger: z
     .unknown()
@@ -30,7 +33,7 @@ const rowsQuery = z.strictObject({ limit: z.coerce.number().int().min(1).max(1_0
 export function evidenceRoutes(deps: EvidenceDeps): RouteGroup {
   const rowsOf = async (tenant: string, filter: RowFilter, limit: number) => {
     const found = await readRows(deps.detail, tenant, filter, limit);
-    return { data: found.rows, filter, statistics: found.statistics };
+    return { data: found.rows, frozen: false, filter, statistics: found.statistics };
   };
   return async (app) => {
     const tags = ['evidence'];
@@ -48,8 +51,14 @@ export function evidenceRoutes(deps: EvidenceDeps): RouteGroup {
       async (request) => {
         const tenant = deps.tenantOf(request);
         const source = await evidenceSource(deps.ledger, tenant, request.params.evidence_id);
-        if (source.rests === 'ledger') return { data: [], filter: null, ledger: source.ledger };
-        return rowsOf(tenant, source.filter, request.query.limit);
+        const { limit } = request.query;
+        const answer =
+          source.rests === 'ledger'
+            ? { data: [], frozen: false, filter: null, ledger: source.ledger }
+            : await rowsOf(tenant, source.filter, limit);
+        if (answer.data.length > 0 || deps.frozenRows === undefined) return answer;
+        const frozen = await deps.frozenRows(tenant, request.params.evidence_id);
+        return { ...answer, data: frozen.slice(0, limit), frozen: frozen.length > 0 };
       },
     );
     app.get(

@@ -54,10 +54,13 @@ async function storeEvidence(): Promise<void> {
     `INSERT INTO event_envelope (tenant_id, severity, kind) VALUES ($1, 'ERROR', 'anomaly') RETURNING event_id`,
     [tenantId],
   );
+  const gone: RowFilter = { ...filter, window: { from: 1_000, to: 2_000 } };
+  const [old] = await insertLocator('old', JSON.stringify(gone));
   for (const [dim, refPg, refOo] of [
     ['log', null, good?.id],
     ['metric', JSON.stringify({ table: 'metric_1m', keys: { metric: 'rps' } }), null],
     ['trace', null, bad?.id],
+    ['event', null, old?.id],
   ]) {
     const [link] = await ledger.query<{ id: string }>(
       'INSERT INTO evidence_link (event_id, dim, ref_pg, ref_oo) VALUES ($1, $2, $3::jsonb, $4::bigint) RETURNING evidence_id::text AS id',
@@ -118,7 +121,15 @@ beforeAll(async () => {
     }),
     { prefix: '/api/v1' },
   );
-  await app.register(evidenceRoutes({ detail, ledger, tenantOf: () => 'default' }), { prefix: '/api/v1' });
+  await app.register(
+    evidenceRoutes({
+      detail,
+      ledger,
+      tenantOf: () => 'default',
+      frozenRows: async (_tenant, id) => (id === evidenceIds[3] ? [{ Body: 'kept' }] : []),
+    }),
+    { prefix: '/api/v1' },
+  );
   await app.register(sqlRoutes({ detail, tenantOf: () => 'default' }), { prefix: '/api/v1' });
   await app.ready();
 });
@@ -270,6 +281,11 @@ describe('evidence', () => {
   test('that rests on the ledger says which row', async () => {
     const { body } = await get(`/evidence/${evidenceIds[1]}/rows`);
     expect(body).toMatchObject({ data: [], filter: null, ledger: { table: 'metric_1m' } });
+  });
+
+  test('past retention is answered with the rows that its case kept', async () => {
+    const { body } = await get(`/evidence/${evidenceIds[3]}/rows`);
+    expect(body).toMatchObject({ data: [{ Body: 'kept' }], frozen: true });
   });
 
   test('whose filter cannot be run says why', async () => {
