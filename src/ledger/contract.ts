@@ -13,8 +13,16 @@ export interface Ledger extends Queryable {
   readonly capabilities: LedgerCapabilities;
   /** `tenant_id` of a tenant code; created on first use. Cached. */
   tenantId(code: string): Promise<number>;
-  health(): Promise<{ ready: boolean; latencyMs: number; lastError: string | null }>;
+  health(): Promise<LedgerHealth>;
   close(): Promise<void>;
+}
+
+export interface LedgerHealth {
+  ready: boolean;
+  latencyMs: number;
+  lastError: string | null;
+  /** Differences between the schema and what the migrations made of it; empty when all is well. */
+  drift: string[];
 }
 
 export interface LedgerCapabilities {

@@ -34,9 +34,13 @@ export function readMigrations(dir: string = migrationDir): Migration[] {
   return migrations;
 }
 
-/** One name for a set of migrations: changes when any file changes. */
+/** One name for a set of migrations: changes when any file, or what is recorded beside them, changes. */
 export const migrationsFingerprint = (migrations: readonly Migration[]): string =>
-  sha256Hex(migrations.map((migration) => `${migration.name} ${migration.checksum}`).join('\n'));
+  sha256Hex(
+    [recordManifestSql, ...migrations.map((migration) => `${migration.name} ${migration.checksum}`)].join(
+      '\n',
+    ),
+  );
 
 export interface MigrationTarget {
   /** Statements without parameters, several separated by semicolons. */
@@ -50,7 +54,45 @@ CREATE TABLE IF NOT EXISTS ledger_migration (
   name       TEXT NOT NULL,
   checksum   TEXT NOT NULL,
   applied_at TIMESTAMPTZ NOT NULL DEFAULT now()
+);
+CREATE TABLE IF NOT EXISTS ledger_manifest (
+  object     TEXT PRIMARY KEY,
+  definition TEXT NOT NULL
 )`;
+
+/**
+ * Every column and index of our tables as one text each. Partitions are left out: they come and go with time. Extensions
+ * bring objects of their own into the schema; only tables and their indexes are compared.
+ */
+const schemaSql = `
+SELECT c.relname || '.' || a.attname AS object,
+       format_type(a.atttypid, a.atttypmod) || CASE WHEN a.attnotnull THEN ' NOT NULL' ELSE '' END AS definition
+  FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+ WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relispartition
+   AND c.relname NOT LIKE 'ledger\\_%'
+   AND NOT EXISTS (SELECT 1 FROM pg_depend d WHERE d.objid = c.oid AND d.deptype = 'e')
+UNION ALL
+SELECT 'index ' || i.relname, pg_get_indexdef(i.oid)
+  FROM pg_index x JOIN pg_class i ON i.oid = x.indexrelid JOIN pg_class c ON c.oid = x.indrelid
+ WHERE c.relnamespace = 'public'::regnamespace AND NOT c.relispartition AND c.relname NOT LIKE 'ledger\\_%'
+   AND NOT EXISTS (SELECT 1 FROM pg_depend d WHERE d.objid = c.oid AND d.deptype = 'e')`;
+
+/** Written with each migration, in its transaction: what the schema is meant to be from then on. */
+const recordManifestSql = `DELETE FROM ledger_manifest; INSERT INTO ledger_manifest ${schemaSql};`;
+
+/** Differences between the schema and what the migrations made of it; empty when all is well. */
+export async function schemaDrift(queryable: Queryable): Promise<string[]> {
+  const rows = await queryable.query<{ object: string; expected: string | null; found: string | null }>(
+    `SELECT object, m.definition AS expected, s.definition AS found
+       FROM ledger_manifest m FULL JOIN (${schemaSql}) s USING (object)
+      WHERE m.definition IS DISTINCT FROM s.definition ORDER BY object`,
+  );
+  return rows.map((row) => {
+    if (row.found === null) return `${row.object} is missing`;
+    if (row.expected === null) return `${row.object} is not ours`;
+    return `${row.object} is ${row.found}, expected ${row.expected}`;
+  });
+}
 
 /** Two processes that start at once on one server take turns. The number is arbitrary and ours alone. */
 const migrationLockKey = 4_315_100;
@@ -98,7 +140,7 @@ function checkApplied(
 async function applyOne(target: MigrationTarget, migration: Migration): Promise<void> {
   try {
     await target.script(
-      `BEGIN;\n${migration.sql}\n;INSERT INTO ledger_migration (number, name, checksum) VALUES (${migration.number}, '${migration.name}', '${migration.checksum}');\nCOMMIT;`,
+      `BEGIN;\n${migration.sql}\n;INSERT INTO ledger_migration (number, name, checksum) VALUES (${migration.number}, '${migration.name}', '${migration.checksum}');\n${recordManifestSql}\nCOMMIT;`,
     );
   } catch (error) {
     await target.script('ROLLBACK');

@@ -8,7 +8,7 @@ import { vector } from '@electric-sql/pglite-pgvector';
 import pg from 'pg';
 import type { Clock, Logger } from '../lib/index.ts';
 import type { Ledger, LedgerCapabilities, Queryable } from './contract.ts';
-import { type Migration, migrate, readMigrations } from './migrate.ts';
+import { type Migration, migrate, readMigrations, schemaDrift } from './migrate.ts';
 import { PoolLedger } from './pool.ts';
 
 export interface LedgerOptions {
@@ -36,9 +36,9 @@ export async function openLedger(options: LedgerOptions): Promise<Ledger> {
     ? await embeddedPool(options)
     : serverPool(options.url ?? '', options.log);
   try {
-    await migrateOn(pool, options.migrations ?? readMigrations(), options.log);
+    const drift = await migrateOn(pool, options.migrations ?? readMigrations(), options.log);
     const capabilities = await askCapabilities(pool, embedded);
-    return new PoolLedger({ pool, release, capabilities, clock: options.clock });
+    return new PoolLedger({ pool, release, capabilities, drift, clock: options.clock });
   } catch (error) {
     await pool.end();
     await release();
@@ -83,7 +83,11 @@ function serverPool(url: string, log: Logger): OpenPool {
   return { pool, release: async () => {} };
 }
 
-export async function migrateOn(pool: pg.Pool, migrations: readonly Migration[], log: Logger): Promise<void> {
+export async function migrateOn(
+  pool: pg.Pool,
+  migrations: readonly Migration[],
+  log: Logger,
+): Promise<string[]> {
   // One connection for all: the advisory lock belongs to a session.
   const client = await pool.connect();
   try {
@@ -96,6 +100,9 @@ export async function migrateOn(pool: pg.Pool, migrations: readonly Migration[],
     };
     const applied = await migrate({ queryable, script }, migrations);
     if (applied.length > 0) log.info({ applied }, 'ledger migrated');
+    const drift = await schemaDrift(queryable);
+    if (drift.length > 0) log.warn({ drift }, 'the schema of the ledger is not what its migrations made');
+    return drift;
   } finally {
     client.release();
   }

@@ -1,6 +1,6 @@
 import type pg from 'pg';
 import { ClewError, type Clock } from '../lib/index.ts';
-import type { Ledger, LedgerCapabilities, Queryable } from './contract.ts';
+import type { Ledger, LedgerCapabilities, LedgerHealth, Queryable } from './contract.ts';
 
 /** A health question that takes longer than this counts as not ready, milliseconds. */
 const healthTimeoutMs = 3_000;
@@ -10,6 +10,8 @@ interface Parts {
   /** Frees the engine under the pool, after the pool has ended. */
   release(): Promise<void>;
   capabilities: LedgerCapabilities;
+  /** Differences between the schema and the migrations, found at opening. */
+  drift: string[];
   clock: Clock;
 }
 
@@ -69,7 +71,7 @@ export class PoolLedger implements Ledger {
     return id;
   }
 
-  async health(): Promise<{ ready: boolean; latencyMs: number; lastError: string | null }> {
+  async health(): Promise<LedgerHealth> {
     const start = this.#parts.clock.monotonic();
     const timer = new AbortController();
     const asked = this.query('SELECT 1').then(
@@ -86,6 +88,7 @@ export class PoolLedger implements Ledger {
       ready: error === null,
       latencyMs: this.#parts.clock.monotonic() - start,
       lastError: this.#lastError,
+      drift: this.#parts.drift,
     };
   }
 
