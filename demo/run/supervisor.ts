@@ -151,7 +151,7 @@ export class Shop {
     this.#config.get(service)?.set(key, { value, version });
     for (const { part, child } of this.#instances.values())
       if (part.name === service) child.send({ type: 'config', key, value });
-    if (actor !== null)
+    if (actor !== null && value !== before.value)
       this.changes.announce({
         kind: 'config',
         service,
