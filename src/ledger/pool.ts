@@ -56,16 +56,15 @@ export class PoolLedger implements Ledger {
   async tenantId(code: string): Promise<number> {
     const known = this.#tenants.get(code);
     if (known !== undefined) return known;
-    const rows = await this.query<{ tenant_id: string }>(
-      `WITH made AS (
-         INSERT INTO dim_tenant (code, name) VALUES ($1, $1) ON CONFLICT (code) DO NOTHING RETURNING tenant_id
-       )
-       SELECT tenant_id FROM made UNION ALL SELECT tenant_id FROM dim_tenant WHERE code = $1 LIMIT 1`,
-      [code],
-    );
+    // Two statements: one that inserts and reads would not see a row that another process commits in between.
+    await this.query('INSERT INTO dim_tenant (code, name) VALUES ($1, $1) ON CONFLICT (code) DO NOTHING', [
+      code,
+    ]);
+    const rows = await this.query<{ tenant_id: string }>('SELECT tenant_id FROM dim_tenant WHERE code = $1', [
+      code,
+    ]);
     const first = rows[0];
-    // Another process may have inserted it between our two looks; the next call finds it.
-    if (!first) throw new ClewError('conflict', `Tenant ${code} is being created by another process.`);
+    if (!first) throw new ClewError('conflict', `Tenant ${code} was removed while it was being looked up.`);
     const id = Number(first.tenant_id);
     this.#tenants.set(code, id);
     return id;
