@@ -4,13 +4,10 @@ import type { BusPort, CaseHead, Message, Signal, Verdict } from '../model/index
 import type { Findings } from './findings.ts';
 import type { Jobs } from './jobs.ts';
 import type { Orchestrator } from './orchestrator.ts';
-import { findHead, headColumns, type HeadRow } from './rows.ts';
+import { findHead, type HeadRow, headColumns } from './rows.ts';
 
 /** Finds the causes of what the signals say; injected. */
-export type Diagnose = (
-  tenant: string,
-  input: { signals: Signal[]; since: number },
-) => Promise<Verdict>;
+export type Diagnose = (tenant: string, input: { signals: Signal[]; since: number }) => Promise<Verdict>;
 
 export interface AnalystDeps {
   ledger: Ledger;
@@ -50,8 +47,7 @@ export class Analyst {
   }
 
   async #onTransition({ payload, key }: Message): Promise<void> {
-    if (payload.automatic === true && (payload.to === 'NEW' || payload.to === 'ANALYZING'))
-      this.#accept(key);
+    if (payload.automatic === true && (payload.to === 'NEW' || payload.to === 'ANALYZING')) this.#accept(key);
   }
 
   /** Cases that a stop or a crash left between two states. */
@@ -130,4 +126,3 @@ export class Analyst {
 
 const settled = (verdict: Verdict): boolean =>
   verdict.verdict !== 'inconclusive' && (verdict.causes[0]?.score ?? 0) >= sureEnough;
-

@@ -1,5 +1,12 @@
 import type { Ledger, Queryable } from '../ledger/index.ts';
-import { ClewError, type Clock, type ErrorCode, errorRegistry, isClewError, sha256Hex } from '../lib/index.ts';
+import {
+  ClewError,
+  type Clock,
+  type ErrorCode,
+  errorRegistry,
+  isClewError,
+  sha256Hex,
+} from '../lib/index.ts';
 import { iso } from '../model/index.ts';
 import { canonicalJson } from './canonical.ts';
 import { idempotentReplayTotal } from './events.ts';

@@ -7,26 +7,26 @@ const depthMax = 12;
  * A value as it can be stored and hashed: no NUL and no lone surrogate (PostgreSQL takes neither), no NaN, long strings
  * cut and marked, undefined dropped.
  */
-export function storable(value: unknown, depth = 0): unknown {
-  if (typeof value === 'string') return storableText(value);
+export function storable(value: unknown, charsMax = stringMax, depth = 0): unknown {
+  if (typeof value === 'string') return storableText(value, charsMax);
   if (typeof value === 'number') return Number.isFinite(value) ? value : null;
   if (typeof value === 'bigint') return value.toString();
   if (value instanceof Date) return value.toISOString();
   if (value === null || typeof value === 'boolean') return value;
   if (typeof value !== 'object' || depth >= depthMax) return null;
-  if (Array.isArray(value)) return value.map((item) => storable(item, depth + 1));
+  if (Array.isArray(value)) return value.map((item) => storable(item, charsMax, depth + 1));
   return Object.fromEntries(
     Object.entries(value)
       .filter(([, item]) => item !== undefined)
-      .map(([key, item]) => [storableText(key), storable(item, depth + 1)]),
+      .map(([key, item]) => [storableText(key, stringMax), storable(item, charsMax, depth + 1)]),
   );
 }
 
-export function storableText(text: string): string {
+export function storableText(text: string, charsMax = stringMax): string {
   const clean = text.replaceAll('\u0000', '\ufffd').toWellFormed();
-  return clean.length <= stringMax
+  return clean.length <= charsMax
     ? clean
-    : `${clean.slice(0, stringMax).toWellFormed()}… (${clean.length - stringMax} more)`;
+    : `${clean.slice(0, charsMax).toWellFormed()}… (${clean.length - charsMax} more)`;
 }
 
 /** JSON with sorted keys: equal values have equal text, whatever order a store returned their keys in. */

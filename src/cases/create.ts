@@ -40,15 +40,9 @@ export interface Cases {
   head(caseId: string): Promise<CaseHead>;
   read(caseId: string): Promise<CaseDetail>;
   timeline(caseId: string): Promise<TimelineEntry[]>;
-  list(filter: {
-    tenant?: string;
-    status?: readonly CaseState[];
-    limit: number;
-  }): Promise<CaseSummary[]>;
+  list(filter: { tenant?: string; status?: readonly CaseState[]; limit: number }): Promise<CaseSummary[]>;
   locator(locatorId: string): Promise<{ tenant: string; filter: RowFilter }>;
-  evidence(
-    evidenceId: string,
-  ): Promise<{ locatorId: string | null; frozen: Record<string, unknown>[] }>;
+  evidence(evidenceId: string): Promise<{ locatorId: string | null; frozen: Record<string, unknown>[] }>;
   /** Takes up automatic cases that a stop or crash left in NEW or ANALYZING. After the bus has started. */
   start(): Promise<void>;
   /** Waits for work under way to reach a point where it can be taken up again. Idempotent. */

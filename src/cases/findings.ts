@@ -74,7 +74,8 @@ export class Findings {
     const head = await findHead(this.#deps.ledger, caseId);
     const tenantId = await this.#deps.ledger.tenantId(head.tenant);
     const frozen: Frozen[] = [];
-    for (const evidence of verdict.evidence.slice(0, evidenceMax)) frozen.push(await this.#freeze(head, evidence));
+    for (const evidence of verdict.evidence.slice(0, evidenceMax))
+      frozen.push(await this.#freeze(head, evidence));
     await this.#deps.ledger.transaction((tx) =>
       this.#store(tx, head, tenantId, verdict, frozen, traceId ?? head.traceId),
     );
@@ -107,7 +108,10 @@ export class Findings {
       ...verdict,
       evidence: verdict.evidence.map(({ series: _, ...rest }) => ({ ...rest, rows: [] })),
     });
-    const hash = wholeHash(slim, frozen.map((part) => part.sha256));
+    const hash = wholeHash(
+      slim,
+      frozen.map((part) => part.sha256),
+    );
     const eventId = await this.#event(tx, head, tenantId, verdict, hash);
     for (const [seq, part] of frozen.entries()) await this.#link(tx, head, tenantId, eventId, seq, part);
     const at = iso(this.#deps.clock.now());
@@ -148,7 +152,9 @@ export class Findings {
       tenantId,
       await ensureResource(tx, tenantId, cause?.resource ?? head.resource),
       head.severity,
-      storable(cause ? `${cause.kind} on ${cause.service || cause.resource}` : `${verdict.verdict}: ${head.title}`),
+      storable(
+        cause ? `${cause.kind} on ${cause.service || cause.resource}` : `${verdict.verdict}: ${head.title}`,
+      ),
       storable(verdict.scope.summary),
       JSON.stringify({ case_id: head.id, verdict: verdict.verdict, evidence_hash: hash }),
       JSON.stringify(storable({ explains: cause?.explains ?? [] })),
@@ -186,12 +192,7 @@ export class Findings {
     ]);
   }
 
-  async #locator(
-    tx: Queryable,
-    head: CaseHead,
-    tenantId: number,
-    filter: RowFilter,
-  ): Promise<string | null> {
+  async #locator(tx: Queryable, head: CaseHead, tenantId: number, filter: RowFilter): Promise<string | null> {
     const hint = canonicalJson(storable(filter));
     const [row] = await tx.query<{ id: string }>(sql.locator, [
       tenantId,
@@ -219,7 +220,10 @@ export class Findings {
     );
     if (!row) throw new ClewError('internal', `Case ${caseId} vanished while its evidence was checked.`);
     const broken = rows.filter((part) => sha256Hex(part.body) !== part.sha256).map((part) => part.ref);
-    const whole = wholeHash(row.verdict, rows.map((part) => part.sha256));
+    const whole = wholeHash(
+      row.verdict,
+      rows.map((part) => part.sha256),
+    );
     if (row.evidence_hash !== null && whole !== row.evidence_hash) broken.push('whole');
     return { ok: broken.length === 0, evidence_hash: row.evidence_hash, broken };
   }

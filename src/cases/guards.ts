@@ -15,11 +15,13 @@ export function checkPlan(plan: unknown): string[] {
   if (!isRecord(plan)) return ['there is no plan'];
   const problems: string[] = [];
   if (typeof plan.title !== 'string' || plan.title === '') problems.push('title is missing');
-  if (!Array.isArray(plan.steps) || plan.steps.length === 0) problems.push('steps must hold at least one step');
+  if (!Array.isArray(plan.steps) || plan.steps.length === 0)
+    problems.push('steps must hold at least one step');
   else if (plan.steps.length > stepsMax)
     problems.push(`steps holds ${plan.steps.length} steps, the limit is ${stepsMax}`);
   else for (const [index, step] of plan.steps.entries()) problems.push(...checkStep(step, `steps[${index}]`));
-  if (!isRecord(plan.rollback)) problems.push('rollback is missing (an object; {"steps": []} says there is none)');
+  if (!isRecord(plan.rollback))
+    problems.push('rollback is missing (an object; {"steps": []} says there is none)');
   if (!isRecord(plan.verify)) problems.push('verify is missing (an object that says what must hold again)');
   return problems;
 }

@@ -5,7 +5,7 @@ import { storable } from './canonical.ts';
 import { signalAttachedTotal } from './events.ts';
 import type { Orchestrator } from './orchestrator.ts';
 import { ensureResource } from './resource.ts';
-import { findHead, headColumns, type HeadRow, toHead } from './rows.ts';
+import { findHead, type HeadRow, headColumns, toHead } from './rows.ts';
 
 export interface OpenIncident {
   tenant: string;
@@ -60,10 +60,13 @@ const sql = {
   attach: `INSERT INTO case_signal (case_id, tenant, fingerprint, signal, event_id, attached_at)
            VALUES ($1, $2, $3, $4::jsonb, $5, $6)`,
   refresh: 'UPDATE case_signal SET signal = $3::jsonb WHERE case_id = $1 AND fingerprint = $2',
+  release: 'UPDATE ops_case SET incident_key = NULL WHERE id = $1',
+  releaseSignals: 'UPDATE case_signal SET open = false WHERE case_id = $1 AND open',
+  // Detection may have recorded the signal already; its event is then the signal's event.
+  knownEvent: `SELECT event_id FROM event_envelope
+    WHERE tenant_id = $1 AND detected_at = $2 AND fingerprints @> $3::jsonb LIMIT 1`,
   raise: 'UPDATE ops_case SET severity = $2 WHERE id = $1',
 };
-
-export const incidentSql = sql;
 
 /** Incidents: which case a signal belongs to, and opening one when there is none. */
 export class Incidents {
@@ -96,10 +99,13 @@ export class Incidents {
     const { tenant, signals } = incident;
     const fingerprints = signals.map((signal) => signal.fingerprint);
     const key = incident.incidentKey ?? (incident.resource || null);
-    const known =
+    const find = async () =>
       (await headBy(tx, sql.bySignal, [tenant, fingerprints])) ??
-      (await headBy(tx, sql.byKey, [tenant, key])) ??
-      (await this.#tailOf(tx, incident, fingerprints));
+      (await headBy(tx, sql.byKey, [tenant, key]));
+    let open = await find();
+    // Ends: a superseded case is not found again.
+    for (; open && isAnother(open, signals); open = await find()) await this.#supersede(tx, open);
+    const known = open ?? (await this.#tailOf(tx, incident, fingerprints));
     if (known) {
       await this.#attachWithin(tx, tenantId, known, signals);
       return { caseId: known.id, opened: false };
@@ -117,6 +123,22 @@ export class Incidents {
     });
     await this.#attachWithin(tx, tenantId, head, signals);
     return { caseId: head.id, opened: true };
+  }
+
+  /**
+   * A parked case gives up its claim to an incident that began after it was parked; else one case that nobody looks at
+   * would swallow every later fault of the same resource.
+   */
+  async #supersede(tx: Queryable, parked: CaseHead): Promise<void> {
+    await tx.query(sql.release, [parked.id]);
+    await tx.query(sql.releaseSignals, [parked.id]);
+    await this.#deps.orchestrator.note(tx, parked, {
+      caseId: parked.id,
+      event: 'superseded',
+      actor: 'analyst@svc',
+      reason: 'a new incident began after this case was parked',
+      traceId: parked.traceId,
+    });
   }
 
   async #tailOf(tx: Queryable, incident: OpenIncident, fingerprints: string[]): Promise<CaseHead | null> {
@@ -175,12 +197,26 @@ export class Incidents {
   }
 
   async #insert(tx: Queryable, tenantId: number, head: CaseHead, signal: Signal): Promise<void> {
-    const eventId = this.#deps.newId();
     const clean = JSON.stringify(storable(signal));
+    const eventId = await this.#eventOf(tx, tenantId, head, signal);
+    const at = iso(this.#deps.clock.now());
+    await tx.query(sql.attach, [head.id, head.tenant, signal.fingerprint, clean, eventId, at]);
+  }
+
+  async #eventOf(tx: Queryable, tenantId: number, head: CaseHead, signal: Signal): Promise<string> {
+    const fingerprints = JSON.stringify({ signal: signal.fingerprint });
+    const detectedAt = iso(signal.detectedAt);
+    const [known] = await tx.query<{ event_id: string }>(sql.knownEvent, [
+      tenantId,
+      detectedAt,
+      fingerprints,
+    ]);
+    if (known) return known.event_id;
+    const eventId = this.#deps.newId();
     const { service, indicator, objectiveId, value, baseline } = signal;
     await tx.query(sql.event, [
       eventId,
-      iso(signal.detectedAt),
+      detectedAt,
       tenantId,
       await ensureResource(tx, tenantId, signal.resource),
       signal.severity,
@@ -188,10 +224,9 @@ export class Incidents {
       signal.title,
       signal.summary,
       JSON.stringify(storable({ service, indicator, objectiveId, value, baseline, case_id: head.id })),
-      JSON.stringify({ fingerprint: signal.fingerprint }),
+      fingerprints,
     ]);
-    const at = iso(this.#deps.clock.now());
-    await tx.query(sql.attach, [head.id, head.tenant, signal.fingerprint, clean, eventId, at]);
+    return eventId;
   }
 
   async #raise(tx: Queryable, head: CaseHead, signals: readonly Signal[]): Promise<void> {
@@ -216,6 +251,10 @@ export class Incidents {
     }));
   }
 }
+
+/** Whether these signals tell of another incident than the one the case was parked over. */
+const isAnother = (head: CaseHead, signals: readonly Signal[]): boolean =>
+  head.status === 'PARKED' && signals.length > 0 && signals.every((signal) => signal.since > head.updatedAt);
 
 async function headBy(tx: Queryable, text: string, params: readonly unknown[]): Promise<CaseHead | null> {
   const [row] = await tx.query<HeadRow>(text, params);

@@ -9,11 +9,12 @@
  * `ops_case.status`.
  */
 export { type Answer, answerOnce, type IdempotencyKey, requestHash } from './answer.ts';
-export { canonicalJson } from './canonical.ts';
+export { canonicalJson, storable, storableText } from './canonical.ts';
 export { type CaseDeps, type Cases, createCases } from './create.ts';
 export { checkPlan } from './guards.ts';
 export type { OpenIncident } from './incident.ts';
+export { Jobs } from './jobs.ts';
 export { consolePath } from './link.ts';
 export type { Orchestrator, Product, TransitionRequest } from './orchestrator.ts';
-export { type CaseDetail, type CaseSummary, headOf } from './read.ts';
+export { type CaseDetail, type CaseSummary, summaryOf, type TimelineEntry } from './read.ts';
 export { mayHappen, nextState } from './workflow.ts';

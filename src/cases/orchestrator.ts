@@ -14,8 +14,8 @@ import {
   errorOf,
   type IdempotencyKey,
   lockKey,
-  recall,
   type Refusal,
+  recall,
   refusal,
   remember,
 } from './answer.ts';
@@ -24,7 +24,7 @@ import { caseOpenedTotal, caseTransitionTotal, conflictTotal } from './events.ts
 import { readFacts } from './facts.ts';
 import { type GuardFacts, guards } from './guards.ts';
 import { messagesFor, send } from './outbox.ts';
-import { headColumns, type HeadRow, isCaseId, noSuchCase, toHead } from './rows.ts';
+import { type HeadRow, headColumns, isCaseId, noSuchCase, toHead } from './rows.ts';
 import { mayHappen, nextState } from './workflow.ts';
 
 /** What a room of ours made and vouches for. A client's request never carries one. */
@@ -138,7 +138,14 @@ export class Orchestrator {
     ]);
     if (!row) throw new ClewError('internal', 'The new case was not returned by the ledger.');
     const head = toHead(row);
-    const transition = { event: 'create', from: null, to: 'NEW', version: 1, actor: request.actor, number: head.number };
+    const transition = {
+      event: 'create',
+      from: null,
+      to: 'NEW',
+      version: 1,
+      actor: request.actor,
+      number: head.number,
+    };
     await this.#entry(tx, head, { ...request, event: 'create' }, { from: null, to: 'NEW', version: 1 });
     await send(tx, this.#envelope(head, request.traceId), [
       { topic: 'evt.case.transition.v1', payload: { ...transition, automatic: head.automatic } },
@@ -236,7 +243,16 @@ export class Orchestrator {
     await this.#entry(tx, head, request, { from: head.status, to: next, version });
     const { event, actor } = request;
     const plan = request.product?.of === 'plan' ? { plan_id: request.product.planId } : {};
-    const told = { event, from: head.status, to: next, version, actor, reason, automatic: head.automatic, ...plan };
+    const told = {
+      event,
+      from: head.status,
+      to: next,
+      version,
+      actor,
+      reason,
+      automatic: head.automatic,
+      ...plan,
+    };
     await send(tx, this.#envelope(head, request.traceId), messagesFor(event, told, head.automatic));
     caseTransitionTotal.inc({ from: head.status, to: next, event });
     return changed;
@@ -277,7 +293,13 @@ export class Orchestrator {
   }
 
   #envelope(head: CaseHead, traceId: string) {
-    return { caseId: head.id, tenant: head.tenant, traceId, at: this.#deps.clock.now(), newId: this.#deps.newId };
+    return {
+      caseId: head.id,
+      tenant: head.tenant,
+      traceId,
+      at: this.#deps.clock.now(),
+      newId: this.#deps.newId,
+    };
   }
 }
 

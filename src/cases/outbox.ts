@@ -26,17 +26,18 @@ export async function send(
 }
 
 /** What each event tells the bus besides the transition itself; the command is sent for automatic cases only. */
-const consequences: Readonly<Partial<Record<CaseEvent, { tells?: NewMessage['topic']; asks?: NewMessage['topic'] }>>> =
-  {
-    analysis_done: { asks: 'cmd.plan.generate' },
-    resume: { asks: 'cmd.plan.generate' },
-    plan_ready: { tells: 'evt.plan.proposed.v1', asks: 'cmd.gate.eval' },
-    gate_approved: { tells: 'evt.plan.approved.v1', asks: 'cmd.exec.run' },
-    exec_done: { tells: 'evt.exec.done.v1', asks: 'cmd.verify.run' },
-    exec_failed: { tells: 'evt.exec.failed.v1' },
-    verify_pass: { tells: 'evt.verify.pass.v1' },
-    verify_failed: { tells: 'evt.verify.failed.v1' },
-  };
+const consequences: Readonly<
+  Partial<Record<CaseEvent, { tells?: NewMessage['topic']; asks?: NewMessage['topic'] }>>
+> = {
+  analysis_done: { asks: 'cmd.plan.generate' },
+  resume: { asks: 'cmd.plan.generate' },
+  plan_ready: { tells: 'evt.plan.proposed.v1', asks: 'cmd.gate.eval' },
+  gate_approved: { tells: 'evt.plan.approved.v1', asks: 'cmd.exec.run' },
+  exec_done: { tells: 'evt.exec.done.v1', asks: 'cmd.verify.run' },
+  exec_failed: { tells: 'evt.exec.failed.v1' },
+  verify_pass: { tells: 'evt.verify.pass.v1' },
+  verify_failed: { tells: 'evt.verify.failed.v1' },
+};
 
 export function messagesFor(
   event: CaseEvent,

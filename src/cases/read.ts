@@ -11,7 +11,7 @@ import type {
   Signal,
   Verdict,
 } from '../model/index.ts';
-import { type CaseRow, findHead, headColumns, type HeadRow, toHead } from './rows.ts';
+import { type CaseRow, findHead, type HeadRow, headColumns, toHead } from './rows.ts';
 
 /** A case in a list. Names are those of the API. */
 export interface CaseSummary {
@@ -116,7 +116,8 @@ const sql = {
   gate: 'SELECT decision, created_at FROM plan_approved WHERE plan_id = $1 ORDER BY seq DESC LIMIT 1',
   steps: 'SELECT * FROM exec_step WHERE plan_id = $1 ORDER BY id',
   verification: 'SELECT * FROM verification WHERE plan_id = $1',
-  locator: 'SELECT l.query_hint, t.code AS tenant FROM oo_locator l JOIN dim_tenant t USING (tenant_id) WHERE l.id = $1',
+  locator:
+    'SELECT l.query_hint, t.code AS tenant FROM oo_locator l JOIN dim_tenant t USING (tenant_id) WHERE l.id = $1',
   evidenceLocator: `SELECT e.ref_oo AS locator_id, c.body FROM evidence_link e
     LEFT JOIN case_evidence c ON c.evidence_id = e.evidence_id WHERE e.evidence_id = $1`,
 };
@@ -139,9 +140,6 @@ export const summaryOf = (head: CaseHead): CaseSummary => ({
   parked_reason: head.parkedReason,
   trace_id: head.traceId,
 });
-
-/** The head of a case: what rooms to the right decide on. */
-export const headOf = findHead;
 
 export async function listCases(
   ledger: Ledger,

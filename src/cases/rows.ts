@@ -1,6 +1,13 @@
 import type { Queryable } from '../ledger/index.ts';
 import { ClewError } from '../lib/index.ts';
-import { type CaseHead, type CaseState, caseStates, type Severity, severities, type Verdict } from '../model/index.ts';
+import {
+  type CaseHead,
+  type CaseState,
+  caseStates,
+  type Severity,
+  severities,
+  type Verdict,
+} from '../model/index.ts';
 
 /** A row of `ops_case` as the driver returns it. */
 export interface CaseRow {
