@@ -1,7 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import { drainPending, Session } from 'chdb';
 import { ClewError } from '../lib/index.ts';
-import { createSlots, type Slots } from './slots.ts';
+import { createSlots } from './slots.ts';
 
 /** A statement that the engine refused; `code` is ClickHouse's own number, 0 when unknown. */
 export class EngineError extends Error {
@@ -24,11 +24,12 @@ export interface Engine {
 }
 
 /**
- * Every running statement holds one of libuv's four worker threads, and so does every fsync of a segment. One insert and
- * two queries (one of them a user's at most) leave a thread for acknowledgements, whatever the queries cost.
+ * A connection runs one statement at a time (measured: the second waits in the engine), so each slot has its own. Every
+ * running statement holds one of libuv's four worker threads, and so does every fsync of a segment: one insert and two
+ * queries (one of them a user's at most) leave a thread for acknowledgements, whatever the queries cost.
  */
-const insertsMax = 1;
-const queriesMax = 2;
+const insertConnections = 1;
+const queryConnections = 2;
 const userQueriesMax = 1;
 /** Callers that wait for a slot; more are answered `overloaded`. A page of the console asks for a dozen at once. */
 const waitingMax = 256;
@@ -49,40 +50,73 @@ function toEngineError(error: unknown): EngineError {
 
 export function openEngine(dir: string): Engine {
   mkdirSync(dir, { recursive: true });
-  const session = connect(dir);
-  const lanes: Record<Lane, Slots> = {
-    insert: createSlots(insertsMax, waitingMax),
-    query: createSlots(queriesMax, waitingMax),
-    user: createSlots(userQueriesMax, waitingMax),
-  };
+  const inserts = openConnections(dir, insertConnections);
+  const queries = openConnections(dir, queryConnections);
+  const user = createSlots(userQueriesMax, waitingMax);
   let closed = false;
-
-  const execute = async (sql: string, params: BoundParams | undefined, format: string): Promise<string> => {
-    if (closed) throw new ClewError('unavailable', 'The detail store is closed.');
-    try {
-      const result =
-        params === undefined
-          ? await session.queryAsync(sql, { format })
-          : await session.queryBindAsync(sql, params, { format });
-      return result.text();
-    } catch (error) {
-      throw toEngineError(error);
-    }
-  };
-
   return {
-    run(lane, sql, params, format = 'JSON') {
-      const work = () => execute(sql, params, format);
-      if (lane === 'user') return lanes.user.run(() => lanes.query.run(work));
-      return lanes[lane].run(work);
+    async run(lane, sql, params, format = 'JSON') {
+      if (closed) throw new ClewError('unavailable', 'The detail store is closed.');
+      const statement = { sql, params, format };
+      if (lane === 'insert') return inserts.run(statement);
+      return lane === 'query' ? queries.run(statement) : user.run(() => queries.run(statement));
     },
     async close() {
       if (closed) return;
       closed = true;
-      session.close();
+      inserts.close();
+      queries.close();
       await drainPending();
     },
   };
+}
+
+interface Statement {
+  sql: string;
+  params: BoundParams | undefined;
+  format: string;
+}
+
+interface Connections {
+  run(statement: Statement): Promise<string>;
+  close(): void;
+}
+
+function openConnections(dir: string, count: number): Connections {
+  const all = Array.from({ length: count }, () => connect(dir));
+  const free = [...all];
+  const slots = createSlots(count, waitingMax);
+  return {
+    run: (statement) =>
+      slots.run(async () => {
+        const session = free.pop();
+        if (session === undefined) throw new Error('more slots than connections');
+        try {
+          return await execute(session, statement);
+        } finally {
+          free.push(session);
+        }
+      }),
+    close() {
+      for (const session of all) session.close();
+    },
+  };
+}
+
+async function execute(session: Session, statement: Statement): Promise<string> {
+  const { sql, params, format } = statement;
+  try {
+    const result =
+      params === undefined
+        ? await session.queryAsync(sql, { format })
+        : await session.queryBindAsync(sql, params, { format });
+    return result.text();
+  } catch (error) {
+    // What a failed statement had written by then stays in the connection and would begin the next answer, which may
+    // be another tenant's (seen in chDB 26.7). A statement whose answer nobody reads takes it away.
+    await session.queryAsync('SELECT 1', { format: 'Null' }).catch(() => undefined);
+    throw toEngineError(error);
+  }
 }
 
 function connect(dir: string): Session {

@@ -45,6 +45,8 @@ export interface Inserter {
   pendingSegments(): number;
   oldest(): number | undefined;
   lastError(): string | null;
+  /** Segments set aside since the store was opened. */
+  quarantined(): number;
   /** Ends after the insert that is running. What is left is replayed at the next start. */
   stop(): Promise<void>;
 }
@@ -55,6 +57,7 @@ export function createInserter(options: InserterOptions): Inserter {
   const pending: Pending[] = [];
   const watchers: { left: Set<ClosedSegment>; resolve: () => void }[] = [];
   let error: string | null = null;
+  let setAsideCount = 0;
   let stopped = false;
   let wake = new AbortController();
   let loop: Promise<void> | undefined;
@@ -88,6 +91,7 @@ export function createInserter(options: InserterOptions): Inserter {
         return;
       }
       await setAside(segment, failure, options);
+      setAsideCount += 1;
     }
     done(item);
   };
@@ -129,6 +133,7 @@ export function createInserter(options: InserterOptions): Inserter {
     oldest: () =>
       pending.reduce<number | undefined>((oldest, item) => least(oldest, item.segment.since), undefined),
     lastError: () => error,
+    quarantined: () => setAsideCount,
     async stop() {
       stopped = true;
       wake.abort();

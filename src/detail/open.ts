@@ -46,7 +46,16 @@ export async function openDetailStore(options: DetailOptions): Promise<DetailSto
     const userSql = await createUserSql({ engine, clock: options.clock, limits: options.config.query });
     const found = await recoverAll(walDir, options);
     const numbers = await openSegmentNumbers(walDir, found.highest);
-    return assemble({ ...options, walDir, engine, schema, userSql, numbers, found: found.segments });
+    return assemble({
+      ...options,
+      walDir,
+      engine,
+      schema,
+      userSql,
+      numbers,
+      found: found.segments,
+      quarantined: found.quarantined,
+    });
   } catch (error) {
     await engine.close();
     throw error;
@@ -56,7 +65,7 @@ export async function openDetailStore(options: DetailOptions): Promise<DetailSto
 async function recoverAll(
   walDir: string,
   options: DetailOptions,
-): Promise<{ segments: ClosedSegment[]; highest: number }> {
+): Promise<{ segments: ClosedSegment[]; highest: number; quarantined: number }> {
   const files = await readdir(walDir);
   const quarantine = await readdir(join(walDir, 'quarantine')).catch(() => []);
   const names = (list: string[]): SegmentName[] =>
@@ -73,7 +82,7 @@ async function recoverAll(
     replayedSegments.inc();
     segments.push({ ...name, path, rows, bytes, since: options.clock.now(), replayed: true });
   }
-  return { segments, highest };
+  return { segments, highest, quarantined: names(quarantine).length };
 }
 
 interface Parts extends DetailOptions {
@@ -83,6 +92,8 @@ interface Parts extends DetailOptions {
   userSql: UserSql;
   numbers: Awaited<ReturnType<typeof openSegmentNumbers>>;
   found: ClosedSegment[];
+  /** Segments that were in quarantine when the store was opened. */
+  quarantined: number;
 }
 
 function assemble(parts: Parts): DetailStore {
@@ -171,11 +182,16 @@ function healthOf(
   const since = Math.min(journal.oldest() ?? Infinity, inserter.oldest() ?? Infinity);
   const [difference] = parts.schema.drift;
   const drift = difference === undefined ? null : `schema drift: ${parts.schema.drift.join('; ')}`;
+  const aside = parts.quarantined + inserter.quarantined();
+  const quarantine =
+    aside === 0
+      ? null
+      : `${aside} segments that the engine refuses are in ${join(parts.walDir, 'quarantine')}`;
   return {
     ready,
     pendingBytes: pending,
     pendingSegments: inserter.pendingSegments(),
     insertLagMs: Number.isFinite(since) ? Math.max(0, parts.clock.now() - since) : 0,
-    lastError: inserter.lastError() ?? drift,
+    lastError: inserter.lastError() ?? quarantine ?? drift,
   };
 }
