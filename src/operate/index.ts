@@ -14,3 +14,4 @@ export {
   type NamespaceReport,
 } from './health.ts';
 export { processSource } from './process.ts';
+export { busSource, detailSource, ledgerSource } from './stores.ts';

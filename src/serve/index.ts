@@ -6,4 +6,5 @@
  * What never happens here: SQL, decisions, state.
  */
 export { healthRoutes } from './health.ts';
+export { type ApiDeps, createApi } from './api.ts';
 export { createServer, type RouteGroup, type ServerOptions } from './server.ts';

@@ -15,6 +15,7 @@ import {
   type ZodTypeProvider,
 } from 'fastify-type-provider-zod';
 import { ClewError, type Logger, newTraceId, publicError, sha256Hex } from '../lib/index.ts';
+import { isConsolePath } from './static.ts';
 
 /** A group of routes: a Fastify plugin whose schemas are zod, so that the API document writes itself. */
 export type RouteGroup = FastifyPluginAsyncZod;
@@ -54,9 +55,12 @@ function mapFrameworkError(error: unknown): unknown {
 /** An HTTP server with our error form, credentials check and API document, without routes. */
 export async function createServer(options: ServerOptions): Promise<FastifyInstance> {
   const app = Fastify({
-    loggerInstance: options.log.child({
-      level: options.log.level === 'trace' ? 'trace' : 'warn',
-    }) as FastifyBaseLogger,
+    loggerInstance: options.log.child(
+      {},
+      {
+        level: options.log.level === 'trace' ? 'trace' : 'warn',
+      },
+    ) as FastifyBaseLogger,
     bodyLimit: options.bodyBytesMax,
     forceCloseConnections: 'idle',
     genReqId: (request) => traceIdOf(request.headers.traceparent),
@@ -95,7 +99,7 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
 
 /** Probes answer without credentials; so do the console's own files, which hold nothing but code. */
 const isOpenRoute = (url: string): boolean =>
-  /^\/(livez|readyz)?(\?|$)/.test(url) || url.startsWith('/assets/');
+  /^\/(livez|readyz)(\?|$)/.test(url) || url.startsWith('/assets/') || isConsolePath(url);
 
 function sameToken(given: string, expected: string): boolean {
   const a = Buffer.from(sha256Hex(given));

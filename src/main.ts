@@ -1,0 +1,238 @@
+/**
+ * The wiring: which parts there are, what each is handed, the order in which they start, and the reverse in which they
+ * stop. Rooms know only rooms to their left; everything else they need comes from here as functions.
+ */
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { createAdmission } from './admit/index.ts';
+import { type Bus, createBus } from './bus/index.ts';
+import { type Cases, createCases } from './cases/index.ts';
+import { type Config, requireCredentialsBeyondLoopback } from './config/index.ts';
+import { type DetailStore, openDetailStore } from './detail/index.ts';
+import { createDetection, type Detection, loadObjectives } from './detect/index.ts';
+import { createDiagnosis } from './diagnose/index.ts';
+import { type Ledger, openLedger } from './ledger/index.ts';
+import { ClewError, isClewError, type Logger, newUuid, systemClock } from './lib/index.ts';
+import { busSource, createHealth, detailSource, ledgerSource, processSource } from './operate/index.ts';
+import { readRows } from './query/index.ts';
+import { createOtlpServer, type Door } from './receive/index.ts';
+import { createRemedy, type Remedy } from './remedy/index.ts';
+import { createRollup, type Rollup } from './rollup/index.ts';
+import { createApi } from './serve/index.ts';
+
+export interface Clew {
+  /** Address of the console and the API. */
+  url: string;
+  otlpUrl: string;
+  /** Takes no more, finishes what is under way, releases the stores. Idempotent. */
+  stop(): Promise<void>;
+}
+
+/** Files of the product itself, beside `src/`. */
+const productDir = join(import.meta.dirname, '..');
+const clock = systemClock;
+
+/** What has started, so that it can be stopped in the reverse order, whether or not the rest came up. */
+class Started {
+  readonly #parts: { name: string; stop: () => Promise<unknown> }[] = [];
+  readonly #log: Logger;
+  #stopping: Promise<void> | null = null;
+
+  constructor(log: Logger) {
+    this.#log = log;
+  }
+
+  add(name: string, stop: () => Promise<unknown>): void {
+    this.#parts.push({ name, stop });
+  }
+
+  stop(): Promise<void> {
+    this.#stopping ??= this.#stopAll();
+    return this.#stopping;
+  }
+
+  async #stopAll(): Promise<void> {
+    for (const part of this.#parts.toReversed()) {
+      try {
+        await part.stop();
+      } catch (error) {
+        this.#log.error({ err: error, part: part.name }, 'a part did not stop cleanly');
+      }
+    }
+  }
+}
+
+interface Stores {
+  detail: DetailStore;
+  ledger: Ledger;
+}
+
+async function openStores(config: Config, log: Logger, started: Started): Promise<Stores> {
+  await mkdir(config.dataDir, { recursive: true });
+  const [detail, ledger] = await Promise.allSettled([
+    openDetailStore({ dir: join(config.dataDir, 'detail'), config, clock, log }),
+    openLedger({ dir: join(config.dataDir, 'ledger'), clock, log }),
+  ]);
+  if (ledger.status === 'fulfilled') started.add('ledger', () => ledger.value.close());
+  if (detail.status === 'fulfilled') started.add('detail', () => detail.value.close());
+  if (detail.status === 'rejected') throw detail.reason;
+  if (ledger.status === 'rejected') throw ledger.reason;
+  return { detail: detail.value, ledger: ledger.value };
+}
+
+interface Loop {
+  detection: Detection;
+  cases: Cases;
+  remedy: Remedy;
+  bus: Bus;
+}
+
+const catalogDirs = (config: Config): string[] => [join(productDir, 'catalog'), ...config.catalog.dirs];
+
+/** Detection opens cases and cases ask for a diagnosis of what detection sees: the one knot, tied here. */
+async function createLoop(config: Config, log: Logger, stores: Stores): Promise<Loop> {
+  const { detail, ledger } = stores;
+  const bus = createBus({ ledger, clock, log });
+  const rules = await loadObjectives(catalogDirs(config));
+  const cases: Cases = createCases({
+    ledger,
+    clock,
+    log,
+    bus,
+    automatic: config.cases.automatic,
+    diagnose: (tenant, input) => diagnosis.diagnose(tenant, input),
+    evidenceRows: async (tenant, filter, limit) => (await readRows(detail, tenant, filter, limit)).rows,
+  });
+  const detection = createDetection({
+    store: detail,
+    ledger,
+    clock,
+    log,
+    newId: newUuid,
+    tenant: config.tenant,
+    config: config.detect,
+    rules,
+    cases: {
+      openIncident: (incident) => cases.openIncident(incident),
+      attachSignals: ({ caseId, signals }) => cases.attachSignals(caseId, signals),
+      caseStatus: (_tenant, caseId) => stateOf(cases, caseId),
+    },
+  });
+  const diagnosis = createDiagnosis({
+    store: detail,
+    live: detection.live,
+    clock,
+    log,
+    baselineS: config.detect.baselineS,
+  });
+  const remedy = createRemedy({
+    ledger,
+    clock,
+    log,
+    bus,
+    cases,
+    limits: config.remedy,
+    verifyWindowS: config.cases.verifyWindowS,
+    catalogDirs: catalogDirs(config),
+    readObjective: (tenant, objectiveId, windowS) => detection.readObjective(tenant, objectiveId, windowS),
+    hasActiveSignal: async (tenant, about) =>
+      detection
+        .activeSignals(tenant)
+        .some(
+          (signal) => signal.resource === about.resource || about.fingerprints.includes(signal.fingerprint),
+        ),
+  });
+  return { detection, cases, remedy, bus };
+}
+
+async function stateOf(cases: Cases, caseId: string) {
+  try {
+    return (await cases.head(caseId)).status;
+  } catch (error) {
+    if (isClewError(error) && error.code === 'not_found') return null;
+    throw error;
+  }
+}
+
+/** Bus first, so that what cases and remedy take up again can be delivered; detection last, it only adds work. */
+async function startLoop(loop: Loop, started: Started): Promise<void> {
+  await loop.bus.start();
+  started.add('bus', () => loop.bus.stop());
+  await loop.cases.start();
+  started.add('cases', () => loop.cases.stop());
+  await loop.remedy.start();
+  started.add('remedy', () => loop.remedy.stop());
+  await loop.detection.start();
+  started.add('detection', () => loop.detection.stop());
+}
+
+function startRollup(config: Config, log: Logger, stores: Stores, started: Started): Rollup {
+  const rollup = createRollup({
+    ...stores,
+    config: config.rollup,
+    tenants: async () => [config.tenant],
+    clock,
+    log,
+    worker: newUuid(),
+  });
+  if (config.rollup.enabled) {
+    rollup.start();
+    started.add('rollup', () => rollup.stop());
+  }
+  return rollup;
+}
+
+async function startReceiver(config: Config, log: Logger, door: Door, started: Started): Promise<string> {
+  const otlp = createOtlpServer({ door, config: config.ingest, clock, log });
+  const url = await listen(otlp, config.otlpHttp, 'otlp_http');
+  started.add('otlp/http', () => otlp.close());
+  return url;
+}
+
+async function listen(
+  app: { listen(options: { host: string; port: number }): Promise<string> },
+  address: { host: string; port: number },
+  key: string,
+): Promise<string> {
+  try {
+    return await app.listen(address);
+  } catch (error) {
+    const inUse = error instanceof Error && 'code' in error && error.code === 'EADDRINUSE';
+    if (!inUse) throw error;
+    const message = `${address.host}:${address.port} is already in use; set ${key}.port to another port (0 picks a free one).`;
+    throw new ClewError('bad_request', message, { cause: error });
+  }
+}
+
+/** Starts every part. Throws a ClewError that says what to change when one can't start; nothing is left running then. */
+export async function startClew(config: Config, log: Logger): Promise<Clew> {
+  requireCredentialsBeyondLoopback(config);
+  const started = new Started(log);
+  try {
+    const stores = await openStores(config, log, started);
+    const door = createAdmission({
+      config,
+      clock,
+      log,
+      append: (block) => stores.detail.append(block),
+      pendingBytes: () => stores.detail.health().pendingBytes,
+    });
+    const loop = await createLoop(config, log, stores);
+    const health = createHealth(clock, [
+      processSource(config.dataDir),
+      detailSource(stores.detail),
+      ledgerSource(stores.ledger),
+      busSource(loop.bus),
+    ]);
+    await startLoop(loop, started);
+    const rollup = startRollup(config, log, stores, started);
+    const api = await createApi({ config, log, clock, health, door, rollup, productDir, ...stores, ...loop });
+    const url = await listen(api, config.http, 'http');
+    started.add('api', () => api.close());
+    const otlpUrl = await startReceiver(config, log, door, started);
+    return { url, otlpUrl, stop: () => started.stop() };
+  } catch (error) {
+    await started.stop();
+    throw error;
+  }
+}

@@ -1,0 +1,131 @@
+import { join } from 'node:path';
+import type { FastifyInstance } from 'fastify';
+import type { Cases } from '../cases/index.ts';
+import type { Config } from '../config/index.ts';
+import type { DetailStore } from '../detail/index.ts';
+import type { Detection } from '../detect/index.ts';
+import type { Ledger } from '../ledger/index.ts';
+import { type Clock, type Logger, newUuid } from '../lib/index.ts';
+import type { Health } from '../operate/index.ts';
+import { changeBlock, type Door } from '../receive/index.ts';
+import type { Remedy } from '../remedy/index.ts';
+import { patternLookup, type Rollup } from '../rollup/index.ts';
+import { liveCallsFrom, liveLoadFrom } from '../topology/index.ts';
+import { caseRoutes } from './cases.ts';
+import { changeRoutes } from './changes.ts';
+import { docsRoutes } from './docs.ts';
+import { etlRoutes } from './etl.ts';
+import { evidenceRoutes } from './evidence.ts';
+import { exploreRoutes } from './explore.ts';
+import { healthRoutes } from './health.ts';
+import { objectiveRoutes } from './objectives.ts';
+import { createServer, type RouteGroup } from './server.ts';
+import { sqlRoutes } from './sql.ts';
+import { consoleRoutes } from './static.ts';
+import { topologyRoutes } from './topology.ts';
+
+export interface ApiDeps {
+  config: Config;
+  log: Logger;
+  clock: Clock;
+  health: Health;
+  door: Door;
+  detail: DetailStore;
+  ledger: Ledger;
+  rollup: Rollup;
+  detection: Detection;
+  cases: Cases;
+  remedy: Remedy;
+  /** Where `web/dist` lies. */
+  productDir: string;
+}
+
+/** Acknowledged a change only when it is on disk, through the same door as all telemetry. */
+async function appendChanges(
+  deps: ApiDeps,
+  tenant: string,
+  events: Parameters<typeof changeBlock>[1],
+): Promise<void> {
+  const block = changeBlock(tenant, events);
+  const startedAt = deps.clock.monotonic();
+  const leave = deps.door.enter(block.bytes.length);
+  try {
+    await deps.door.deliver({
+      tenant,
+      signal: 'changes',
+      blocks: [block],
+      records: events.length,
+      rejected: 0,
+      bytes: block.bytes.length,
+      startedAt,
+    });
+  } finally {
+    leave();
+  }
+}
+
+function readiness(deps: ApiDeps): { ready: boolean; reason: string } {
+  const detail = deps.detail.health();
+  if (!detail.ready)
+    return { ready: false, reason: detail.lastError ?? 'write-ahead segments are being replayed' };
+  if (detail.pendingBytes >= deps.config.ingest.pendingBytesMax) {
+    return {
+      ready: false,
+      reason: `${detail.pendingBytes} bytes wait to be inserted (ingest.pending_bytes_max)`,
+    };
+  }
+  return { ready: true, reason: 'ok' };
+}
+
+/** Everything under /api/v1. */
+function versioned(deps: ApiDeps): RouteGroup {
+  const { config, clock, detail, ledger, detection } = deps;
+  const tenantOf = () => config.tenant;
+  const common = { detail, ledger, clock, tenantOf, windowMsMax: config.query.windowSMax * 1_000 };
+  return async (app) => {
+    await app.register(
+      exploreRoutes({
+        ...common,
+        openSignals: async (tenant) => detection.activeSignals(tenant),
+        ...patternLookup(ledger),
+      }),
+    );
+    await app.register(
+      changeRoutes({
+        ...common,
+        newId: newUuid,
+        clockSkewMsMax: config.ingest.clockSkewS * 1_000,
+        appendChanges: (tenant, events) => appendChanges(deps, tenant, events),
+      }),
+    );
+    await app.register(evidenceRoutes(common));
+    await app.register(sqlRoutes({ detail, tenantOf, dataDir: config.dataDir }));
+    await app.register(objectiveRoutes({ ...common, detection }));
+    await app.register(
+      topologyRoutes({
+        ledger,
+        clock,
+        log: deps.log,
+        tenantOf,
+        liveCalls: liveCallsFrom(detail),
+        liveLoad: liveLoadFrom(detail),
+      }),
+    );
+  };
+}
+
+/** The whole HTTP face. The caller listens and closes. */
+export async function createApi(deps: ApiDeps): Promise<FastifyInstance> {
+  const { config, log, ledger, rollup } = deps;
+  const app = await createServer({ log, token: config.auth.token, bodyBytesMax: config.ingest.bodyBytesMax });
+  await app.register(healthRoutes({ health: deps.health, ready: () => readiness(deps) }));
+  await app.register(versioned(deps), { prefix: '/api/v1' });
+  await app.register(caseRoutes({ ...deps, tenant: config.tenant }));
+  // The source writes this call without a prefix; both are the same handlers.
+  for (const prefix of ['', '/api/v1']) {
+    await app.register(etlRoutes({ ledger, rollup, tenantOf: () => config.tenant }), { prefix });
+  }
+  await app.register(docsRoutes());
+  await app.register(consoleRoutes({ distDir: join(deps.productDir, 'web', 'dist') }));
+  return app;
+}
