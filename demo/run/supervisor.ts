@@ -92,24 +92,28 @@ export class Shop {
     return address;
   }
 
-  async start(): Promise<void> {
+  /** Picks every address and opens the control API, so that others can be told before the shop runs. */
+  async prepare(): Promise<void> {
     mkdirSync(this.#options.dir, { recursive: true });
-    const all = [gatewayPart, ...parts, providerPart, loadPart];
-    for (const part of all) {
+    for (const part of [gatewayPart, ...parts, providerPart, loadPart]) {
       this.#versions.set(part.name, part.version);
       const values = Object.entries(part.config);
       this.#config.set(part.name, new Map(values.map(([key, value]) => [key, { value, version: 1 }])));
     }
-    const ports = await freePorts(parts.length + 3);
+    const [admin, gateway, provider, ...mesh] = await freePorts(parts.length + 3);
     const address = (port: number | undefined) => `http://127.0.0.1:${port}`;
-    for (const [index, part] of parts.entries()) this.#peers[part.name] = address(ports[index]);
-    this.#peers.admin = address(ports.at(-1));
-    this.#gatewayUrl = address(ports.at(-2));
-    this.#config.get('payments')?.set('provider.url', { value: address(ports.at(-3)), version: 1 });
-    await this.#run(gatewayPart, gatewayPart.version, ports.at(-2));
-    await this.#run(providerPart, '', ports.at(-3));
-    await Promise.all(parts.map((part) => this.#run(part, part.version)));
+    for (const [index, part] of parts.entries()) this.#peers[part.name] = address(mesh[index]);
+    this.#peers.admin = address(admin);
+    this.#gatewayUrl = address(gateway);
+    this.#config.get('payments')?.set('provider.url', { value: address(provider), version: 1 });
     this.#control = await startControl(this);
+  }
+
+  async start(): Promise<void> {
+    if (!this.#control) await this.prepare();
+    await this.#run(gatewayPart, gatewayPart.version, Number(new URL(this.#gatewayUrl).port));
+    await this.#run(providerPart, '', Number(new URL(this.urls.provider).port));
+    await Promise.all(parts.map((part) => this.#run(part, part.version)));
     await this.#run(loadPart, '');
     this.#memoryTimer = setInterval(() => void this.#checkMemory(), memoryCheckMs);
   }
