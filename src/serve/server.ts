@@ -15,7 +15,7 @@ import {
   type ZodTypeProvider,
 } from 'fastify-type-provider-zod';
 import { ClewError, type Logger, newTraceId, publicError, sha256Hex } from '../lib/index.ts';
-import { isConsolePath } from './static.ts';
+import { isConsolePath } from './console-paths.ts';
 
 /** A group of routes: a Fastify plugin whose schemas are zod, so that the API document writes itself. */
 export type RouteGroup = FastifyPluginAsyncZod;

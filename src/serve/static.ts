@@ -4,28 +4,8 @@ import { join } from 'node:path';
 import fastifyStatic from '@fastify/static';
 import type { FastifyReply } from 'fastify';
 import { ClewError } from '../lib/index.ts';
+import { consolePaths } from './console-paths.ts';
 import type { RouteGroup } from './server.ts';
-
-/**
- * Paths that the console draws itself; each answers with the same index.html. They are listed, not caught by a
- * wildcard, so that an unknown API path stays a JSON 404, and none of them is a path of the API (`/case/…` is the
- * API's, `/cases/…` the console's).
- */
-const consolePaths = [
-  '/',
-  '/cases',
-  '/cases/:id',
-  '/logs',
-  '/traces',
-  '/traces/:id',
-  '/map',
-  '/slo',
-  '/admin',
-] as const;
-
-/** Whether a URL is the console's own shell: code without data, so it may be sent before anybody has signed in. */
-export const isConsolePath = (url: string): boolean =>
-  /^\/((cases|traces)(\/[^/?]+)?|logs|map|slo|admin)?\/?(\?|$)/.test(url);
 
 /** Nothing from elsewhere may run in the console or frame it. */
 const contentPolicy =
@@ -51,11 +31,20 @@ export function consoleRoutes(deps: { distDir: string }): RouteGroup {
 
 async function serveAssets(app: Parameters<RouteGroup>[0], root: string): Promise<void> {
   if (existsSync(root)) {
-    await app.register(fastifyStatic, { root, prefix: '/assets/', maxAge: '365d', immutable: true, index: false });
+    await app.register(fastifyStatic, {
+      root,
+      prefix: '/assets/',
+      maxAge: '365d',
+      immutable: true,
+      index: false,
+    });
     return;
   }
   app.get('/assets/*', { schema: { hide: true } }, async () => {
-    throw new ClewError('not_found', 'The console was not built when Clew started. Build it and start again.');
+    throw new ClewError(
+      'not_found',
+      'The console was not built when Clew started. Build it and start again.',
+    );
   });
 }
 
