@@ -30,7 +30,11 @@ export const casePollMs = 2_000;
 export const tailPollMs = 2_000;
 
 /** The part of the URL that names a time range, as a key. */
-export const rangeKey = (search: FrameSearch): readonly unknown[] => [search.range ?? '', search.from ?? 0, search.to ?? 0];
+export const rangeKey = (search: FrameSearch): readonly unknown[] => [
+  search.range ?? '',
+  search.from ?? 0,
+  search.to ?? 0,
+];
 
 export interface Windowed<T> {
   window: Window;
@@ -42,7 +46,11 @@ function windowed<T>(key: string, path: string, frame: FrameSearch, params: Para
     queryKey: [key, ...rangeKey(frame), params],
     queryFn: async ({ signal }): Promise<Windowed<T>> => {
       const window = windowOf(frame, now());
-      const answer = await get<T>(path, { ...params, from: Math.floor(window.from), to: Math.ceil(window.to) }, signal);
+      const answer = await get<T>(
+        path,
+        { ...params, from: Math.floor(window.from), to: Math.ceil(window.to) },
+        signal,
+      );
       return { window, data: answer.data };
     },
     placeholderData: keepPreviousData,
@@ -96,7 +104,13 @@ export async function fetchLogs(
 }
 
 export const histogramQuery = (frame: FrameSearch, filter: LogFilter, poll: number | false) =>
-  windowed<LogHistogram>('log-histogram', '/logs/histogram', frame, { ...logParams(filter), buckets: 60 }, poll);
+  windowed<LogHistogram>(
+    'log-histogram',
+    '/logs/histogram',
+    frame,
+    { ...logParams(filter), buckets: 60 },
+    poll,
+  );
 
 export const facetsQuery = (frame: FrameSearch, filter: LogFilter, poll: number | false) =>
   windowed<Facet[]>('log-facets', '/logs/facets', frame, logParams(filter), poll);
@@ -159,7 +173,8 @@ const isOver = (detail: CaseDetail | undefined): boolean => detail?.status === '
 export const caseQuery = (id: string) =>
   queryOptions({
     queryKey: ['case', id],
-    queryFn: async ({ signal }) => (await get<CaseDetail>(`/case/${encodeURIComponent(id)}`, {}, signal)).data,
+    queryFn: async ({ signal }) =>
+      (await get<CaseDetail>(`/case/${encodeURIComponent(id)}`, {}, signal)).data,
     refetchInterval: (query) => (isOver(query.state.data) ? false : casePollMs),
   });
 
@@ -175,7 +190,8 @@ export const evidenceRowsQuery = (evidenceId: string) =>
   queryOptions({
     queryKey: ['evidence-rows', evidenceId],
     queryFn: async ({ signal }) =>
-      (await get<Record<string, unknown>[]>(`/evidence/${encodeURIComponent(evidenceId)}/rows`, {}, signal)).data,
+      (await get<Record<string, unknown>[]>(`/evidence/${encodeURIComponent(evidenceId)}/rows`, {}, signal))
+        .data,
     staleTime: 60_000,
   });
 

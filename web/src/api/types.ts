@@ -84,7 +84,7 @@ export interface Facet {
 }
 
 export interface PatternRow {
-  pattern_id: string;
+  pattern_id: string | null;
   template: string;
   severity: string;
   count: number;
@@ -128,6 +128,7 @@ export interface TraceDetail {
   duration_ms: number;
   spans: Span[];
   logs: LogRow[];
+  truncated?: boolean;
 }
 
 export interface GraphAnswer {
@@ -171,6 +172,10 @@ export interface CaseRow {
   service: string | null;
   created_at: number;
   updated_at: number;
+  closed_at?: number | null;
+  parked_reason?: string | null;
+  cause?: { resource: string; service: string; kind: string; score: number } | null;
+  verdict_kind?: string | null;
 }
 
 export interface CaseSignal {
@@ -200,6 +205,7 @@ export interface CaseEvidence {
 }
 
 export interface GateResult {
+  /** approve, reject, needs_person. */
   decision: string;
   policies: string[];
   reasons: string[];
@@ -210,6 +216,8 @@ export interface GateResult {
 
 export interface ExecutedStep {
   seq: number;
+  /** Steps of the rollback are listed too, as `compensate`. */
+  phase?: 'forward' | 'compensate';
   action: string;
   title: string | null;
   params: Record<string, unknown>;
@@ -227,6 +235,8 @@ export interface Verification {
   started_at: number;
   holds_since: number | null;
   deadline_at: number | null;
+  finished_at?: number | null;
+  reason?: string | null;
   objectives: (ObjectiveValue & { service: string })[];
   history: { at: number; value: number | null; holds: boolean }[];
 }
@@ -246,7 +256,7 @@ export interface CaseDetail extends CaseRow {
 }
 
 export interface TimelineEntry {
-  id: string;
+  id: number | string;
   at: number;
   event: string;
   actor: string;

@@ -73,7 +73,8 @@ export const en = {
   'action.reload': 'Load the page again',
 
   'error.title': 'That did not work',
-  'error.unreachable': 'Clew does not answer at this address. Is it still running? The page tries again by itself.',
+  'error.unreachable':
+    'Clew does not answer at this address. Is it still running? The page tries again by itself.',
   'error.timeout': 'No answer within 40 s. Narrow the time range or add a filter.',
   'error.trace': 'request {id}',
   'error.notfound.title': 'Nothing here',
@@ -105,7 +106,8 @@ export const en = {
   'home.cases.none': 'No open case.',
   'home.cases.all': 'All cases',
   'home.changes': 'Recent changes',
-  'home.changes.none': 'Nothing was changed in this window. Send deploys and settings to POST /api/v1/changes to see them here.',
+  'home.changes.none':
+    'Nothing was changed in this window. Send deploys and settings to POST /api/v1/changes to see them here.',
   'home.col.health': 'Health',
   'home.col.service': 'Service',
   'home.col.rps': 'Requests',
@@ -121,7 +123,8 @@ export const en = {
   'home.quiet.title': 'Nothing came from any service in {span}',
   'home.quiet.text': 'Look at a wider window, or check that the senders still reach the OTLP port.',
   'home.first.title': 'Waiting for the first telemetry',
-  'home.first.text': 'Clew is ready. Send it logs, traces and metrics with OpenTelemetry, or watch the demo; this page fills by itself.',
+  'home.first.text':
+    'Clew is ready. Send it logs, traces and metrics with OpenTelemetry, or watch the demo; this page fills by itself.',
   'home.first.sdk': 'Point any OpenTelemetry SDK or collector here',
   'home.first.demo': 'Or watch a whole incident on a real shop: break it, and see Clew find and repair it',
   'home.first.demo.note': 'Stop this Clew first, or give the demo other ports; the demo starts its own.',
@@ -222,7 +225,8 @@ export const en = {
   'trace.spanlogs': 'Log lines of this span',
   'trace.nologs': 'This span logged nothing.',
   'trace.choose': 'Choose a span to see what it carries.',
-  'trace.missing': 'No span of this trace is stored. It may be older than the retention, or not here yet; the newest spans show up within 2 s.',
+  'trace.missing':
+    'No span of this trace is stored. It may be older than the retention, or not here yet; the newest spans show up within 2 s.',
   'trace.alllogs': 'Logs of the trace',
   'trace.similar': 'Traces of this operation',
   'trace.hidden': '+{n} below',
@@ -244,7 +248,8 @@ export const en = {
   'map.group.open': 'Open the group',
   'map.group.close': 'Close all groups',
   'map.empty': 'No calls were seen in this window',
-  'map.empty.text': 'The map grows from traces: spans of calls between services. Choose a later moment, or send traces.',
+  'map.empty.text':
+    'The map grows from traces: spans of calls between services. Choose a later moment, or send traces.',
   'map.choose': 'Choose a service to see its figures.',
   'map.legend': 'Line width: request rate. Red: failing.',
   'map.requests': 'requests',
@@ -257,7 +262,8 @@ export const en = {
   'cases.all': 'all',
   'cases.empty': 'No case yet',
   'cases.empty.open': 'No open case. That is good.',
-  'cases.empty.text': 'A case opens by itself when an objective breaks or a service leaves its normal behaviour.',
+  'cases.empty.text':
+    'A case opens by itself when an objective breaks or a service leaves its normal behaviour.',
   'cases.col.number': 'Case',
   'cases.col.title': 'What',
   'cases.col.state': 'State',
@@ -281,8 +287,10 @@ export const en = {
   'case.only': 'only {key} = {value}',
   'case.broke': 'What broke',
   'case.sure': '{p} sure',
-  'case.analysing': 'Looking for the cause. Evidence is collected; the first answer usually takes a few seconds.',
-  'case.inconclusive': 'No cause stands out. The layers and evidence below are what is known; choose what to do yourself.',
+  'case.analysing':
+    'Looking for the cause. Evidence is collected; the first answer usually takes a few seconds.',
+  'case.inconclusive':
+    'No cause stands out. The layers and evidence below are what is known; choose what to do yourself.',
   'case.external': 'The cause lies outside: {service} does not send telemetry of its own.',
   'case.rootcause': 'Root cause',
   'case.explains': 'explains',
@@ -344,8 +352,10 @@ export const en = {
   'case.reason.needed': 'Say in a few words why.',
   'case.actor.needed': 'Say who you are.',
   'case.sending': 'Sending…',
-  'case.error.409': 'The case is no longer in a state that allows this. What you see is fresh now; look again.',
-  'case.error.412': 'Someone else was first: the case has changed since you opened the form. What you see is fresh now; look again and press once more.',
+  'case.error.409':
+    'The case is no longer in a state that allows this. What you see is fresh now; look again.',
+  'case.error.412':
+    'Someone else was first: the case has changed since you opened the form. What you see is fresh now; look again and press once more.',
   'case.error.422': 'A rule forbids this.',
   'case.verification': 'Verification',
   'case.verification.waiting': 'Holds when it stays good for {span} without a break',
@@ -413,7 +423,8 @@ export const en = {
 
   'slo.title': 'Objectives',
   'slo.empty': 'No objective is known yet',
-  'slo.empty.text': 'They come from catalog/objectives, or from a service’s own normal behaviour after a few minutes of traffic.',
+  'slo.empty.text':
+    'They come from catalog/objectives, or from a service’s own normal behaviour after a few minutes of traffic.',
   'slo.col.state': 'State',
   'slo.col.service': 'Service',
   'slo.col.indicator': 'Indicator',

@@ -26,7 +26,9 @@ export function chooseLanguage(): Language {
 }
 
 export function translate(language: Language, key: MessageKey, values: Values = {}): string {
-  return dictionaries[language][key].replace(/\{(\w+)\}/g, (whole, name: string) => String(values[name] ?? whole));
+  return dictionaries[language][key].replace(/\{(\w+)\}/g, (whole, name: string) =>
+    String(values[name] ?? whole),
+  );
 }
 
 interface Words {

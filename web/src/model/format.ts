@@ -48,7 +48,8 @@ export function formatSpan(ms: number | null | undefined): string {
   const s = Math.max(0, Math.floor(ms / 1_000));
   if (s < 60) return `${s} s`;
   if (s < 3_600) return `${Math.floor(s / 60)} m ${String(s % 60).padStart(2, '0')} s`;
-  if (s < 86_400) return `${Math.floor(s / 3_600)} h ${String(Math.floor((s % 3_600) / 60)).padStart(2, '0')} m`;
+  if (s < 86_400)
+    return `${Math.floor(s / 3_600)} h ${String(Math.floor((s % 3_600) / 60)).padStart(2, '0')} m`;
   return `${Math.floor(s / 86_400)} d ${Math.floor((s % 86_400) / 3_600)} h`;
 }
 
@@ -94,7 +95,9 @@ export const formatNear = (at: number, now: number): string =>
 export function formatZone(at: number): string {
   const minutes = -new Date(at).getTimezoneOffset();
   const size = Math.abs(minutes);
-  return minutes === 0 ? 'UTC' : `UTC${minutes < 0 ? '−' : '+'}${two(Math.floor(size / 60))}:${two(size % 60)}`;
+  return minutes === 0
+    ? 'UTC'
+    : `UTC${minutes < 0 ? '−' : '+'}${two(Math.floor(size / 60))}:${two(size % 60)}`;
 }
 
 /** A value in the unit of its indicator (availability, latency_p95, …). */
@@ -118,7 +121,8 @@ export function formatUnit(value: number | null | undefined, unit: string): stri
   if (unit === 'ms') return formatMs(value);
   if (unit === 's') return formatMs(value === null || value === undefined ? value : value * 1_000);
   if (unit === 'ratio') return formatRatio(value);
-  if (unit === '%' || unit === 'percent') return value === null || value === undefined ? none : `${digits(value)} %`;
+  if (unit === '%' || unit === 'percent')
+    return value === null || value === undefined ? none : `${digits(value)} %`;
   if (unit === '1/s' || unit === '/s' || unit === 'rps' || unit === 'req/s') return formatRate(value);
   if (unit === 'bytes' || unit === 'By' || unit === 'B') return formatBytes(value);
   const text = formatCount(value);

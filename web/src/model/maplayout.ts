@@ -21,7 +21,10 @@ export interface MapEdge {
   p95_ms: number | null;
 }
 
-export interface Graph<N extends { urn: string } = MapNode, E extends { src: string; dst: string } = MapEdge> {
+export interface Graph<
+  N extends { urn: string } = MapNode,
+  E extends { src: string; dst: string } = MapEdge,
+> {
   nodes: N[];
   edges: E[];
 }
@@ -126,7 +129,9 @@ function orderRows(urns: string[], layerOf: Map<string, number>, edges: Edges): 
       for (const [i, urn] of column.entries()) rowOf.set(urn, i - column.length / 2);
     }
     for (const column of leftToRight ? columns : [...columns].reverse()) {
-      const weight = new Map(column.map((urn, i) => [urn, meanRow(urn, edges, rowOf, leftToRight) ?? i - column.length / 2]));
+      const weight = new Map(
+        column.map((urn, i) => [urn, meanRow(urn, edges, rowOf, leftToRight) ?? i - column.length / 2]),
+      );
       column.sort((a, b) => (weight.get(a) ?? 0) - (weight.get(b) ?? 0) || (a < b ? -1 : 1));
       for (const [i, urn] of column.entries()) rowOf.set(urn, i - column.length / 2);
     }
@@ -134,7 +139,12 @@ function orderRows(urns: string[], layerOf: Map<string, number>, edges: Edges): 
   return columns;
 }
 
-function meanRow(urn: string, edges: Edges, rowOf: Map<string, number>, fromLeft: boolean): number | undefined {
+function meanRow(
+  urn: string,
+  edges: Edges,
+  rowOf: Map<string, number>,
+  fromLeft: boolean,
+): number | undefined {
   const rows = edges
     .filter((e) => (fromLeft ? e.dst : e.src) === urn)
     .map((e) => rowOf.get(fromLeft ? e.src : e.dst))

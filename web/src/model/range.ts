@@ -44,7 +44,8 @@ export function parseFrame(raw: Record<string, unknown>): FrameSearch {
   };
 }
 
-export const isPinned = (search: FrameSearch): boolean => search.from !== undefined && search.to !== undefined;
+export const isPinned = (search: FrameSearch): boolean =>
+  search.from !== undefined && search.to !== undefined;
 
 export function windowOf(search: FrameSearch, now: number): Window {
   if (search.from !== undefined && search.to !== undefined) return { from: search.from, to: search.to };

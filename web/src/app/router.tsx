@@ -1,0 +1,142 @@
+/** Every page and what its address may hold. Pages are loaded when they are first opened. */
+import {
+  createRootRoute,
+  createRoute,
+  createRouter,
+  lazyRouteComponent,
+  retainSearchParams,
+} from '@tanstack/react-router';
+import { dropUndefined, type LogSearch, parseLogSearch } from '../model/logfilter.ts';
+import { type FrameSearch, parseFrame } from '../model/range.ts';
+import { listOf, momentOf, numberOf, oneOf, parseSearch, stringifySearch, textOf } from '../model/url.ts';
+import { HomePage } from '../page/home.tsx';
+import { CrashPage, MissingPage } from './crash.tsx';
+import { FrameLayout } from './frame.tsx';
+
+const rootRoute = createRootRoute({
+  validateSearch: (raw: Record<string, unknown>): FrameSearch => parseFrame(raw),
+  search: { middlewares: [retainSearchParams(['range', 'from', 'to', 'live'])] },
+  component: FrameLayout,
+  notFoundComponent: MissingPage,
+  errorComponent: CrashPage,
+});
+
+const homeRoute = createRoute({ getParentRoute: () => rootRoute, path: '/', component: HomePage });
+
+const logsRoute = createRoute({
+  getParentRoute: () => rootRoute,
+  path: '/logs',
+  validateSearch: (raw: Record<string, unknown>): LogSearch => parseLogSearch(raw),
+  component: lazyRouteComponent(() => import('../page/logs.tsx'), 'LogsPage'),
+});
+
+export interface TracesSearch {
+  service?: string;
+  operation?: string;
+  status?: 'error' | 'ok';
+  min_ms?: number;
+  max_ms?: number;
+  attr?: string[];
+}
+
+const tracesRoute = createRoute({
+  getParentRoute: () => rootRoute,
+  path: '/traces',
+  validateSearch: (raw: Record<string, unknown>): TracesSearch =>
+    dropUndefined({
+      service: textOf(raw.service),
+      operation: textOf(raw.operation),
+      status: oneOf(raw.status, ['error', 'ok'] as const),
+      min_ms: numberOf(raw.min_ms),
+      max_ms: numberOf(raw.max_ms),
+      attr: listOf(raw.attr),
+    }),
+  component: lazyRouteComponent(() => import('../page/traces.tsx'), 'TracesPage'),
+});
+
+export interface TraceSearch {
+  span?: string;
+  critical?: 'only';
+}
+
+const traceRoute = createRoute({
+  getParentRoute: () => rootRoute,
+  path: '/traces/$traceId',
+  validateSearch: (raw: Record<string, unknown>): TraceSearch =>
+    dropUndefined({ span: textOf(raw.span), critical: oneOf(raw.critical, ['only'] as const) }),
+  component: lazyRouteComponent(() => import('../page/trace.tsx'), 'TracePage'),
+});
+
+export interface MapSearch {
+  at?: number;
+  focus?: string;
+  hops?: number;
+  node?: string;
+  open?: string[];
+}
+
+const mapRoute = createRoute({
+  getParentRoute: () => rootRoute,
+  path: '/map',
+  validateSearch: (raw: Record<string, unknown>): MapSearch =>
+    dropUndefined({
+      at: momentOf(raw.at),
+      focus: textOf(raw.focus),
+      hops: numberOf(raw.hops),
+      node: textOf(raw.node),
+      open: listOf(raw.open),
+    }),
+  component: lazyRouteComponent(() => import('../page/map.tsx'), 'MapPage'),
+});
+
+const casesRoute = createRoute({
+  getParentRoute: () => rootRoute,
+  path: '/cases',
+  validateSearch: (raw: Record<string, unknown>): { show?: 'closed' | 'all' } =>
+    dropUndefined({ show: oneOf(raw.show, ['closed', 'all'] as const) }),
+  component: lazyRouteComponent(() => import('../page/cases.tsx'), 'CasesPage'),
+});
+
+const caseRoute = createRoute({
+  getParentRoute: () => rootRoute,
+  path: '/cases/$caseId',
+  validateSearch: (raw: Record<string, unknown>): { evidence?: string } =>
+    dropUndefined({ evidence: textOf(raw.evidence) }),
+  component: lazyRouteComponent(() => import('../page/case.tsx'), 'CasePage'),
+});
+
+const sloRoute = createRoute({
+  getParentRoute: () => rootRoute,
+  path: '/slo',
+  component: lazyRouteComponent(() => import('../page/slo.tsx'), 'SloPage'),
+});
+
+const adminRoute = createRoute({
+  getParentRoute: () => rootRoute,
+  path: '/admin',
+  component: lazyRouteComponent(() => import('../page/admin.tsx'), 'AdminPage'),
+});
+
+export const router = createRouter({
+  routeTree: rootRoute.addChildren([
+    homeRoute,
+    logsRoute,
+    tracesRoute,
+    traceRoute,
+    mapRoute,
+    casesRoute,
+    caseRoute,
+    sloRoute,
+    adminRoute,
+  ]),
+  parseSearch,
+  stringifySearch,
+  defaultPreload: 'intent',
+  defaultErrorComponent: CrashPage,
+});
+
+declare module '@tanstack/react-router' {
+  interface Register {
+    router: typeof router;
+  }
+}

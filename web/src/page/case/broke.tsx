@@ -1,0 +1,129 @@
+import { Link } from '@tanstack/react-router';
+import type { CaseDetail, Cause, Verdict } from '../../api/types.ts';
+import { useWords } from '../../i18n/index.tsx';
+import { formatIndicator } from '../../model/format.ts';
+import { Panel, Skeleton } from '../../panel/bits.tsx';
+import { EvidenceRefs } from './refs.tsx';
+
+export function Broke({ detail }: { detail: CaseDetail }) {
+  const { t, word } = useWords();
+  const verdict = detail.verdict;
+  return (
+    <Panel
+      title={t('case.broke')}
+      className="broke"
+      testId="case-causes"
+      aside={
+        verdict && verdict.verdict !== 'inconclusive' ? word('layer', verdict.causes[0]?.layer ?? '') : null
+      }
+    >
+      {verdict === null ? <Searching detail={detail} /> : <Found verdict={verdict} />}
+      <Signals detail={detail} />
+    </Panel>
+  );
+}
+
+function Searching({ detail }: { detail: CaseDetail }) {
+  const { t } = useWords();
+  if (detail.status !== 'NEW' && detail.status !== 'ANALYZING')
+    return <p className="panel-body dim">{t('case.inconclusive')}</p>;
+  return (
+    <>
+      <p className="panel-body dim">{t('case.analysing')}</p>
+      <Skeleton rows={3} />
+    </>
+  );
+}
+
+function Found({ verdict }: { verdict: Verdict }) {
+  const { t, word } = useWords();
+  const [first, ...others] = verdict.causes;
+  return (
+    <div className="panel-body">
+      {verdict.verdict === 'inconclusive' && <p className="warn">{t('case.inconclusive')}</p>}
+      {verdict.scope.summary !== '' && <p className="dim scope">{verdict.scope.summary}</p>}
+      {first && <FirstCause cause={first} external={verdict.verdict === 'external'} />}
+      <h3>{t('case.other')}</h3>
+      {others.length === 0 && <p className="dim">{t('case.noother')}</p>}
+      <ul>
+        {others.slice(0, 5).map((cause) => (
+          <li
+            key={`${cause.resource} ${cause.kind}`}
+            className="row"
+            title={cause.reasons.map((r) => r.text).join('\n')}
+          >
+            <span className="grow clip">
+              {cause.service} · {word('kind', cause.kind)}
+            </span>
+            <span className="dim num">{cause.score.toFixed(2)}</span>
+          </li>
+        ))}
+      </ul>
+    </div>
+  );
+}
+
+function FirstCause({ cause, external }: { cause: Cause; external: boolean }) {
+  const { t, word } = useWords();
+  return (
+    <div className="cause" data-testid="first-cause">
+      <p className="cause-name">
+        <Link to="/map" search={{ focus: cause.resource, node: cause.resource }}>
+          {cause.service}
+        </Link>{' '}
+        · {word('kind', cause.kind)}
+        <span className="cause-score">
+          <Confidence score={cause.score} /> {t('case.sure', { p: cause.score.toFixed(2) })}
+        </span>
+      </p>
+      <p className="mono dim urn">{cause.resource}</p>
+      {external && <p className="warn">{t('case.external', { service: cause.service })}</p>}
+      <ul className="reasons">
+        {cause.reasons.map((reason) => (
+          <li key={reason.text}>
+            {reason.text} <EvidenceRefs refs={reason.evidence} />
+          </li>
+        ))}
+      </ul>
+      {cause.explains.length > 0 && (
+        <p className="dim">
+          {t('case.explains')}: {cause.explains.map(shortSignal).join(', ')}
+        </p>
+      )}
+    </div>
+  );
+}
+
+/** `slo_violation:payments:availability` reads as `payments availability`. */
+const shortSignal = (fingerprint: string): string =>
+  fingerprint.split(':').slice(1).join(' ').replaceAll('_', ' ');
+
+const Confidence = ({ score }: { score: number }) => (
+  <svg viewBox="0 0 40 6" className="confidence" aria-hidden="true">
+    <rect width="40" height="6" rx="3" className="confidence-all" />
+    <rect width={Math.max(2, 40 * Math.min(1, score))} height="6" rx="3" className="confidence-is" />
+  </svg>
+);
+
+function Signals({ detail }: { detail: CaseDetail }) {
+  const { t, word } = useWords();
+  if (detail.signals.length === 0) return null;
+  return (
+    <div className="panel-body signals">
+      <h3>{t('case.signals')}</h3>
+      <ul>
+        {detail.signals.slice(0, 6).map((signal) => (
+          <li key={signal.fingerprint} className="row" title={signal.summary}>
+            <span className="grow clip">
+              {signal.service} {word('indicator', signal.indicator)}
+            </span>
+            <span className="num">
+              <span className="dim">{formatIndicator(signal.indicator, signal.baseline)} → </span>
+              <span className="bad">{formatIndicator(signal.indicator, signal.value)}</span>
+            </span>
+          </li>
+        ))}
+      </ul>
+    </div>
+  );
+}

@@ -1,0 +1,47 @@
+import type { Layer, Verdict } from '../../api/types.ts';
+import { useWords } from '../../i18n/index.tsx';
+import { layersOf } from '../../model/layers.ts';
+import { Health, Panel, Skeleton } from '../../panel/bits.tsx';
+import { EvidenceRefs } from './refs.tsx';
+
+/** The layered walk: what was looked at, layer by layer, and what could not be. */
+export function Layers({ verdict }: { verdict: Verdict | null }) {
+  const { t } = useWords();
+  return (
+    <Panel title={t('case.layers')} testId="case-layers">
+      {verdict === null ? (
+        <Skeleton rows={5} />
+      ) : (
+        <ul className="layers">
+          {layersOf(verdict).map((row) => (
+            <LayerRow key={row.layer} {...row} />
+          ))}
+        </ul>
+      )}
+    </Panel>
+  );
+}
+
+function LayerRow(props: { layer: Layer; status: string; checks: Verdict['checks'] }) {
+  const { word } = useWords();
+  return (
+    <li>
+      <details open={props.status === 'suspect'}>
+        <summary>
+          <span className="grow">{word('layer', props.layer)}</span>
+          <Health state={props.status} />
+        </summary>
+        <ul>
+          {props.checks.map((check) => (
+            <li key={check.check} className="check">
+              <Health state={check.status} label={word('check', check.check)} />
+              <p className="dim">
+                {check.summary} <EvidenceRefs refs={check.evidence} />
+              </p>
+            </li>
+          ))}
+        </ul>
+      </details>
+    </li>
+  );
+}

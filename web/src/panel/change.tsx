@@ -1,0 +1,31 @@
+import { Link } from '@tanstack/react-router';
+import type { ChangeRow } from '../api/types.ts';
+import { now } from '../model/clock.ts';
+import { formatNear } from '../model/format.ts';
+
+/** Two minutes either side: what the logs said around a change. */
+const aroundMs = 120_000;
+
+export function ChangeLine({ row, note }: { row: ChangeRow; note?: string }) {
+  return (
+    <li className="change">
+      <Link
+        to="/logs"
+        search={{
+          ...(row.service === '' ? {} : { service: [row.service] }),
+          from: row.at - aroundMs,
+          to: row.at + aroundMs,
+        }}
+        className="mono changed"
+      >
+        {formatNear(row.at, now())}
+      </Link>
+      <span className="change-what">
+        <b>{row.kind}</b> {row.service}
+        <br />
+        <span className="dim">{row.title}</span>
+        {note !== undefined && note !== '' && <span className="change-note">{note}</span>}
+      </span>
+    </li>
+  );
+}

@@ -1,0 +1,92 @@
+/** A few services and their calls as plain SVG; the large map has its own page. */
+import { layOut } from '../model/maplayout.ts';
+
+export interface SmallNode {
+  service: string;
+  health: string;
+}
+
+const cell = { x: 116, y: 40 };
+const box = { width: 92, height: 24 };
+
+const clipped = (name: string): string => (name.length > 13 ? `${name.slice(0, 12)}…` : name);
+
+export function SmallMap(props: {
+  nodes: readonly SmallNode[];
+  edges: readonly { from: string; to: string; failing: boolean }[];
+  marked: string | undefined;
+  label: string;
+  onOpen: (service: string) => void;
+}) {
+  const placed = layOut(
+    {
+      nodes: props.nodes.map((node) => ({ urn: node.service })),
+      edges: props.edges.map((edge) => ({ src: edge.from, dst: edge.to })),
+    },
+    cell,
+  );
+  const at = new Map(placed.map((node) => [node.urn, node]));
+  const width = Math.max(...placed.map((node) => node.x), 0) + box.width + 8;
+  const height = Math.max(...placed.map((node) => node.y), 0) + box.height + 8;
+  return (
+    <svg
+      className="smallmap"
+      viewBox={`-4 -4 ${width} ${height}`}
+      style={{ maxWidth: width * 1.15 }}
+      role="img"
+      aria-label={props.label}
+    >
+      <defs>
+        <marker
+          id="small-arrow"
+          viewBox="0 0 6 6"
+          refX="6"
+          refY="3"
+          markerWidth="6"
+          markerHeight="6"
+          orient="auto"
+        >
+          <path d="M0 0 L6 3 L0 6 Z" />
+        </marker>
+      </defs>
+      {props.edges.map((edge) => {
+        const from = at.get(edge.from);
+        const to = at.get(edge.to);
+        if (from === undefined || to === undefined) return null;
+        const x1 = from.x + box.width;
+        const y1 = from.y + box.height / 2;
+        const y2 = to.y + box.height / 2;
+        return (
+          <path
+            key={`${edge.from} ${edge.to}`}
+            className={edge.failing ? 'smallmap-edge failing' : 'smallmap-edge'}
+            markerEnd="url(#small-arrow)"
+            d={`M${x1} ${y1} C${x1 + 14} ${y1} ${to.x - 14} ${y2} ${to.x} ${y2}`}
+          />
+        );
+      })}
+      {props.nodes.map((node) => {
+        const spot = at.get(node.service);
+        if (spot === undefined) return null;
+        return (
+          // biome-ignore lint/a11y/useSemanticElements: a button can't stand inside an SVG
+          <g
+            key={node.service}
+            transform={`translate(${spot.x} ${spot.y})`}
+            className={`smallmap-node ${node.health} ${node.service === props.marked ? 'marked' : ''}`}
+            role="button"
+            tabIndex={0}
+            onClick={() => props.onOpen(node.service)}
+            onKeyDown={(event) => event.key === 'Enter' && props.onOpen(node.service)}
+          >
+            <title>{`${node.service}: ${node.health}`}</title>
+            <rect width={box.width} height={box.height} rx="4" />
+            <text x={box.width / 2} y="16" textAnchor="middle">
+              {clipped(node.service)}
+            </text>
+          </g>
+        );
+      })}
+    </svg>
+  );
+}

@@ -1,0 +1,172 @@
+/** A series over time: line, baseline band, violet lines where something changed, red line at the onset. */
+import { useEffect, useRef } from 'react';
+import uPlot from 'uplot';
+import 'uplot/dist/uPlot.min.css';
+import type { SeriesPoint } from '../api/types.ts';
+import { formatTime, formatUnit } from '../model/format.ts';
+
+export interface ChartProps {
+  points: readonly SeriesPoint[];
+  unit: string;
+  label: string;
+  band?: { low: number; high: number } | null;
+  marks?: readonly number[];
+  onset?: number | undefined;
+  /** A level to stay above or below, drawn dashed. */
+  target?: number | null;
+  height?: number;
+}
+
+interface Colors {
+  text: string;
+  line: string;
+  grid: string;
+  band: string;
+  changed: string;
+  bad: string;
+}
+
+function readColors(element: HTMLElement): Colors {
+  const style = getComputedStyle(element);
+  const read = (name: string): string => style.getPropertyValue(name).trim();
+  return {
+    text: read('--dim'),
+    line: read('--blue'),
+    grid: read('--line'),
+    band: read('--green-wash'),
+    changed: read('--violet'),
+    bad: read('--red'),
+  };
+}
+
+function verticals(u: uPlot, at: readonly number[], color: string): void {
+  const { ctx } = u;
+  ctx.save();
+  ctx.strokeStyle = color;
+  ctx.lineWidth = devicePixelRatio;
+  for (const each of at) {
+    const x = Math.round(u.valToPos(each / 1_000, 'x', true));
+    if (x < u.bbox.left || x > u.bbox.left + u.bbox.width) continue;
+    ctx.beginPath();
+    ctx.moveTo(x, u.bbox.top);
+    ctx.lineTo(x, u.bbox.top + u.bbox.height);
+    ctx.stroke();
+  }
+  ctx.restore();
+}
+
+function underlay(u: uPlot, props: ChartProps, colors: Colors): void {
+  const { ctx, bbox } = u;
+  ctx.save();
+  if (props.band) {
+    const top = Math.max(bbox.top, u.valToPos(props.band.high, 'y', true));
+    const bottom = Math.min(bbox.top + bbox.height, u.valToPos(props.band.low, 'y', true));
+    ctx.fillStyle = colors.band;
+    ctx.fillRect(bbox.left, top, bbox.width, Math.max(2 * devicePixelRatio, bottom - top));
+  }
+  if (props.target !== undefined && props.target !== null) {
+    const y = Math.round(u.valToPos(props.target, 'y', true));
+    ctx.strokeStyle = colors.text;
+    ctx.setLineDash([4 * devicePixelRatio, 4 * devicePixelRatio]);
+    ctx.beginPath();
+    ctx.moveTo(bbox.left, y);
+    ctx.lineTo(bbox.left + bbox.width, y);
+    ctx.stroke();
+  }
+  ctx.restore();
+  verticals(u, props.marks ?? [], colors.changed);
+  if (props.onset !== undefined) verticals(u, [props.onset], colors.bad);
+}
+
+/** Room above the highest value, zero below the lowest: a flat line must not look like a cliff. */
+function yRange(props: ChartProps): [number, number] {
+  const values = props.points.flatMap((point) => (point.value === null ? [] : [point.value]));
+  const all = [...values, props.band?.high ?? 0, props.target ?? 0];
+  const top = Math.max(...all, 0);
+  const least = Math.min(...values, props.target ?? Number.POSITIVE_INFINITY);
+  const nearTop = props.unit === 'ratio' && least > 0.9 && top <= 1;
+  return [nearTop ? least - (1 - least) * 0.2 - 0.001 : 0, nearTop ? 1.0005 : top === 0 ? 1 : top * 1.12];
+}
+
+function optionsOf(props: ChartProps, colors: Colors, width: number): uPlot.Options {
+  const axis = {
+    stroke: colors.text,
+    grid: { stroke: colors.grid, width: 1 },
+    ticks: { show: false },
+    font: '11px system-ui, sans-serif',
+  };
+  return {
+    width,
+    height: props.height ?? 120,
+    legend: { show: false },
+    cursor: { y: false, points: { size: 6 } },
+    padding: [6, 6, 0, 0],
+    scales: { x: { time: true }, y: { range: yRange(props) } },
+    axes: [
+      {
+        ...axis,
+        size: 22,
+        space: 70,
+        values: (_, ticks) => ticks.map((tick) => formatTime(tick * 1_000).slice(0, tick % 60 === 0 ? 5 : 8)),
+      },
+      {
+        ...axis,
+        size: 58,
+        space: 26,
+        values: (_, ticks) => ticks.map((tick) => formatUnit(tick, props.unit)),
+      },
+    ],
+    series: [
+      {},
+      {
+        label: props.label,
+        stroke: colors.line,
+        width: 1.5,
+        spanGaps: false,
+        points: { size: 4, show: props.points.length < 3 },
+      },
+    ],
+    hooks: { drawClear: [(u) => underlay(u, props, colors)] },
+  };
+}
+
+/** The value under the cursor, read out beside the chart. */
+function readOut(u: uPlot, props: ChartProps, target: HTMLElement | null): void {
+  if (target === null) return;
+  const index = u.cursor.idx;
+  const point = index === null || index === undefined ? undefined : props.points[index];
+  target.textContent = point ? `${formatTime(point.at)}  ${formatUnit(point.value, props.unit)}` : '';
+}
+
+export function TimeChart(props: ChartProps) {
+  const holder = useRef<HTMLDivElement>(null);
+  const readout = useRef<HTMLSpanElement>(null);
+  // The chart is redrawn when what it shows has changed, not when the page was rendered again.
+  const signature = JSON.stringify([props, document.documentElement.dataset.theme]);
+  useEffect(() => {
+    const element = holder.current;
+    if (element === null) return;
+    const options = optionsOf(props, readColors(element), element.clientWidth || 300);
+    options.hooks = { ...options.hooks, setCursor: [(u) => readOut(u, props, readout.current)] };
+    const chart = new uPlot(
+      options,
+      [props.points.map((point) => point.at / 1_000), props.points.map((point) => point.value)],
+      element,
+    );
+    const observer = new ResizeObserver(() =>
+      chart.setSize({ width: element.clientWidth, height: props.height ?? 120 }),
+    );
+    observer.observe(element);
+    return () => {
+      observer.disconnect();
+      chart.destroy();
+    };
+    // biome-ignore lint/correctness/useExhaustiveDependencies: the signature stands for all props
+  }, [signature]);
+  return (
+    <div className="timechart" role="img" aria-label={props.label}>
+      <div ref={holder} />
+      <span ref={readout} className="timechart-readout mono" />
+    </div>
+  );
+}
