@@ -47,6 +47,7 @@ const sql = {
     FROM ops_case WHERE id = $1`,
   // Repairs of the same template on the same resource whose case ended parked after they ran.
   failedBefore: `SELECT count(*)::int AS n FROM plan_proposed p
+    JOIN ops_case c ON c.id = p.case_id AND c.tenant = $5
     JOIN case_timeline t ON t.case_id = p.case_id AND t.created_at > p.created_at AND t.version IS NOT NULL
     WHERE p.id <> $1 AND p.plan->'source'->>'template' = $2 AND p.plan->'source'->>'template' <> 'custom'
       AND coalesce(p.plan->'source'->>'resource', '') = $3 AND p.created_at > $4
@@ -162,6 +163,7 @@ export class Gate {
       template,
       plan.source?.resource ?? '',
       iso(now - failureMemoryMs),
+      head.tenant,
     ]);
     const service = cause?.service || head.service;
     const wall = wallClock(now, 'UTC');

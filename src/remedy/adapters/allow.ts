@@ -34,10 +34,11 @@ export function allowedPrograms(allow: readonly string[]): Program[] {
 export function resolveProgram(name: string, programs: readonly Program[]): Resolved {
   const usual = (always[name] ?? []).find((place) => existsSync(place));
   const path = isAbsolute(name) ? name : usual;
-  if (path === undefined) return refused(name, 'name it by its absolute path');
+  if (path === undefined)
+    return refused(name, 'name it by its absolute path, which must stand in remedy.script_allow');
   const real = realOf(path);
   const known = programs.find((program) => program.path === path || program.real === path);
-  if (!known) return refused(name, 'add it to remedy.script_allow to allow it');
+  if (!known) return refused(name, 'it does not stand in remedy.script_allow');
   if (real === null) return { ok: false, problem: `Program ${path} does not exist.` };
   const expected = realOf(known.path);
   if (real !== expected || (known.real !== expected && known.real !== known.path))
