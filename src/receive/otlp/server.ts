@@ -47,6 +47,7 @@ export function createOtlpServer(deps: OtlpDeps): FastifyInstance {
     ),
   );
   app.addHook('onRequest', async (request, reply) => {
+    if (request.is404) return;
     deps.door.tenantOf(request.headers.authorization ?? '');
     encodingOf(request);
     const announced = Number(request.headers['content-length'] ?? unannouncedBytes);
