@@ -19,7 +19,7 @@ export interface SqlDetail extends DetailStore {
 const limits = { timeMsMax: 30_000, bytesReadMax: 8_589_934_592, rowsResultMax: 100_000 };
 
 export async function openSqlDetail(): Promise<SqlDetail> {
-  const directory = mkdtempSync(join(tmpdir(), 'clew-detail-'));
+  const directory = mkdtempSync(join(tmpdir(), 'clew-sql-detail-'));
   const engine = openEngine(directory);
   await migrate(engine);
   const userSql = await createUserSql({ engine, clock: systemClock, limits });
