@@ -11,7 +11,7 @@ export function storable(value: unknown, charsMax = stringMax, depth = 0): unkno
   if (typeof value === 'string') return storableText(value, charsMax);
   if (typeof value === 'number') return Number.isFinite(value) ? value : null;
   if (typeof value === 'bigint') return value.toString();
-  if (value instanceof Date) return value.toISOString();
+  if (value instanceof Date) return Number.isFinite(value.getTime()) ? value.toISOString() : null;
   if (value === null || typeof value === 'boolean') return value;
   if (typeof value !== 'object' || depth >= depthMax) return null;
   if (Array.isArray(value)) return value.map((item) => storable(item, charsMax, depth + 1));
