@@ -120,7 +120,9 @@ function availability(input: EvaluateInput): Finding | null {
     objective,
     value: 1 - burn.ratio,
     baseline: 1 - normal,
-    since: onsetOf(input, (bucket) => badBucket(input, bucket, Math.max(1 - objective.target, 3 * normal))),
+    since: onsetOf(input, (bucket) =>
+      badBucket(input, bucket, Math.max(1 - objective.target, 3 * normal, burn.ratio / 4)),
+    ),
     title: `${service}: ${percent(burn.ratio)} of requests fail`,
     summary: `Availability of ${service} is ${percent(1 - burn.ratio)} over the last 15 s, the objective is ${percent(objective.target)}; the error budget burns ${short(burn.rate)} times too fast over ${burn.longS} s.`,
     supporting: false,
@@ -129,7 +131,9 @@ function availability(input: EvaluateInput): Finding | null {
 
 const badBucket = (input: EvaluateInput, bucket: number, ratio: number): boolean => {
   const requests = input.service.total.requests.get(bucket);
-  return requests > 0 && input.service.total.errors.get(bucket) / requests > ratio;
+  const errors = input.service.total.errors.get(bucket);
+  // One failed request in a bucket happens on good days too.
+  return errors >= 2 && errors / requests > ratio;
 };
 
 /** Errors that chance does not explain given the service's own normal share; quicker than any budget. */
@@ -153,7 +157,9 @@ function errorRate(input: EvaluateInput): Finding | null {
     objective: objectiveFor(input, 'error_rate')?.objective ?? null,
     value: errors / requests,
     baseline: baseline.errorRatio,
-    since: onsetOf(input, (bucket) => badBucket(input, bucket, Math.max(0.01, 3 * baseline.errorRatio))),
+    since: onsetOf(input, (bucket) =>
+      badBucket(input, bucket, Math.max(0.01, 3 * baseline.errorRatio, errors / requests / 4)),
+    ),
     title: `${service.service}: errors rose to ${percent(errors / requests)}`,
     summary: `${errors} of ${requests} requests of ${service.service} failed in the last 15 s; normal is ${percent(baseline.errorRatio)}.`,
     supporting: false,

@@ -66,9 +66,11 @@ function ownShare(findings: Findings, service: string): number {
 function ownFault(findings: Findings, service: string): Candidate | null {
   const picture = findings.service(service);
   const errors = findings.ownErrorShare(service);
-  const origin = findings
-    .of('error_origin', service)
-    .find((hit) => hit.facts.peer_type === '' || hit.facts.peer_type === 'database');
+  const origin = findings.errorsRose()
+    ? findings
+        .of('error_origin', service)
+        .find((hit) => hit.facts.peer_type === '' || hit.facts.peer_type === 'database')
+    : undefined;
   const time = findings.first('response_time', service) ? findings.first('own_time', service) : undefined;
   if (!picture || (!origin && !time)) return null;
   const version = findings.first('versions', service);
@@ -88,8 +90,11 @@ function ownFault(findings: Findings, service: string): Candidate | null {
         : 'latency_regression';
   const change = release ? deploy : config;
   const symptom = origin ? findings.first('error_rate', service) : findings.first('response_time', service);
+  const surging =
+    !change && !worse && findings.of('throughput', service).some((hit) => hit.code === 'throughput.surge');
   const strength =
-    Math.max(origin ? 0.4 + 0.4 * errors : 0, time ? 0.3 + 0.4 * (time.values.share ?? 0) : 0) +
+    (surging ? 0.6 : 1) *
+      Math.max(origin ? 0.4 + 0.4 * errors : 0, time ? 0.3 + 0.4 * (time.values.share ?? 0) : 0) +
     (worse ? 0.2 : 0);
   const hits = [
     symptom,
@@ -343,6 +348,12 @@ function brokenWays(findings: Findings): Candidate[] {
     if (!target || findings.of('throughput', callee).some((t) => t.code === 'throughput.gone')) return [];
     if (findings.broken.has(callee) || findings.first('memory', callee) || findings.first('cpu', callee))
       return [];
+    // A service that answers clearly fewer requests is down, not unreachable for one.
+    if (
+      target.incident.requests / target.incident.seconds <
+      0.6 * (target.baseline.requests / target.baseline.seconds)
+    )
+      return [];
     const others = findings.picture.edges.some(
       (edge) =>
         edge.callee === callee &&
@@ -370,7 +381,8 @@ function brokenWays(findings: Findings): Candidate[] {
 /** More requests at the entry than before, and things broke only then. */
 function surge(findings: Findings): Candidate[] {
   const surging = findings.of('throughput').filter((hit) => hit.code === 'throughput.surge');
-  const entry = surging.find((hit) => findings.upstreamOf(hit.service).size === 1) ?? surging[0];
+  // Only at the entry: deeper in, more requests are retries or a change of the caller.
+  const entry = surging.find((hit) => findings.upstreamOf(hit.service).size === 1);
   if (!entry) return [];
   const reached = findings.picture.services
     .filter((service) => findings.upstreamOf(service.service).has(entry.service))

@@ -113,6 +113,8 @@ interface StatementRow {
   statement: string;
   sample: string;
   text_column: string;
+  texts: number;
+  span_name: string;
   table_name: string;
   baseline_count: number;
   incident_count: number;
@@ -157,7 +159,7 @@ function refineSince(live: LiveWindow, since: EpochMs, to: EpochMs): EpochMs {
     for (let bucket = onset - 1; bucket >= bucketOf(since) - lookback; bucket--) {
       const now = service.total.stats(bucket * bucketMs, (bucket + 1) * bucketMs);
       const failing =
-        now.requests >= 5 && now.errors >= 2 && now.errors / now.requests > 0.1 + 3 * errorRatio;
+        now.requests >= 5 && now.errors >= 2 && now.errors / now.requests > 0.15 + 3 * errorRatio;
       const slow = now.requests >= 5 && (now.p50Ms ?? 0) > 3 * (before.p95Ms ?? Number.POSITIVE_INFINITY);
       if (!failing && !slow) break;
       onset = bucket;
@@ -322,6 +324,8 @@ function statementOf(row: StatementRow): StatementPicture {
     statement: row.statement,
     sample: row.sample,
     column: row.text_column,
+    texts: row.texts,
+    spanName: row.span_name,
     table: row.table_name,
     baseline: { count: row.baseline_count, meanMs: row.baseline_mean, p95Ms: row.baseline_p95 },
     incident: { count: row.incident_count, meanMs: row.incident_mean, p95Ms: row.incident_p95 },

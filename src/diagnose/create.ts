@@ -20,19 +20,19 @@ export interface DiagnosisDeps {
 
 export interface Diagnosis {
   /** Reads, judges, and copies some raw rows of every cited piece of evidence. */
-  diagnose(input: { tenant: string; signals: Signal[]; since: number }): Promise<Verdict>;
+  diagnose(tenant: string, input: { signals: Signal[]; since: number }): Promise<Verdict>;
 }
 
 export function createDiagnosis(deps: DiagnosisDeps): Diagnosis {
   return {
-    async diagnose(input) {
+    async diagnose(tenant, input) {
       await deps.live.refresh();
       const picture = await collectPicture(
         { store: deps.store, live: deps.live, now: () => deps.clock.now() },
-        { ...input, baselineS: deps.baselineS },
+        { tenant, ...input, baselineS: deps.baselineS },
       );
       const verdict = diagnose(picture);
-      return { ...verdict, evidence: await copyRows(deps, input.tenant, verdict) };
+      return { ...verdict, evidence: await copyRows(deps, tenant, verdict) };
     },
   };
 }

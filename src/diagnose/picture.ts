@@ -81,6 +81,9 @@ export interface StatementPicture {
   statement: string;
   sample: string;
   column: string;
+  /** How many different texts the normalised statement stands for. */
+  texts: number;
+  spanName: string;
   table: string;
   baseline: { count: number; meanMs: number; p95Ms: number };
   incident: { count: number; meanMs: number; p95Ms: number };

@@ -25,11 +25,11 @@ const text = {
       FROM otel_traces WHERE ${inWindow} AND ${settled} AND cityHash64(TraceId) % {sample:UInt32} = 0
       GROUP BY service, TraceId, phase HAVING served > 0)
     GROUP BY service, phase LIMIT ${rowsMax}`,
-  statements: `SELECT service, db_system, db_namespace, address, statement, any(sample_text) AS sample, any(text_column) AS text_column, any(table_name) AS table_name,
+  statements: `SELECT service, db_system, db_namespace, address, statement, argMax(sample_text, phase) AS sample, toUInt32(uniq(sample_text)) AS texts, argMax(span_name, phase) AS span_name, any(text_column) AS text_column, any(table_name) AS table_name,
       toUInt32(countIf(phase = 0)) AS baseline_count, toUInt32(countIf(phase = 1)) AS incident_count,
       ifNotFinite(avgIf(ms, phase = 0), 0) AS baseline_mean, ifNotFinite(avgIf(ms, phase = 1), 0) AS incident_mean,
       ifNotFinite(quantileIf(0.95)(ms, phase = 0), 0) AS baseline_p95, ifNotFinite(quantileIf(0.95)(ms, phase = 1), 0) AS incident_p95
-    FROM (SELECT ServiceName AS service, ${peerColumns}, normalizeQuery(${statementText}) AS statement, ${statementText} AS sample_text, ${statementColumn} AS text_column,
+    FROM (SELECT ServiceName AS service, ${peerColumns}, normalizeQuery(${statementText}) AS statement, ${statementText} AS sample_text, SpanName AS span_name, ${statementColumn} AS text_column,
         ${table} AS table_name, Duration / 1e6 AS ms, ${phase} AS phase
       FROM otel_traces WHERE ${inWindow} AND ${settled} AND ${isCallSpan})
     WHERE db_system != '' GROUP BY service, db_system, db_namespace, address, statement

@@ -52,8 +52,16 @@ export class Findings {
     return { share: this.broken.size > 0 ? names.length / this.broken.size : 0, names };
   }
 
+  /** A handful of errors has origins too; they mean something only where errors are more than usual. */
+  errorsRose(): boolean {
+    return (
+      this.of('error_rate').length > 0 || this.of('dependencies').some((hit) => hit.values.failing === 1)
+    );
+  }
+
   /** Share of the new errors that begin at the service itself, or in its calls to a database that is not named as the cause. */
   ownErrorShare(service: string): number {
+    if (!this.errorsRose()) return 0;
     return sum(
       this.of('error_origin', service).filter(
         (hit) => hit.facts.peer_type === '' || hit.facts.peer_type === 'database',
@@ -64,6 +72,7 @@ export class Findings {
 
   /** Share of the new errors that begin in calls to this resource. */
   peerErrorShare(resource: Urn): number {
+    if (!this.errorsRose()) return 0;
     return sum(
       this.of('error_origin').filter((hit) => hit.resource === resource && hit.facts.peer_type !== ''),
       'share',

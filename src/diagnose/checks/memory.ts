@@ -5,9 +5,9 @@ import { band, type Check, clamp, hit, megabytes, noData, outcome, rowsOf } from
 const growthFactorMin = 1.35;
 const growthBytesMin = 25 * 1_048_576;
 const risingShareMin = 0.65;
-const pointsMin = 5;
+const pointsMin = 4;
 /** Process start makes memory grow too: the first samples of an instance are left out. */
-const warmUpMs = 15_000;
+const warmUpMs = 5_000;
 const restartLookbackMs = 300_000;
 const usage =
   /^(process\.memory\.usage|process\.memory\.rss|container\.memory\.(usage|working_set)|k8s\.(pod|container)\.memory\.(usage|working_set)|v8js\.memory\.heap\.used|jvm\.memory\.used|go\.memory\.used)$/;

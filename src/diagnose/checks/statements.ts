@@ -49,12 +49,10 @@ export const statements: Check = {
               dim: 'trace',
               note: text,
               resource: statement.resource,
-              filter: rowsOf(
-                picture,
-                'otel_traces',
-                { ServiceName: statement.service, [statement.column]: statement.sample },
-                { only: 'client_spans' },
-              ),
+              filter: rowsOf(picture, 'otel_traces', whichSpans(statement), {
+                only: 'slow',
+                thresholdMs: 2 * statement.baseline.meanMs,
+              }),
             },
           ],
         }),
@@ -71,6 +69,12 @@ function othersRatio(statement: StatementPicture, all: readonly StatementPicture
     ? 1
     : median(others.map((s) => s.incident.meanMs / Math.max(0.1, s.baseline.meanMs)));
 }
+
+/** The text itself where it is always the same; where it carries values, the span's name finds all of them. */
+const whichSpans = (statement: StatementPicture): Record<string, string> =>
+  statement.texts === 1
+    ? { ServiceName: statement.service, [statement.column]: statement.sample }
+    : { ServiceName: statement.service, SpanName: statement.spanName };
 
 function tableOf(statement: string): string {
   return /\b(?:from|into|update|join)\s+["'`[]?([\w.]+)/i.exec(statement)?.[1] ?? '';
