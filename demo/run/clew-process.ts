@@ -66,7 +66,7 @@ export class ClewProcess {
   async ready(): Promise<void> {
     const until = performance.now() + readyTimeoutMs;
     while (performance.now() < until) {
-      if (!this.alive) throw new Error(`Clew ended at its start.\n${this.logTail()}`);
+      if (!this.alive) throw new Error(`Clew ended at its start (${this.#ending()}).\n${this.logTail()}`);
       const ok = await fetch(`${this.url}/readyz`, { signal: AbortSignal.timeout(2_000) }).then(
         (response) => response.ok,
         () => false,
@@ -75,6 +75,11 @@ export class ClewProcess {
       await sleep(200);
     }
     throw new Error(`Clew was not ready within ${readyTimeoutMs / 1_000} s.\n${this.logTail()}`);
+  }
+
+  #ending(): string {
+    const { exitCode, signalCode } = this.#process;
+    return signalCode === null ? `exit code ${exitCode}` : `signal ${signalCode}`;
   }
 
   logTail(): string {
