@@ -1,5 +1,6 @@
 /** Above this capacity a buffer is let go after use, so that one huge request does not stay in memory for ever. */
 const keptBytesMax = 1_048_576;
+const shortTextMax = 48;
 const encoder = new TextEncoder();
 
 /** A growing byte buffer. Writers never allocate unless it must grow. */
@@ -83,6 +84,20 @@ export class ByteBuffer {
   /** UTF-8 of a text; returns the bytes written. */
   text(value: string): number {
     this.reserve(value.length * 3);
+    const start = this.length;
+    if (value.length <= shortTextMax) {
+      // Numbers and names are short and ASCII: writing them here takes a third of the call's time.
+      let at = start;
+      for (let i = 0; i < value.length; i++) {
+        const code = value.charCodeAt(i);
+        if (code >= 0x80) break;
+        this.bytes[at++] = code;
+      }
+      if (at - start === value.length) {
+        this.length = at;
+        return value.length;
+      }
+    }
     const { written } = encoder.encodeInto(value, this.bytes.subarray(this.length));
     this.length += written;
     return written;

@@ -24,8 +24,11 @@ export class StringColumn implements Column {
   private readonly data = new ByteBuffer(1024);
 
   bytes(source: Uint8Array, start: number, end: number): void {
-    this.data.varint(end - start);
-    this.data.raw(source, start, end);
+    const { data } = this;
+    const count = end - start;
+    if (count < 0x80) data.byte(count);
+    else data.varint(count);
+    if (count > 0) data.raw(source, start, end);
     this.rows += 1;
   }
 

@@ -48,7 +48,7 @@ function scalarText(wire: Wire, tag: number, end: number, depth: number): string
       return wire.low === 0 && wire.high === 0 ? 'false' : 'true';
     case 0x18:
       wire.varint(end);
-      return wire.bigint().toString();
+      return wire.high === 0 ? String(wire.low) : wire.bigint().toString();
     case 0x2a:
       return arrayJson(wire, wire.length(end), depth + 1);
     case 0x32:
