@@ -15,6 +15,8 @@ export type CaseRow = z.infer<typeof caseRow>;
 const caseDetail = z.looseObject({
   ...caseRow.shape,
   updated_at: time.nullish(),
+  closed_at: time.nullish(),
+  parked_reason: z.string().nullish(),
   signals: z
     .array(
       z.looseObject({

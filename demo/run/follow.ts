@@ -72,7 +72,8 @@ class Narrator {
       this.once(`verification:${verification.status}`, `verification: ${verification.status}`, {
         objectives: verification.objectives,
       });
-    this.once(`state:${found.status}`, `case is ${found.status}`);
+    const why = found.status === 'PARKED' && found.parked_reason ? `: ${found.parked_reason}` : '';
+    this.once(`state:${found.status}`, `case is ${found.status}${why}`);
   }
 }
 
@@ -129,6 +130,6 @@ function read(found: CaseDetail, outcome: Outcome, injectedAt: number, narrator:
   if (cause) outcome.rootCause = { resource: cause.resource, kind: cause.kind };
   narrator.stages(found);
   if (found.status !== 'CLOSED') return;
-  outcome.closedS = since(found.updated_at ?? now, injectedAt);
+  outcome.closedS = since(found.closed_at ?? found.updated_at ?? now, injectedAt);
   outcome.verified = found.verification?.status === 'pass';
 }
