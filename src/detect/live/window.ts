@@ -8,6 +8,8 @@ import {
   type SampleRow,
   type SeriesRow,
   type SpanRow,
+  spanDurationMsMax,
+  spanDurationMsUsual,
 } from './queries.ts';
 import { bucketMs, bucketOf, bucketStart, Ring, ringBuckets } from './ring.ts';
 import {
@@ -19,8 +21,15 @@ import {
   type ShapeSeries,
 } from './series.ts';
 
-/** How far back every tick reads again: export delay of senders plus the store's 2 s, several times over. */
-export const rereadMs = 30_000;
+/**
+ * How far back a tick reads again: export delay of senders plus the store's 2 s, several times over. Every sixth tick
+ * reads further back for stragglers; doing so each time would double the cost (102 against 50 ms of CPU at 300 spans/s).
+ */
+const rereadMs = 25_000;
+const rereadWideMs = 60_000;
+const wideEvery = 6;
+/** Call edges cost as much as everything else together and no objective needs them sooner than every 10 s. */
+const edgesEvery = 2;
 /** A bucket is judged this long after it ended: senders export about once a second and the store needs up to 2 s. */
 export const settleMs = 3_000;
 /** Bounds of the memory held: a series costs about 6–60 kB. Beyond them new series are left out and counted. */
@@ -54,6 +63,7 @@ export class LiveWindow {
   #shapes = 0;
   #dropped = 0;
   #idle = false;
+  #ticks = 0;
   #completeTo: EpochMs = 0;
   #firstData: EpochMs = Number.POSITIVE_INFINITY;
 
@@ -95,13 +105,16 @@ export class LiveWindow {
   async backfill(lookbackMs: number = ringBuckets * bucketMs): Promise<void> {
     const now = this.#deps.clock.now();
     const from = bucketStart(bucketOf(now - Math.min(lookbackMs, (ringBuckets - 1) * bucketMs)));
-    await this.#read(from, now);
+    await this.#read(from, now, { spanMs: spanDurationMsMax, edges: true });
   }
 
-  /** Reads the last half minute again. Cheap when nothing is being sent. */
-  async refresh(): Promise<void> {
+  /** Reads the last half minute again. Cheap when nothing is being sent. `edges: true` reads the call edges in any case. */
+  async refresh(options: { edges?: boolean } = {}): Promise<void> {
     const now = this.#deps.clock.now();
-    const from = bucketStart(bucketOf(now - rereadMs));
+    const tick = this.#ticks++;
+    const wide = tick % wideEvery === 0;
+    const edges = options.edges === true || tick % edgesEvery === 0;
+    const from = bucketStart(bucketOf(now - (wide ? rereadWideMs : rereadMs)));
     if (this.#idle) {
       const probe = await this.#deps.store.query<{ rows: number }>(
         liveQuery('probe', this.tenant, from, now + bucketMs),
@@ -111,23 +124,25 @@ export class LiveWindow {
         return;
       }
     }
-    await this.#read(from, now);
+    await this.#read(from, now, { spanMs: wide ? spanDurationMsMax : spanDurationMsUsual, edges });
   }
 
-  async #read(from: EpochMs, now: EpochMs): Promise<void> {
+  async #read(from: EpochMs, now: EpochMs, how: { spanMs: number; edges: boolean }): Promise<void> {
     const { store } = this.#deps;
     const to = bucketStart(bucketOf(now) + 1);
     const ask = <Row>(name: Parameters<typeof liveQuery>[0]) =>
-      store.query<Row>(liveQuery(name, this.tenant, from, to)).then((result) => result.rows);
+      store
+        .query<Row>(liveQuery(name, this.tenant, from, to, { spanMs: how.spanMs }))
+        .then((result) => result.rows);
     const [spans, edges, logs, samples, histograms] = [
       await ask<SpanRow>('spans'),
-      await ask<EdgeRow>('edges'),
+      how.edges ? await ask<EdgeRow>('edges') : [],
       await ask<LogRow>('logs'),
       await ask<SampleRow>('samples'),
       await ask<SampleRow>('histograms'),
     ];
     await this.#learnMetrics([...samples, ...histograms]);
-    this.#clear(bucketOf(from), bucketOf(to));
+    this.#clear(bucketOf(from), bucketOf(to), how.edges);
     for (const row of spans) this.#addSpans(row);
     this.#learnAddresses(edges);
     for (const row of edges) this.#addEdge(row);
@@ -137,7 +152,7 @@ export class LiveWindow {
     this.#completeTo = bucketStart(bucketOf(now - settleMs));
   }
 
-  #clear(from: number, to: number): void {
+  #clear(from: number, to: number, edges: boolean): void {
     for (const service of this.#services.values()) {
       service.total.clear(from, to);
       for (const series of service.operations.values()) series.clear(from, to);
@@ -145,7 +160,7 @@ export class LiveWindow {
       for (const ring of service.logs) ring.clear(from, to);
       for (const shape of service.shapes.values()) shape.records.clear(from, to);
     }
-    for (const edge of this.#edges.values()) edge.calls.clear(from, to);
+    if (edges) for (const edge of this.#edges.values()) edge.calls.clear(from, to);
   }
 
   #serviceFor(name: string, bucket: number): ServiceSeries | null {
@@ -289,7 +304,7 @@ export class LiveWindow {
     const now = this.#deps.clock.now();
     const histograms = new Set(rows.filter((row) => row.total > 0).map((row) => row.series));
     const found = await this.#deps.store.query<SeriesRow>(
-      liveQuery('series', this.tenant, now - ringBuckets * bucketMs, now, { ids }),
+      liveQuery('series', this.tenant, now - ringBuckets * bucketMs, now, { params: { ids } }),
     );
     for (const row of found.rows) {
       if (this.#metrics.size >= metricsMax) {
