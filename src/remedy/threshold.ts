@@ -1,6 +1,15 @@
 import type { Ledger } from '../ledger/index.ts';
 import { iso, type PlanThreshold } from '../model/index.ts';
-import type { Reading } from './verifier.ts';
+
+/** What one look at one condition saw. */
+export interface Reading {
+  id: string;
+  service: string;
+  indicator: string;
+  target: number;
+  value: number | null;
+  holds: boolean;
+}
 
 /** A value older than this is no statement about now: two windows of the rollup, its delay, and some slack. */
 const freshMs = 15 * 60_000;

@@ -12,7 +12,7 @@ import {
 import { verifyLatencySeconds } from './events.ts';
 import type { Executor } from './executor.ts';
 import { newestPlan, type StoredPlan } from './store.ts';
-import { readThreshold } from './threshold.ts';
+import { type Reading, readThreshold } from './threshold.ts';
 
 export type ReadObjective = (
   tenant: string,
@@ -36,16 +36,6 @@ export interface VerifierDeps {
   hasActiveSignal: HasActiveSignal;
   newId: () => string;
   pollMs?: number;
-}
-
-/** What one look at one condition saw. */
-export interface Reading {
-  id: string;
-  service: string;
-  indicator: string;
-  target: number;
-  value: number | null;
-  holds: boolean;
 }
 
 interface State {
