@@ -83,11 +83,7 @@ export function createAdmission(options: AdmissionOptions): Door {
       checkRoom(delivery, options.pendingBytes(), pendingBytesMax, refuse);
       // All blocks get their place in this turn of the event loop, so either all find room or none.
       await Promise.all(delivery.blocks.map((block) => options.append(block)));
-      const { signal } = delivery;
-      ingestRecords.inc({ signal }, delivery.records);
-      ingestBytes.inc({ signal }, delivery.bytes);
-      if (delivery.rejected > 0) ingestRejected.inc({ signal }, delivery.rejected);
-      ackSeconds.observe({ signal }, (clock.monotonic() - delivery.startedAt) / 1000);
+      tell(delivery, clock);
     },
     async deadLetters(letters) {
       const kept = letters.filter((letter) => budget.take(letter)).map(cut);
@@ -101,6 +97,14 @@ export function createAdmission(options: AdmissionOptions): Door {
       }
     },
   };
+}
+
+function tell(delivery: Delivery, clock: Clock): void {
+  const { signal } = delivery;
+  ingestRecords.inc({ signal }, delivery.records);
+  ingestBytes.inc({ signal }, delivery.bytes);
+  if (delivery.rejected > 0) ingestRejected.inc({ signal }, delivery.rejected);
+  ackSeconds.observe({ signal }, (clock.monotonic() - delivery.startedAt) / 1000);
 }
 
 const digest = (text: string): Buffer => createHash('sha256').update(text).digest();

@@ -51,95 +51,109 @@ export interface Inserter {
   stop(): Promise<void>;
 }
 
+interface State {
+  pending: Pending[];
+  watchers: { left: Set<ClosedSegment>; resolve: () => void }[];
+  error: string | null;
+  setAside: number;
+  stopped: boolean;
+  wake: AbortController;
+  loop: Promise<void> | undefined;
+}
+
 /** Inserts closed segments one after the other. It sleeps until there is something to do. */
 export function createInserter(options: InserterOptions): Inserter {
-  const { clock } = options;
-  const pending: Pending[] = [];
-  const watchers: { left: Set<ClosedSegment>; resolve: () => void }[] = [];
-  let error: string | null = null;
-  let setAsideCount = 0;
-  let stopped = false;
-  let wake = new AbortController();
-  let loop: Promise<void> | undefined;
-
-  const done = (item: Pending) => {
-    pending.splice(pending.indexOf(item), 1);
-    options.onDone(item.segment);
-    for (const watcher of [...watchers]) {
-      watcher.left.delete(item.segment);
-      if (watcher.left.size > 0) continue;
-      watchers.splice(watchers.indexOf(watcher), 1);
-      watcher.resolve();
-    }
+  const state: State = {
+    pending: [],
+    watchers: [],
+    error: null,
+    setAside: 0,
+    stopped: false,
+    wake: new AbortController(),
+    loop: undefined,
   };
-
-  const attempt = async (item: Pending): Promise<void> => {
-    const { segment } = item;
-    try {
-      await insertSegment(segment, item.attempts > 0, options);
-      error = null;
-    } catch (thrown) {
-      const failure = thrown instanceof Error ? thrown : new Error(String(thrown));
-      error = `${segment.table} segment ${segment.number}: ${failure.message.slice(0, 500)}`;
-      item.attempts += 1;
-      const poison = failure instanceof EngineError && poisonCodes.has(failure.code);
-      if (!poison && item.attempts < attemptsMax) {
-        insertFailures.inc({ table: segment.table });
-        item.notBefore =
-          clock.monotonic() + Math.min(retryDelayMs * 2 ** (item.attempts - 1), retryDelayMsMax);
-        options.log.warn({ err: failure, segment: segment.path, attempts: item.attempts }, 'insert failed');
-        return;
-      }
-      await setAside(segment, failure, options);
-      setAsideCount += 1;
-    }
-    done(item);
-  };
-
-  const run = async (): Promise<void> => {
-    while (!stopped && pending.length > 0) {
-      const now = clock.monotonic();
-      const ready = pending.find((item) => item.notBefore <= now);
-      if (ready) {
-        await attempt(ready);
-        continue;
-      }
-      wake = new AbortController();
-      await clock.sleep(Math.min(...pending.map((item) => item.notBefore)) - now, wake.signal);
-    }
-  };
-
-  const start = () => {
-    loop ??= run()
-      .catch((thrown) => options.log.error({ err: thrown }, 'inserter stopped'))
-      .finally(() => {
-        loop = undefined;
-        if (!stopped && pending.length > 0) start();
-      });
-  };
-
   return {
     add(segment) {
-      pending.push({ segment, attempts: 0, notBefore: 0 });
-      wake.abort();
-      start();
+      state.pending.push({ segment, attempts: 0, notBefore: 0 });
+      state.wake.abort();
+      start(state, options);
     },
     drained() {
-      const left = new Set(pending.map((item) => item.segment));
+      const left = new Set(state.pending.map((item) => item.segment));
       if (left.size === 0) return Promise.resolve();
-      return new Promise((resolve) => watchers.push({ left, resolve }));
+      return new Promise((resolve) => state.watchers.push({ left, resolve }));
     },
-    pendingSegments: () => pending.length,
+    pendingSegments: () => state.pending.length,
     oldest: () =>
-      pending.reduce<number | undefined>((oldest, item) => least(oldest, item.segment.since), undefined),
-    lastError: () => error,
-    quarantined: () => setAsideCount,
+      state.pending.reduce<number | undefined>(
+        (oldest, item) => least(oldest, item.segment.since),
+        undefined,
+      ),
+    lastError: () => state.error,
+    quarantined: () => state.setAside,
     async stop() {
-      stopped = true;
-      wake.abort();
-      await loop;
+      state.stopped = true;
+      state.wake.abort();
+      await state.loop;
     },
   };
+}
+
+function start(state: State, options: InserterOptions): void {
+  state.loop ??= run(state, options)
+    .catch((thrown) => options.log.error({ err: thrown }, 'inserter stopped'))
+    .finally(() => {
+      state.loop = undefined;
+      if (!state.stopped && state.pending.length > 0) start(state, options);
+    });
+}
+
+async function run(state: State, options: InserterOptions): Promise<void> {
+  const { clock } = options;
+  while (!state.stopped && state.pending.length > 0) {
+    const now = clock.monotonic();
+    const ready = state.pending.find((item) => item.notBefore <= now);
+    if (ready) {
+      await attempt(ready, state, options);
+      continue;
+    }
+    state.wake = new AbortController();
+    await clock.sleep(Math.min(...state.pending.map((item) => item.notBefore)) - now, state.wake.signal);
+  }
+}
+
+async function attempt(item: Pending, state: State, options: InserterOptions): Promise<void> {
+  const { segment } = item;
+  try {
+    await insertSegment(segment, item.attempts > 0, options);
+    state.error = null;
+  } catch (thrown) {
+    const failure = thrown instanceof Error ? thrown : new Error(String(thrown));
+    state.error = `${segment.table} segment ${segment.number}: ${failure.message.slice(0, 500)}`;
+    item.attempts += 1;
+    const poison = failure instanceof EngineError && poisonCodes.has(failure.code);
+    if (!poison && item.attempts < attemptsMax) {
+      insertFailures.inc({ table: segment.table });
+      const delayMs = Math.min(retryDelayMs * 2 ** (item.attempts - 1), retryDelayMsMax);
+      item.notBefore = options.clock.monotonic() + delayMs;
+      options.log.warn({ err: failure, segment: segment.path, attempts: item.attempts }, 'insert failed');
+      return;
+    }
+    await setAside(segment, failure, options);
+    state.setAside += 1;
+  }
+  done(item, state, options);
+}
+
+function done(item: Pending, state: State, options: InserterOptions): void {
+  state.pending.splice(state.pending.indexOf(item), 1);
+  options.onDone(item.segment);
+  for (const watcher of [...state.watchers]) {
+    watcher.left.delete(item.segment);
+    if (watcher.left.size > 0) continue;
+    state.watchers.splice(state.watchers.indexOf(watcher), 1);
+    watcher.resolve();
+  }
 }
 
 const least = (a: number | undefined, b: number): number => (a === undefined || b < a ? b : a);

@@ -92,8 +92,7 @@ export function createJournal(options: JournalOptions): Journal {
     let segment = open.get(block.table);
     if (segment !== undefined && segment.placedRows + block.rows > rowsPerSegmentLimit) close(segment);
     // A segment whose disk refused it closes itself.
-    if (segment?.closing) segment = undefined;
-    segment ??= begin(block.table);
+    if (segment === undefined || segment.closing) segment = begin(block.table);
     fillEventIds(block.bytes, block.rows, segment.number, segment.placedRows);
     segment.placedRows += block.rows;
     segment.placedBytes += block.bytes.byteLength;
@@ -129,15 +128,12 @@ export function createJournal(options: JournalOptions): Journal {
       for (const segment of [...open.values()]) close(segment);
       while (round !== undefined) await round;
     },
-    oldest() {
-      let oldest: number | undefined;
-      for (const segment of open.values()) {
-        if (!segment.closing) oldest = Math.min(oldest ?? segment.since, segment.since);
-      }
-      return oldest;
-    },
+    oldest: () => oldestOf([...open.values()].filter((segment) => !segment.closing)),
   };
 }
+
+const oldestOf = (segments: readonly OpenSegment[]): number | undefined =>
+  segments.length === 0 ? undefined : Math.min(...segments.map((segment) => segment.since));
 
 function newSegment(number: number, table: DetailTable, path: string, since: number): OpenSegment {
   return {

@@ -82,22 +82,10 @@ export function shapeHash(bytes: Uint8Array, start: number, end: number): void {
       }
     }
     if (!variable) {
-      tokenA = Math.imul(tokenA ^ code, primeA);
-      tokenB = Math.imul(tokenB + code, primeB);
-      if (kind === letter || kind === digit || kind === joiner) {
-        let digits = kind === digit;
-        let hexOnly = isHexLetter(code);
-        for (; next < stop; next++) {
-          const following = bytes[next] ?? 0;
-          const followingKind = classes[following] ?? letter;
-          if (followingKind < letter || followingKind === quote) break;
-          if (followingKind === digit) digits = true;
-          else if (hexOnly && !isHexLetter(following)) hexOnly = false;
-          tokenA = Math.imul(tokenA ^ following, primeA);
-          tokenB = Math.imul(tokenB + following, primeB);
-        }
-        variable = digits || (hexOnly && next - at >= hexLettersMin);
-      }
+      variable = scanWord(bytes, at, stop, tokenA, tokenB);
+      tokenA = word.a;
+      tokenB = word.b;
+      next = word.next;
     }
     if (variable) {
       // A variable after a variable of the same list adds nothing.
@@ -120,6 +108,35 @@ export function shapeHash(bytes: Uint8Array, start: number, end: number): void {
     at = next;
   }
   finish(a, b);
+}
+
+/** What `scanWord` found: the hash lanes after the token and where it ends. */
+const word = { a: 0, b: 0, next: 0 };
+
+/** Hashes the token that starts at `at` (one byte when that is a mark); true when it is variable. */
+function scanWord(bytes: Uint8Array, at: number, stop: number, fromA: number, fromB: number): boolean {
+  const code = bytes[at] ?? 0;
+  const kind = classes[code] ?? letter;
+  let a = Math.imul(fromA ^ code, primeA);
+  let b = Math.imul(fromB + code, primeB);
+  let next = at + 1;
+  let digits = kind === digit;
+  let hexOnly = isHexLetter(code);
+  if (kind === letter || kind === digit || kind === joiner) {
+    for (; next < stop; next++) {
+      const following = bytes[next] ?? 0;
+      const followingKind = classes[following] ?? letter;
+      if (followingKind < letter || followingKind === quote) break;
+      if (followingKind === digit) digits = true;
+      else if (hexOnly && !isHexLetter(following)) hexOnly = false;
+      a = Math.imul(a ^ following, primeA);
+      b = Math.imul(b + following, primeB);
+    }
+  }
+  word.a = a;
+  word.b = b;
+  word.next = next;
+  return digits || (hexOnly && next - at >= hexLettersMin);
 }
 
 const isHexLetter = (code: number): boolean => (code >= 97 && code <= 102) || (code >= 65 && code <= 70);

@@ -165,14 +165,9 @@ export class LogsTranscoder implements Transcoder {
         case 0x1a:
         case 0x4a:
         case 0x52:
-        case 0x62: {
-          const stop = wire.length(end);
-          const slot = tag === 0x1a ? 0 : tag === 0x4a ? 2 : tag === 0x52 ? 4 : 6;
-          texts[slot] = wire.position;
-          texts[slot + 1] = stop;
-          wire.position = stop;
+        case 0x62:
+          textRange(wire, end, texts, tag === 0x1a ? 0 : tag === 0x4a ? 2 : tag === 0x52 ? 4 : 6);
           break;
-        }
         default:
           wire.skip(tag, end);
       }
@@ -241,6 +236,13 @@ export class LogsTranscoder implements Transcoder {
     this.resourceMap.row(wire, this.resource, 0x0a, this.limits.attributeBytesMax);
     this.scopeMap.row(wire, this.scope, 0x1a, this.limits.attributeBytesMax);
   }
+}
+
+function textRange(wire: Wire, end: number, texts: Uint32Array, slot: number): void {
+  const stop = wire.length(end);
+  texts[slot] = wire.position;
+  texts[slot + 1] = stop;
+  wire.position = stop;
 }
 
 /** Starts and ends of the record's texts; reused, so that a record costs no object. */
