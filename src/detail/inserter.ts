@@ -166,13 +166,14 @@ function insertSql(segment: ClosedSegment, columns: TableColumns, onlyMissing: b
   const structure = known.map((column) => `${quoteName(column.name)} ${column.type}`).join(', ');
   const missing = `WHERE EventId NOT IN (SELECT EventId FROM ${segment.table} WHERE ${eventIdRange(segment.number)})`;
   const token = `${segment.number}${onlyMissing ? '-missing' : ''}`;
-  // One thread and one block: the token then names the whole segment, and every replay cuts it the same way.
+  // One thread and one block: the token then names the whole segment, and every replay cuts it the same way. Partitions
+  // are not limited: a sender that replays a year of old records must not stop everybody's segment.
   return `INSERT INTO ${segment.table} (${names})
 SELECT ${names} FROM file(${quoteText(segment.path)}, 'Native', ${quoteText(structure)})
 ${onlyMissing ? missing : ''}
 SETTINGS insert_deduplicate = 1, insert_deduplication_token = '${token}', deduplicate_insert_select = 'force_enable',
   max_threads = 1, max_insert_threads = 1, min_insert_block_size_rows = ${segment.rows + 1}, min_insert_block_size_bytes = 0,
-  max_insert_block_size = ${segment.rows + 1}, optimize_on_insert = 0, log_comment = 'segment.insert'`;
+  max_insert_block_size = ${segment.rows + 1}, optimize_on_insert = 0, max_partitions_per_insert_block = 0, log_comment = 'segment.insert'`;
 }
 
 function eventIdRange(segment: number): string {

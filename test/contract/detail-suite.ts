@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { configSchema } from '../../src/config/index.ts';
 import type { DetailStore } from '../../src/detail/index.ts';
-import type { ChangeEvent } from '../../src/model/index.ts';
+import type { Block, ChangeEvent } from '../../src/model/index.ts';
 import { changeBlock } from '../../src/receive/index.ts';
 import { jsonToWire } from '../../src/receive/otlp/json.ts';
 import { LogsTranscoder } from '../../src/receive/otlp/logs.ts';
@@ -34,6 +34,10 @@ export function logBlock(tenant: string, bodies: readonly string[]) {
     traceId: '0af7651916cd43dd8448eb211c80319c',
     attributes: [{ key: 'index', value: { intValue: String(index) } }],
   }));
+  return transcodeLogs(tenant, logRecords);
+}
+
+function transcodeLogs(tenant: string, logRecords: readonly unknown[]): Block {
   const resource = { attributes: [{ key: 'service.name', value: { stringValue: 'payments' } }] };
   const text = JSON.stringify({ resourceLogs: [{ resource, scopeLogs: [{ logRecords }] }] });
   const limits = { attributeBytesMax: 1000, bodyFieldBytesMax: 1000, clockSkewS: 60 };
@@ -100,6 +104,38 @@ export function detailContract(name: string, open: Open): void {
       await Promise.all(blocks.map((block) => store.append(block)));
       await store.flush();
       expect(await count('many', 'otel_logs')).toBe(1000);
+    });
+
+    it('keeps every value of a block with more distinct names than 16 bits can count', async () => {
+      const names = Array.from({ length: 70_000 }, (_, index) => `name-${index}`);
+      const logRecords = names.map((eventName, index) => ({
+        timeUnixNano: String(BigInt(at + (index % 1000)) * 1_000_000n),
+        eventName,
+        body: { stringValue: eventName },
+        attributes: index % 3 === 0 ? [] : [{ key: `k${index % 300}`, value: { stringValue: eventName } }],
+      }));
+      await store.append(transcodeLogs('wide', logRecords));
+      await store.flush();
+      const { rows } = await store.query<Record<string, string>>({
+        name: 'test.wide',
+        tenant: 'wide',
+        window,
+        sql: `SELECT count() AS n, uniqExact(EventName) AS names, countIf(EventName = Body) AS same,
+            sum(length(LogAttributes)) AS attributes, countIf(arrayExists(v -> v != Body, mapValues(LogAttributes))) AS wrong
+          FROM otel_logs WHERE Tenant = {tenant:String}`,
+      });
+      expect(rows).toEqual([{ n: '70000', names: '70000', same: '70000', attributes: '46666', wrong: '0' }]);
+    });
+
+    it('takes records of four hundred days at once', async () => {
+      const days = Array.from({ length: 400 }, (_, day) => change(`day-${day}`, -day * 86_400_000));
+      const logRecords = days.map((day) => ({
+        timeUnixNano: String(BigInt(day.at) * 1_000_000n),
+        body: { stringValue: day.id },
+      }));
+      await store.append(transcodeLogs('days', logRecords));
+      await store.flush();
+      expect(await count('days', 'otel_logs')).toBe(400);
     });
 
     it('makes rows visible without flush within two seconds', async () => {

@@ -76,8 +76,8 @@ export function hashAttributes(wire: Wire, message: Range, field: number, into: 
   into.number(count);
 }
 
-/** Series remembered: 12 MB. More at once and the memory starts again, which costs a repeated row, nothing else. */
-const seriesMax = 524_288;
+/** Series remembered: some 60 bytes each, 16 MB. At more it starts again, which costs repeated rows, nothing else. */
+const seriesMax = 262_144;
 
 /** Which series got their row in the current hour. */
 export class SeenSeries {
