@@ -26,6 +26,8 @@ const patienceIntervalMs = 4_000;
 const patienceMs = 40_000;
 /** A first cause at least this sure ends the waiting; the policy asks for the same before it acts alone. */
 const sureEnough = 0.6;
+/** Cases whose work ended in an error of ours are taken up again this often. */
+const sweepMs = 15_000;
 /** Diagnosis may fail while stores are busy. */
 const attempts = { attempts: 4, delayMs: 1_000, delayMsMax: 8_000 };
 
@@ -50,8 +52,13 @@ export class Analyst {
     if (payload.automatic === true && (payload.to === 'NEW' || payload.to === 'ANALYZING')) this.#accept(key);
   }
 
-  /** Cases that a stop or a crash left between two states. */
-  async recover(): Promise<void> {
+  /** Takes up what a stop or a crash left between two states, now and from time to time. */
+  async start(): Promise<void> {
+    await this.#recover();
+    this.#deps.jobs.every(this.#deps.clock, sweepMs, 'analyst sweep', () => this.#recover());
+  }
+
+  async #recover(): Promise<void> {
     for (const row of await this.#deps.ledger.query<HeadRow>(sql.unfinished)) this.#accept(row.id);
   }
 

@@ -82,7 +82,7 @@ export function createCases(deps: CaseDeps): Cases {
     list: (filter) => listCases(ledger, filter),
     locator: (locatorId) => readLocator(ledger, locatorId),
     evidence: (evidenceId) => readEvidence(ledger, evidenceId),
-    start: () => analyst.recover(),
+    start: () => analyst.start(),
     stop: () => jobs.close(),
   };
 }

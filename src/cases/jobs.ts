@@ -1,4 +1,4 @@
-import type { Logger } from '../lib/index.ts';
+import type { Clock, Logger } from '../lib/index.ts';
 
 /**
  * Long work about a case, at most one piece per name: a second request for work that is under way joins it. The work
@@ -35,6 +35,19 @@ export class Jobs {
     if (this.running(name) || this.stopping) return;
     this.run(name, work).catch((error: unknown) => {
       if (!this.stopping) this.#log.error({ err: error, job: name }, 'work on a case failed');
+    });
+  }
+
+  /** Repeats `work` with a pause before each time, until the program stops; a failure waits for the next time. */
+  every(clock: Clock, pauseMs: number, name: string, work: () => Promise<void>): void {
+    this.start(name, async (signal) => {
+      for (;;) {
+        await clock.sleep(pauseMs, signal);
+        if (signal.aborted) return;
+        await work().catch((error: unknown) =>
+          this.#log.warn({ err: error, job: name }, 'will be tried again'),
+        );
+      }
     });
   }
 

@@ -50,6 +50,9 @@ export interface Remedy {
   stop(): Promise<void>;
 }
 
+/** Cases whose work ended in an error of ours are taken up again this often. */
+const sweepMs = 15_000;
+
 const unfinishedSql = `SELECT id, status, trace_id, automatic FROM ops_case
   WHERE (automatic AND status IN ('PLANNING', 'WAIT_GATE', 'EXECUTING', 'VERIFYING'))
     OR EXISTS (SELECT 1 FROM exec_step s WHERE s.case_id = ops_case.id AND s.status = 'running')
@@ -157,6 +160,12 @@ class Loop implements Remedy {
   }
 
   async start(): Promise<void> {
+    await this.#recover();
+    this.#jobs.every(this.#deps.clock, sweepMs, 'remedy sweep', () => this.#recover());
+  }
+
+  /** What is under way already is joined, not begun again. */
+  async #recover(): Promise<void> {
     const { ledger } = this.#deps;
     const rows = await ledger.query<{ id: string; status: string; trace_id: string; automatic: boolean }>(
       unfinishedSql,
@@ -164,7 +173,8 @@ class Loop implements Remedy {
     for (const { id, status, trace_id, automatic } of rows) {
       if (status === 'EXECUTING') this.#startExecution(id, trace_id);
       else if (status === 'VERIFYING') this.#startVerification(id, trace_id);
-      else if (automatic) await this.#safely(id, () => this.#takeUp(id, status, trace_id));
+      else if (automatic && status === 'PLANNING') await this.#planAlone(id, trace_id);
+      else if (automatic && status === 'WAIT_GATE') await this.#gateAlone(id, trace_id);
     }
   }
 
@@ -173,12 +183,8 @@ class Loop implements Remedy {
   }
 
   #subscribe(bus: BusPort): void {
-    bus.subscribe('planner', ['cmd.plan.generate'], ({ key, traceId }) =>
-      this.#safely(key, () => this.#planner.proposeAutomatically(key, traceId)),
-    );
-    bus.subscribe('gatekeeper', ['cmd.gate.eval'], ({ key, traceId }) =>
-      this.#safely(key, () => this.#takeUp(key, 'WAIT_GATE', traceId)),
-    );
+    bus.subscribe('planner', ['cmd.plan.generate'], ({ key, traceId }) => this.#planAlone(key, traceId));
+    bus.subscribe('gatekeeper', ['cmd.gate.eval'], ({ key, traceId }) => this.#gateAlone(key, traceId));
     // Long work is accepted, not awaited: the state is on record, and start() takes up what a crash interrupted.
     bus.subscribe('executor', ['cmd.exec.run'], async ({ key, traceId }: Message) =>
       this.#startExecution(key, traceId),
@@ -188,12 +194,22 @@ class Loop implements Remedy {
     );
   }
 
-  async #takeUp(caseId: string, status: string, traceId: string): Promise<void> {
-    if (status === 'PLANNING') return this.#planner.proposeAutomatically(caseId, traceId);
-    const head = await this.#deps.cases.head(caseId);
-    if (head.status !== 'WAIT_GATE') return;
-    const asked = await this.#deps.ledger.query(gatedSql, [caseId]);
-    if (asked.length === 0) await this.#gate.evaluate({ caseId, traceId });
+  #planAlone(caseId: string, traceId: string): Promise<void> {
+    return this.#jobs.run(`plan:${caseId}`, () =>
+      this.#safely(caseId, () => this.#planner.proposeAutomatically(caseId, traceId)),
+    );
+  }
+
+  #gateAlone(caseId: string, traceId: string): Promise<void> {
+    return this.#jobs.run(`gate:${caseId}`, () =>
+      this.#safely(caseId, async () => {
+        const head = await this.#deps.cases.head(caseId);
+        if (head.status !== 'WAIT_GATE') return;
+        // Asked already: it waits for a person.
+        const asked = await this.#deps.ledger.query(gatedSql, [caseId]);
+        if (asked.length === 0) await this.#gate.evaluate({ caseId, traceId });
+      }),
+    );
   }
 
   #startExecution(caseId: string, traceId: string): void {

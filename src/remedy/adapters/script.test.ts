@@ -116,9 +116,8 @@ test('arguments arrive as they are, and the environment holds nothing of ours', 
   const text = String(output.stdout);
   expect(text).toContain("a b|$HOME|it's|7|");
   const names = text.split('\n').flatMap((line) => /^([A-Z_]+)=/.exec(line)?.[1] ?? []);
-  expect(
-    new Set(names).difference(new Set(['PATH', 'LANG', 'CASE_ID', 'PWD', 'OLDPWD', '_', 'SHLVL'])),
-  ).toEqual(new Set());
+  const usual = ['PATH', 'LANG', 'CASE_ID', 'PWD', 'OLDPWD', '_', 'SHLVL'];
+  expect(names.filter((name) => !usual.includes(name))).toEqual([]);
 });
 
 test('a failing script tells its exit code, with secrets masked', async () => {
