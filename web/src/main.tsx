@@ -6,11 +6,15 @@ import { ApiError } from './api/client.ts';
 import { TokenPrompt } from './app/auth.tsx';
 import { router } from './app/router.tsx';
 import { WordsProvider } from './i18n/index.tsx';
+import { keepColors } from './model/color.ts';
 import { applyTheme } from './panel/theme.ts';
 import './app/base.css';
 import './app/parts.css';
 
+const colorKey = 'clew.colors';
+
 applyTheme();
+keepColors(localStorage.getItem(colorKey), (text) => localStorage.setItem(colorKey, text));
 
 let onUnauthenticated: () => void = () => {};
 

@@ -369,6 +369,8 @@ export const en = {
   'case.timeline': 'Timeline',
   'case.timeline.empty': 'Nothing has happened yet.',
   'case.timeline.by': 'by {actor}',
+  'case.asks': 'A person must decide:',
+  'case.review': 'Review the plan',
   'case.parked': 'Parked',
   'case.parked.text': 'Nothing happens until a person resumes it.',
   'case.closed': 'Closed after {span}',

@@ -360,6 +360,8 @@ export const zh: Record<MessageKey, string> = {
   'case.timeline': '时间线',
   'case.timeline.empty': '还没有任何事件。',
   'case.timeline.by': '{actor}',
+  'case.asks': '需要人工决定:',
+  'case.review': '查看方案',
   'case.parked': '已搁置',
   'case.parked.text': '在有人恢复处理之前不会有任何动作。',
   'case.closed': '历时 {span} 后关闭',

@@ -53,6 +53,10 @@ export function formatSpan(ms: number | null | undefined): string {
   return `${Math.floor(s / 86_400)} d ${Math.floor((s % 86_400) / 3_600)} h`;
 }
 
+/** A configured length: as a span, without a second unit that is zero. `1 m`, `10 m`, `1 m 30 s`. */
+export const formatLength = (ms: number | null | undefined): string =>
+  formatSpan(ms).replace(/ 0+ [smh]$/, '');
+
 /** A countdown: `1:20`. */
 export function formatClock(ms: number): string {
   const s = Math.max(0, Math.ceil(ms / 1_000));

@@ -46,18 +46,31 @@ export interface Spacing {
   y: number;
 }
 
+export interface Layout {
+  nodes: Placed[];
+  /** Points that an edge passes between its ends, by `edgeId`; only edges that span several layers have any. */
+  bends: Map<string, { x: number; y: number }[]>;
+}
+
+export const edgeId = (edge: { src: string; dst: string }): string => `${edge.src} ${edge.dst}`;
+
+/** A place that an edge holds free in a layer it only passes. */
+const bendName = (edge: { src: string; dst: string }, layer: number): string =>
+  `\u0000${edgeId(edge)} ${layer}`;
+
 export function layOut(
   graph: Graph<{ urn: string }, { src: string; dst: string }>,
   spacing: Spacing,
-): Placed[] {
-  const urns = graph.nodes.map((node) => node.urn).sort();
+): Layout {
+  const urns = [...new Set(graph.nodes.map((node) => node.urn))].sort();
   const known = new Set(urns);
   const edges = graph.edges.filter((e) => e.src !== e.dst && known.has(e.src) && known.has(e.dst));
   const forward = withoutCycles(urns, edges);
   const layerOf = layersOf(urns, forward);
-  const columns = orderRows(urns, layerOf, forward);
+  const pieces = cutUp(forward, layerOf);
+  const columns = orderRows([...urns, ...pieces.places], pieces.layerOf, pieces.edges);
   const tallest = Math.max(1, ...columns.map((column) => column.length));
-  return columns.flatMap((column, layer) =>
+  const spots = columns.flatMap((column, layer) =>
     column.map((urn, row) => ({
       urn,
       layer,
@@ -66,6 +79,43 @@ export function layOut(
       y: (row + (tallest - column.length) / 2) * spacing.y,
     })),
   );
+  const spotOf = new Map(spots.map((spot) => [spot.urn, spot]));
+  const bends = new Map<string, { x: number; y: number }[]>();
+  for (const edge of edges) {
+    const way = pieces.ways.get(edgeId(edge)) ?? pieces.ways.get(`${edge.dst} ${edge.src}`)?.toReversed();
+    const points = (way ?? []).flatMap((place) => spotOf.get(place) ?? []);
+    if (points.length > 0)
+      bends.set(
+        edgeId(edge),
+        points.map(({ x, y }) => ({ x, y })),
+      );
+  }
+  return { nodes: spots.filter((spot) => known.has(spot.urn)), bends };
+}
+
+/** Edges over several layers as a chain of short ones, with a place kept free in each layer they pass. */
+function cutUp(edges: Edges, layers: Map<string, number>) {
+  const layerOf = new Map(layers);
+  const places: string[] = [];
+  const short: Edges = [];
+  const ways = new Map<string, string[]>();
+  for (const edge of edges) {
+    const way: string[] = [];
+    const last = layers.get(edge.dst) ?? 0;
+    for (let layer = (layers.get(edge.src) ?? 0) + 1; layer < last; layer++) {
+      const place = bendName(edge, layer);
+      layerOf.set(place, layer);
+      way.push(place);
+    }
+    if (!ways.has(edgeId(edge))) places.push(...way);
+    ways.set(edgeId(edge), way);
+    const stations = [edge.src, ...way, edge.dst];
+    for (let i = 1; i < stations.length; i++) {
+      const [src, dst] = [stations[i - 1], stations[i]];
+      if (src !== undefined && dst !== undefined) short.push({ src, dst });
+    }
+  }
+  return { layerOf, places, edges: short, ways };
 }
 
 type Edges = { src: string; dst: string }[];

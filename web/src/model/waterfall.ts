@@ -135,6 +135,14 @@ export function criticalPath<S extends SpanLike>(spans: readonly S[]): Set<strin
   return path;
 }
 
+/** Failing spans, those first that no failing span lies below: where the error began. */
+export function failingSpans<S extends SpanLike>(spans: readonly S[]): S[] {
+  const failing = spans.filter(isFailing);
+  const above = new Set(failing.map((span) => span.parent_span_id));
+  const isOrigin = (span: S): boolean => !above.has(span.span_id);
+  return [...failing.filter(isOrigin), ...failing.filter((span) => !isOrigin(span))];
+}
+
 /** Time that a span spent itself, outside its children, in microseconds. */
 export function selfTimeUs(span: SpanLike, spans: readonly SpanLike[]): number {
   const parts = spans

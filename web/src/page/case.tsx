@@ -5,6 +5,7 @@ import { ApiError } from '../api/client.ts';
 import { caseQuery, timelineQuery } from '../api/queries.ts';
 import type { CaseDetail, TimelineEntry } from '../api/types.ts';
 import { useT } from '../i18n/index.tsx';
+import { actionsIn } from '../model/casestate.ts';
 import { Empty, Problem, Skeleton } from '../panel/bits.tsx';
 import { MapAround } from './case/around.tsx';
 import { Broke } from './case/broke.tsx';
@@ -47,6 +48,7 @@ function CaseBody(props: { detail: CaseDetail; timeline: TimelineEntry[]; stale:
     <div className="page case" data-testid="page-case" data-status={detail.status}>
       {props.stale !== null && <Problem error={props.stale} />}
       <CaseHeader detail={detail} timeline={timeline} />
+      <Asks detail={detail} />
       <div className="case-top">
         <Broke detail={detail} />
         <Layers verdict={verdict} />
@@ -65,6 +67,31 @@ function CaseBody(props: { detail: CaseDetail; timeline: TimelineEntry[]; stale:
         <VerificationPanel detail={detail} />
         <Timeline entries={timeline} />
       </div>
+    </div>
+  );
+}
+
+/** While a person is asked, the question stands at the top; the answer is given beside the plan. */
+function Asks({ detail }: { detail: CaseDetail }) {
+  const t = useT();
+  if (actionsIn(detail.status).length === 0) return null;
+  const review = (): void => document.getElementById('plan')?.scrollIntoView({ block: 'center' });
+  return (
+    <div className="asks-strip" role="status">
+      <p className="grow">
+        {detail.status === 'PARKED' ? (
+          <>
+            <b className="warn">{t('case.parked')}</b> {detail.parked_reason || t('case.parked.text')}
+          </>
+        ) : (
+          <>
+            <b className="warn">{t('case.asks')}</b> {detail.plan?.title}
+          </>
+        )}
+      </p>
+      <button type="button" className="button" onClick={review} data-testid="review-plan">
+        {t('case.review')} ↓
+      </button>
     </div>
   );
 }

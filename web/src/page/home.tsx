@@ -58,11 +58,9 @@ function OpenCases({ rows }: { rows: CaseRow[] | undefined }) {
             <Link to="/cases/$caseId" params={{ caseId: row.id }} data-testid="case-row">
               <b>INC-{row.number}</b>
               <span className="grow clip">{row.title}</span>
-              {row.cause && (
-                <span className="dim clip">
-                  {row.cause.service} · {word('kind', row.cause.kind)}
-                </span>
-              )}
+              <span className="dim clip">
+                {row.cause && `${row.cause.service} · ${word('kind', row.cause.kind)}`}
+              </span>
               <StateMark status={row.status} />
               <span className="dim num">{formatSpan(at - row.created_at)}</span>
             </Link>
@@ -80,8 +78,8 @@ function Summary({ rows }: { rows: ServiceRow[] }) {
   if (failing + suspect === 0) return <span>{t('home.summary.ok', { n: rows.length })}</span>;
   return (
     <span>
-      {failing > 0 && <span className="bad">{t('home.summary.failing', { failing })} </span>}
-      {suspect > 0 && <span className="warn">{t('home.summary.suspect', { suspect })} </span>}
+      {failing > 0 && <span className="bad">{t('home.summary.failing', { failing })}, </span>}
+      {suspect > 0 && <span className="warn">{t('home.summary.suspect', { suspect })}, </span>}
       {t('home.summary.of', { n: rows.length })}
     </span>
   );

@@ -5,7 +5,7 @@ import { useMemo } from 'react';
 import { facetsQuery, histogramQuery, tailPollMs } from '../api/queries.ts';
 import { useT } from '../i18n/index.tsx';
 import { now } from '../model/clock.ts';
-import { formatCount, formatMs } from '../model/format.ts';
+import { formatCount, formatLength } from '../model/format.ts';
 import { dropUndefined, type LogFilter, type LogSearch, toggled } from '../model/logfilter.ts';
 import { windowOf } from '../model/range.ts';
 import { Problem, Skeleton } from '../panel/bits.tsx';
@@ -98,7 +98,7 @@ function Overview({ frame, filter }: { frame: Frame; filter: LogFilter }) {
   const total = Object.values(data.series)
     .flat()
     .reduce((sum, count) => sum + count, 0);
-  const hint = `${t('logs.count', { n: formatCount(total) })} · ${t('logs.histogram', { span: formatMs(data.step_ms) })} · ${t('logs.zoom')}`;
+  const hint = `${t('logs.count', { n: formatCount(total) })} · ${t('logs.histogram', { span: formatLength(data.step_ms) })} · ${t('logs.zoom')}`;
   return (
     <Histogram
       histogram={data}

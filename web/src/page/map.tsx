@@ -4,7 +4,7 @@ import { getRouteApi } from '@tanstack/react-router';
 import { useMemo } from 'react';
 import { graphQuery, livePollMs } from '../api/queries.ts';
 import { useT } from '../i18n/index.tsx';
-import { formatSpan } from '../model/format.ts';
+import { formatLength } from '../model/format.ts';
 import { around, type Grouped, grouped } from '../model/maplayout.ts';
 import { Empty, Problem, Skeleton } from '../panel/bits.tsx';
 import { useFrame } from '../panel/frame.ts';
@@ -44,7 +44,7 @@ export function MapPage() {
           at={search.at}
           set={(at) => void navigate({ search: (prev) => ({ ...prev, at }), replace: true })}
         />
-        <span className="dim">{t('map.window', { span: formatSpan(windowS * 1_000) })}</span>
+        <span className="dim">{t('map.window', { span: formatLength(windowS * 1_000) })}</span>
         <FocusBar />
       </header>
       <div className="map-body">

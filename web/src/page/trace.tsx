@@ -7,7 +7,7 @@ import { traceQuery } from '../api/queries.ts';
 import type { Span, TraceDetail } from '../api/types.ts';
 import { useT } from '../i18n/index.tsx';
 import { formatMoment, formatMs } from '../model/format.ts';
-import { criticalPath, isFailing, type WaterfallRow, waterfallRows } from '../model/waterfall.ts';
+import { criticalPath, failingSpans, type WaterfallRow, waterfallRows } from '../model/waterfall.ts';
 import { Empty, Problem, Skeleton } from '../panel/bits.tsx';
 import { useRowKeys } from '../panel/keys.ts';
 import { SpanDetail } from './trace/span.tsx';
@@ -51,7 +51,7 @@ function TraceBody({ trace }: { trace: TraceDetail }) {
     const all = waterfallRows(trace.spans, collapsed);
     return search.critical === 'only' ? all.filter((row) => critical.has(row.span.span_id)) : all;
   }, [trace, collapsed, critical, search.critical]);
-  const chosen = search.span ?? trace.spans.find(isFailing)?.span_id;
+  const chosen = search.span ?? failingSpans(trace.spans)[0]?.span_id;
   const selected = rows.findIndex((row) => row.span.span_id === chosen);
   const select = (id: string | undefined): void =>
     void navigate({ search: (prev) => ({ ...prev, span: id }), replace: true });
@@ -107,7 +107,7 @@ interface HeadProps {
 function TraceHead({ trace, critical, setCollapsed, select }: HeadProps) {
   const t = useT();
   const root = waterfallRows(trace.spans)[0]?.span;
-  const failed = trace.spans.filter(isFailing);
+  const failed = failingSpans(trace.spans);
   const services = new Set(trace.spans.map((span) => span.service)).size;
   const parents = new Set(trace.spans.map((span) => span.parent_span_id));
   const navigate = route.useNavigate();

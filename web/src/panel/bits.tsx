@@ -1,6 +1,6 @@
 /** The smallest pieces: marks, chips, empty and failed states, key-value lists. */
 import { useRouter } from '@tanstack/react-router';
-import { type MouseEvent, type ReactNode, useState } from 'react';
+import { Fragment, type MouseEvent, type ReactNode, useState } from 'react';
 import { ApiError } from '../api/client.ts';
 import { useT, useWords } from '../i18n/index.tsx';
 import { formatCount } from '../model/format.ts';
@@ -11,9 +11,10 @@ export function Panel(props: {
   children: ReactNode;
   className?: string;
   testId?: string;
+  id?: string;
 }) {
   return (
-    <section className={`panel ${props.className ?? ''}`} data-testid={props.testId}>
+    <section id={props.id} className={`panel ${props.className ?? ''}`} data-testid={props.testId}>
       <header className="panel-head">
         <h2>{props.title}</h2>
         {props.aside !== undefined && <div className="panel-aside">{props.aside}</div>}
@@ -129,6 +130,20 @@ export function CopyButton({ text }: { text: string }) {
 
 export type ValueClick = (key: string, value: string, exclude: boolean) => void;
 
+/** A dotted name may break after a dot, rather than anywhere. */
+const Breakable = ({ text }: { text: string }) => (
+  <>
+    {text.split(/(?<=[._/])/).map((part, i) => (
+      // The parts have no identity but their place.
+      // biome-ignore lint/suspicious/noArrayIndexKey: see above
+      <Fragment key={i}>
+        {part}
+        <wbr />
+      </Fragment>
+    ))}
+  </>
+);
+
 /** Attributes as rows; with `onPick` a value is a button: click includes it, Alt-click excludes it. */
 export function KeyValues({ values, onPick }: { values: Record<string, unknown>; onPick?: ValueClick }) {
   const t = useT();
@@ -140,7 +155,9 @@ export function KeyValues({ values, onPick }: { values: Record<string, unknown>;
         const text = typeof value === 'string' ? value : JSON.stringify(value);
         return (
           <div key={key}>
-            <dt>{key}</dt>
+            <dt>
+              <Breakable text={key} />
+            </dt>
             <dd>
               {onPick ? (
                 <button

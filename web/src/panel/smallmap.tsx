@@ -18,7 +18,7 @@ export function SmallMap(props: {
   label: string;
   onOpen: (service: string) => void;
 }) {
-  const placed = layOut(
+  const { nodes: placed } = layOut(
     {
       nodes: props.nodes.map((node) => ({ urn: node.service })),
       edges: props.edges.map((edge) => ({ src: edge.from, dst: edge.to })),
@@ -42,8 +42,9 @@ export function SmallMap(props: {
           viewBox="0 0 6 6"
           refX="6"
           refY="3"
-          markerWidth="6"
-          markerHeight="6"
+          markerUnits="userSpaceOnUse"
+          markerWidth="8"
+          markerHeight="8"
           orient="auto"
         >
           <path d="M0 0 L6 3 L0 6 Z" />

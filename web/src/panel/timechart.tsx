@@ -33,7 +33,7 @@ function readColors(element: HTMLElement): Colors {
     text: read('--dim'),
     line: read('--blue'),
     grid: read('--line'),
-    band: read('--green-wash'),
+    band: read('--green'),
     changed: read('--violet'),
     bad: read('--red'),
   };
@@ -62,7 +62,9 @@ function underlay(u: uPlot, props: ChartProps, colors: Colors): void {
     const top = Math.max(bbox.top, u.valToPos(props.band.high, 'y', true));
     const bottom = Math.min(bbox.top + bbox.height, u.valToPos(props.band.low, 'y', true));
     ctx.fillStyle = colors.band;
+    ctx.globalAlpha = 0.22;
     ctx.fillRect(bbox.left, top, bbox.width, Math.max(2 * devicePixelRatio, bottom - top));
+    ctx.globalAlpha = 1;
   }
   if (props.target !== undefined && props.target !== null) {
     const y = Math.round(u.valToPos(props.target, 'y', true));

@@ -18,11 +18,6 @@ export function CaseActions({ detail }: { detail: CaseDetail }) {
   if (kinds.length === 0 && form === null) return null;
   return (
     <div className="case-actions">
-      {detail.status === 'PARKED' && (
-        <p className="dim">
-          <b className="warn">{t('case.parked')}</b> {detail.parked_reason || t('case.parked.text')}
-        </p>
-      )}
       {kinds.map((kind) => (
         <button
           type="button"

@@ -1,7 +1,7 @@
 /** What would be done, under which rule, and the buttons; while it runs, each step as it goes. */
 import type { CaseDetail, ChangePlan, ExecutedStep } from '../../api/types.ts';
 import { useWords } from '../../i18n/index.tsx';
-import { formatMs, formatSpan } from '../../model/format.ts';
+import { formatLength, formatMs } from '../../model/format.ts';
 import { type PlannedStep, plannedSteps, summaryOf } from '../../model/plansteps.ts';
 import { Panel, Skeleton } from '../../panel/bits.tsx';
 import { useTick } from '../../panel/tick.ts';
@@ -15,6 +15,7 @@ export function PlanPanel({ detail }: { detail: CaseDetail }) {
     <Panel
       title={title}
       testId="case-plan"
+      id="plan"
       className={detail.status === 'WAIT_GATE' ? 'asks' : ''}
       aside={plan === null ? undefined : <Facts plan={plan} />}
     >
@@ -97,7 +98,7 @@ function StepRow({ step }: { step: PlannedStep }) {
         )}
       </span>
       <span className="dim nowrap">
-        {t('case.plan.timeout', { span: formatSpan(step.timeoutS * 1_000) })} ·{' '}
+        {t('case.plan.timeout', { span: formatLength(step.timeoutS * 1_000) })} ·{' '}
         {t('case.plan.retry', { n: step.retry })}
       </span>
       <StepStatus run={step.run} status={status} />

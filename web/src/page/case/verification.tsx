@@ -1,7 +1,7 @@
 /** The same observation that broke must hold again, for a while, before the case closes. */
 import type { CaseDetail, Verification } from '../../api/types.ts';
 import { useWords } from '../../i18n/index.tsx';
-import { formatClock, formatIndicator, formatSpan, formatTime } from '../../model/format.ts';
+import { formatClock, formatIndicator, formatLength, formatTime } from '../../model/format.ts';
 import { Panel } from '../../panel/bits.tsx';
 import { useTick } from '../../panel/tick.ts';
 import { TimeChart } from '../../panel/timechart.tsx';
@@ -37,7 +37,7 @@ function Progress({ verification }: { verification: Verification }) {
   const at = useTick(250);
   const windowMs = verification.window_s * 1_000;
   const held = verification.holds_since === null ? 0 : Math.max(0, at - verification.holds_since);
-  const span = formatSpan(windowMs);
+  const span = formatLength(windowMs);
   if (verification.status === 'pass') return <p className="good">{t('case.verification.pass', { span })}</p>;
   if (verification.status === 'failed') {
     return (

@@ -3,12 +3,13 @@ import { useVirtualizer } from '@tanstack/react-virtual';
 import { useEffect, useRef, useState } from 'react';
 import type { LogRow } from '../../api/types.ts';
 import { useWords } from '../../i18n/index.tsx';
-import { seriesColor, severityColor } from '../../model/color.ts';
+import { severityColor } from '../../model/color.ts';
 import { formatCount, formatMoment, formatTime } from '../../model/format.ts';
 import { hasFilter, type LogFilter } from '../../model/logfilter.ts';
 import { Empty, Problem, Severity, Skeleton, type ValueClick } from '../../panel/bits.tsx';
 import type { Frame } from '../../panel/frame.ts';
 import { useRowKeys } from '../../panel/keys.ts';
+import { ServiceName } from '../../panel/service.tsx';
 import { LineDetail } from './detail.tsx';
 import { type Lines as LineState, useLines } from './uselines.ts';
 
@@ -183,9 +184,7 @@ function Line(props: { row: LogRow; top: number; selected: boolean; open: (id: s
         {formatTime(row.at, true)}
       </span>
       <Severity severity={row.severity} />
-      <span className="clip" style={{ color: seriesColor(row.service) }} title={row.service}>
-        {row.service}
-      </span>
+      <ServiceName name={row.service} />
       <span className="clip line-body">{row.body}</span>
     </button>
   );

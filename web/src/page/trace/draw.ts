@@ -1,8 +1,11 @@
 /** Drawing of the waterfall on canvas. Only what is visible is drawn, so a trace of 10 000 spans costs as one of 40. */
 import type { Span } from '../../api/types.ts';
-import { seriesIndex } from '../../model/color.ts';
+import { seriesColors, seriesIndex } from '../../model/color.ts';
 import { formatMs } from '../../model/format.ts';
-import { isFailing, type WaterfallRow } from '../../model/waterfall.ts';
+import { axisTicks, isFailing, type WaterfallRow } from '../../model/waterfall.ts';
+
+/** Lines of the grid, and labels on the axis above it. */
+export const ticksMax = 6;
 
 export interface View {
   fromUs: number;
@@ -31,7 +34,7 @@ function paletteOf(element: HTMLElement): Palette {
     critical: read('--text'),
     wash: read('--blue-wash'),
     panel: read('--bg'),
-    series: Array.from({ length: 8 }, (_, i) => read(`--series-${i}`)),
+    series: Array.from({ length: seriesColors }, (_, i) => read(`--series-${i}`)),
   };
 }
 
@@ -64,8 +67,9 @@ export function drawBars(canvas: HTMLCanvasElement, scene: BarsScene): void {
   context.clearRect(0, 0, width, scene.height);
   context.strokeStyle = palette.line;
   context.beginPath();
-  for (let i = 0; i <= 6; i++) {
-    const x = Math.round((i / 6) * (width - 1)) + 0.5;
+  const length = scene.view.toUs - scene.view.fromUs;
+  for (const tick of axisTicks(length, ticksMax)) {
+    const x = Math.round((tick / length) * (width - 1)) + 0.5;
     context.moveTo(x, 0);
     context.lineTo(x, scene.height);
   }
@@ -128,8 +132,6 @@ function drawLabel(
   else {
     const inside = Math.min(width, x + wide) - size - 6;
     context.fillStyle = palette.panel;
-    context.fillRect(inside - 3, middle - 5, size + 6, 10);
-    context.fillStyle = color;
     context.fillText(text, inside, middle);
   }
 }

@@ -10,7 +10,7 @@ import { seriesColor } from '../../model/color.ts';
 import { formatMs } from '../../model/format.ts';
 import { axisTicks, isFailing, type WaterfallRow } from '../../model/waterfall.ts';
 import { useTheme } from '../../panel/theme.ts';
-import { drawBars, drawOverview, type View } from './draw.ts';
+import { drawBars, drawOverview, ticksMax, type View } from './draw.ts';
 
 const rowHeight = 22;
 
@@ -70,7 +70,7 @@ export function Waterfall(props: Props) {
 
 function Axis({ view }: { view: View }) {
   const length = view.toUs - view.fromUs;
-  const ticks = axisTicks(length, 6);
+  const ticks = axisTicks(length, ticksMax);
   return (
     <div className="waterfall-axis mono">
       {ticks.map((tick) => (
