@@ -1,6 +1,8 @@
 -- Tables of the detail store. Column names follow the OpenTelemetry ClickHouse exporter, so its dashboards work;
 -- Tenant comes first in every ORDER BY, EventId (segment number << 24 | position) names a row for ever, Shape is the
--- 64-bit hash of the body with its variable tokens collapsed. Statements are separated by a line with `--;`.
+-- 64-bit hash of the body with its variable tokens collapsed. The time inside a minute is sorted as a number: with the bare
+-- column in the key, the engine would not use the minute to skip rows for a condition on Timestamp (measured: a 30 s slice of
+-- 2 h read 500 000 rows instead of 57 632). Statements are separated by a line with `--;`.
 
 CREATE TABLE IF NOT EXISTS otel_logs (
   Tenant LowCardinality(String),
@@ -27,7 +29,7 @@ CREATE TABLE IF NOT EXISTS otel_logs (
   INDEX idx_shape Shape TYPE set(1000) GRANULARITY 1
 ) ENGINE = MergeTree
 PARTITION BY toDate(Timestamp)
-ORDER BY (Tenant, ServiceName, toStartOfMinute(Timestamp), Shape, Timestamp)
+ORDER BY (Tenant, ServiceName, toStartOfMinute(Timestamp), Shape, toUnixTimestamp64Nano(Timestamp))
 SETTINGS non_replicated_deduplication_window = 10000;
 --;
 CREATE TABLE IF NOT EXISTS otel_traces (
@@ -58,7 +60,7 @@ CREATE TABLE IF NOT EXISTS otel_traces (
   INDEX idx_trace_id TraceId TYPE bloom_filter(0.001) GRANULARITY 1
 ) ENGINE = MergeTree
 PARTITION BY toDate(Timestamp)
-ORDER BY (Tenant, ServiceName, toStartOfMinute(Timestamp), SpanName, Timestamp)
+ORDER BY (Tenant, ServiceName, toStartOfMinute(Timestamp), SpanName, toUnixTimestamp64Nano(Timestamp))
 SETTINGS non_replicated_deduplication_window = 10000;
 --;
 -- One row per series and hour in which it was seen; the newest wins. SeriesId is a hash of everything else but the times.
