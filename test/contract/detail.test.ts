@@ -169,6 +169,20 @@ describe('write-ahead segments', () => {
     await store.append(block());
   });
 
+  it('are deleted only after parts that were synced: every table says so', async () => {
+    store = await open(dir, patient);
+    await store.close();
+    const engine = openEngine(join(dir, 'engine'));
+    const text = await engine.run(
+      'query',
+      "SELECT count(), countIf(create_table_query LIKE '%fsync_after_insert = 1%fsync_part_directory = 1%') FROM system.tables WHERE database = 'default'",
+      undefined,
+      'TabSeparated',
+    );
+    await engine.close();
+    expect(text.trim()).toBe('8\t8');
+  });
+
   it('take nothing any more after close, and close twice is close once', async () => {
     store = await open(dir, patient);
     await Promise.all([store.close(), store.close()]);
