@@ -1,5 +1,5 @@
 /** Movements of stock that the shop has seen in its life. Large enough that reading them all is felt. */
-export const movementsCount = 700_000;
+export const movementsCount = 500_000;
 
 export const tables = `
 CREATE TABLE location (name TEXT PRIMARY KEY);
