@@ -87,6 +87,7 @@ function versioned(deps: ApiDeps): RouteGroup {
       exploreRoutes({
         ...common,
         openSignals: async (tenant) => detection.activeSignals(tenant),
+        objectives: async (tenant) => detection.objectives(tenant),
         ...patternLookup(ledger),
       }),
     );
@@ -98,7 +99,12 @@ function versioned(deps: ApiDeps): RouteGroup {
         appendChanges: (tenant, events) => appendChanges(deps, tenant, events),
       }),
     );
-    await app.register(evidenceRoutes(common));
+    await app.register(
+      evidenceRoutes({
+        ...common,
+        frozenRows: async (_tenant, evidenceId) => (await deps.cases.evidence(evidenceId)).frozen,
+      }),
+    );
     await app.register(sqlRoutes({ detail, tenantOf, dataDir: config.dataDir }));
     await app.register(objectiveRoutes({ ...common, detection }));
     await app.register(

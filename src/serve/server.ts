@@ -97,9 +97,11 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
   return app as unknown as FastifyInstance;
 }
 
-/** Probes answer without credentials; so do the console's own files, which hold nothing but code. */
+/** Probes answer without credentials; so do the console's files and the API document, which hold no data. */
 const isOpenRoute = (url: string): boolean =>
-  /^\/(livez|readyz)(\?|$)/.test(url) || url.startsWith('/assets/') || isConsolePath(url);
+  /^\/(livez|readyz)(\?|$)/.test(url) ||
+  /^\/(assets|api\/docs|api\/openapi\.json)/.test(url) ||
+  isConsolePath(url);
 
 function sameToken(given: string, expected: string): boolean {
   const a = Buffer.from(sha256Hex(given));
