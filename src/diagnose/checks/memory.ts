@@ -8,9 +8,13 @@ const risingShareMin = 0.65;
 const pointsMin = 4;
 /** Process start makes memory grow too: the first samples of an instance are left out. */
 const warmUpMs = 5_000;
+/** Share of its limit from which a process is about to be killed. */
+const nearLimit = 0.8;
 const restartLookbackMs = 300_000;
 const usage =
   /^(process\.memory\.usage|process\.memory\.rss|container\.memory\.(usage|working_set)|k8s\.(pod|container)\.memory\.(usage|working_set)|v8js\.memory\.heap\.used|jvm\.memory\.used|go\.memory\.used)$/;
+const limitMetric =
+  /^(process\.memory\.limit|container\.memory\.limit|k8s\.container\.memory_limit|v8js\.memory\.heap\.limit|jvm\.memory\.limit)$/;
 const exhausted = /out of memory|heap (limit|out)|OOM|memory limit|OutOfMemory/i;
 
 export const memory: Check = {
@@ -22,15 +26,20 @@ export const memory: Check = {
     const hits = measured.flatMap((service) => {
       const growth = fastestGrowth(service);
       const restarts = restartsOf(service, picture);
+      const limit = limitOf(service);
       const words = service.shapes.find((shape) => exhausted.test(shape.sample) && shape.incidentRate > 0);
       if (!growth) return [];
-      const text = `${service.service}: ${growth.metric.metric} grew from ${megabytes(growth.from)} to ${megabytes(growth.to)} in ${Math.round(growth.ms / 1000)} s without falling${restarts > 0 ? `, ${restarts} restart${restarts > 1 ? 's' : ''} of the same version` : ''}${words ? `, and it logs “${words.sample.slice(0, 80)}”` : ''}.`;
+      const text = `${service.service}: ${growth.metric.metric} grew from ${megabytes(growth.from)} to ${megabytes(growth.to)} in ${Math.round(growth.ms / 1000)} s without falling${limit > 0 ? `, the limit is ${megabytes(limit)}` : ''}${restarts > 0 ? `, ${restarts} restart${restarts > 1 ? 's' : ''} of the same version` : ''}${words ? `, and it logs “${words.sample.slice(0, 80)}”` : ''}.`;
       return [
         hit({
           service: service.service,
           resource: service.urn,
           strength: clamp(
-            0.35 + 0.15 * Math.log2(growth.to / growth.from) + (restarts > 0 ? 0.25 : 0) + (words ? 0.15 : 0),
+            0.35 +
+              0.15 * Math.log2(growth.to / growth.from) +
+              (restarts > 0 ? 0.25 : 0) +
+              (words ? 0.15 : 0) +
+              (limit > 0 && growth.to > nearLimit * limit ? 0.2 : 0),
           ),
           text,
           code: 'memory.grows',
@@ -59,6 +68,11 @@ export const memory: Check = {
     return outcome(hits, `Memory is steady in all ${measured.length} services that report it.`);
   },
 };
+
+function limitOf(service: ServicePicture): number {
+  const limits = service.metrics.filter((metric) => limitMetric.test(metric.metric));
+  return Math.max(0, ...limits.map((metric) => metric.points.at(-1)?.value ?? 0));
+}
 
 function fastestGrowth(
   service: ServicePicture,
