@@ -34,6 +34,11 @@ const world = worldOn(ledger, {
     return verdict({ causes: [cause({ service, resource: `urn:svc:${service}` })] });
   },
 });
+const unfinished = await world.cases.list({
+  limit: 100,
+  status: ['NEW', 'ANALYZING', 'PLANNING', 'WAIT_GATE', 'EXECUTING', 'VERIFYING'],
+});
+process.stdout.write(`found ${unfinished.length} unfinished\n`);
 await world.start();
 process.stdout.write('started\n');
 for (let index = 0; index < Number(count); index++) {

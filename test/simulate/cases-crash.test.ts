@@ -47,6 +47,8 @@ const server = createServer((request, response) => {
 });
 const dir = mkdtempSync(join(tmpdir(), 'clew-crash-'));
 let running: ChildProcess | null = null;
+/** Cases that a new life found half-way: without any, the kills proved nothing. */
+let foundUnfinished = 0;
 
 afterAll(() => {
   running?.kill('SIGKILL');
@@ -68,6 +70,7 @@ function life(gateway: string, killAfterMs: number | null): Promise<boolean> {
       errors += chunk;
     });
     process_.stdout.on('data', (chunk) => {
+      foundUnfinished += Number(/found (\d+)/.exec(String(chunk))?.[1] ?? 0);
       if (String(chunk).includes('at rest')) rested = true;
       if (String(chunk).includes('started') && killAfterMs !== null)
         void systemClock.sleep(killAfterMs).then(() => process_.kill('SIGKILL'));
@@ -121,6 +124,7 @@ test(`a process killed again and again leaves no half-done transition and finish
   const next = random(seed);
   for (let round = 0; round < kills; round++) await life(gateway, Math.floor(next() * 700));
   expect(await life(gateway, null)).toBe(true);
+  expect(foundUnfinished).toBeGreaterThan(0);
 
   const ledger = await openLedger({ dir: join(dir, 'ledger'), clock: systemClock, log });
   const world = worldOn(ledger);
