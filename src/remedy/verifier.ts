@@ -53,6 +53,8 @@ const pollMsDefault = 2_000;
 const readingWindowS = 15;
 /** Points kept for the console's countdown: at 2 s a point the last eight minutes. */
 const historyMax = 240;
+/** On top of a whole window: telemetry needs this long to flow again after a restart. */
+const restartGraceMs = 30_000;
 const windowSDefault = 60;
 const deadlineSDefault = 300;
 
@@ -60,6 +62,7 @@ const sql = {
   begin: `INSERT INTO verification (id, case_id, plan_id, status, window_s, started_at, deadline_at)
     VALUES ($1, $2, $3, 'waiting', $4, $5, $6) ON CONFLICT (plan_id) DO NOTHING`,
   read: `SELECT id, status, window_s, started_at, deadline_at, holds_since, history, reason FROM verification WHERE plan_id = $1`,
+  extend: 'UPDATE verification SET deadline_at = $2 WHERE id = $1',
   progress: `UPDATE verification SET holds_since = $2, objectives = $3::jsonb, history = $4::jsonb WHERE id = $1`,
   end: `UPDATE verification SET status = $2, finished_at = $3, reason = $4 WHERE id = $1`,
   fingerprints: 'SELECT fingerprint FROM case_signal WHERE case_id = $1',
@@ -118,16 +121,29 @@ export class Verifier {
       reason: string | null;
     }>(sql.read, [stored.id]);
     if (!row) throw new ClewError('internal', `The verification of plan ${stored.id} vanished.`);
+    const deadlineAt = await this.#deadlineOf(row, now);
     return {
       id: row.id,
       windowS: row.window_s,
       startedAt: row.started_at.getTime(),
-      deadlineAt: row.deadline_at.getTime(),
+      deadlineAt,
       // Nobody watched while the process was down: the window starts anew.
       holdsSince: null,
       history: row.history,
       failure: row.status === 'failed' ? (row.reason ?? 'it failed before the restart') : null,
     };
+  }
+
+  /** After a restart the time in which nobody watched must not condemn a repair that works. */
+  async #deadlineOf(
+    row: { id: string; window_s: number; started_at: Date; deadline_at: Date },
+    now: number,
+  ): Promise<number> {
+    const stored = row.deadline_at.getTime();
+    if (row.started_at.getTime() >= now) return stored;
+    const extended = Math.max(stored, now + row.window_s * 1_000 + restartGraceMs);
+    if (extended > stored) await this.#deps.ledger.query(sql.extend, [row.id, iso(extended)]);
+    return extended;
   }
 
   /** Null when it held, else why not. */
