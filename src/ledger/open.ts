@@ -1,4 +1,5 @@
 import { mkdirSync } from 'node:fs';
+import { setFlagsFromString } from 'node:v8';
 import { PGlite } from '@electric-sql/pglite';
 import { btree_gist } from '@electric-sql/pglite/contrib/btree_gist';
 import { pg_trgm } from '@electric-sql/pglite/contrib/pg_trgm';
@@ -61,10 +62,29 @@ async function embeddedPool(options: LedgerOptions): Promise<OpenPool> {
 export const poolOn = (lite: PGlite): pg.Pool =>
   new pg.Pool({ ...createPgConfig(lite), max: 1, idleTimeoutMillis: 0 });
 
+/**
+ * Settings of the embedded engine, measured on an empty migrated ledger: with PostgreSQL's defaults the process holds
+ * 354 MB, with a small buffer pool and four connection slots 231 MB, and with V8's first-tier code only 150 MB. The
+ * second tier compiles PostgreSQL's largest functions while it runs, which takes up to 790 MB for a moment; without it
+ * 5 000 upserted rows take 80 ms instead of 45. The operating system caches the files, so a larger pool gains nothing.
+ */
+const embeddedSettings = [
+  'shared_buffers=16MB',
+  'wal_buffers=512kB',
+  'max_connections=4',
+  'max_wal_size=64MB',
+  'min_wal_size=32MB',
+];
+
+/** Keep WebAssembly in its first tier; both are needed when V8 is already running. They hold for the whole process. */
+const firstTierFlags = ['--no-wasm-tier-up', '--no-wasm-dynamic-tiering'];
+
 /** The embedded engine with the extensions that the migrations ask for. */
 export function createLite(dir: string, snapshot?: Blob): Promise<PGlite> {
+  for (const flag of firstTierFlags) setFlagsFromString(flag);
   return PGlite.create({
     dataDir: dir,
+    postgresqlconf: embeddedSettings,
     extensions: { pg_trgm, btree_gist, pgcrypto, vector },
     ...(snapshot ? { loadDataDir: snapshot } : {}),
   });

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import type pg from 'pg';
 import { ClewError, type Clock } from '../lib/index.ts';
 import type { Ledger, LedgerCapabilities, LedgerHealth, Queryable } from './contract.ts';
@@ -30,7 +31,7 @@ export class PoolLedger implements Ledger {
 
   async query<Row>(sql: string, params?: readonly unknown[]): Promise<Row[]> {
     this.#assertOpen();
-    return run<Row>(this.#parts.pool, sql, params);
+    return this.#run<Row>(this.#parts.pool, sql, params);
   }
 
   async transaction<T>(work: (tx: Queryable) => Promise<T>): Promise<T> {
@@ -39,7 +40,7 @@ export class PoolLedger implements Ledger {
     let broken: Error | undefined;
     try {
       await client.query('BEGIN');
-      const result = await work({ query: (sql, params) => run(client, sql, params) });
+      const result = await work({ query: (sql, params) => this.#run(client, sql, params) });
       await client.query('COMMIT');
       return result;
     } catch (error) {
@@ -99,13 +100,18 @@ export class PoolLedger implements Ledger {
   #assertOpen(): void {
     if (this.#closing) throw new ClewError('unavailable', 'The ledger is closed.');
   }
+
+  /**
+   * The embedded engine works on the main thread and answers in microtasks, so statements in a row would hold up timers
+   * and sockets for all of them together. Letting the event loop turn after each bounds the pause to one statement.
+   */
+  async #run<Row>(on: Runs, sql: string, params?: readonly unknown[]): Promise<Row[]> {
+    const result = await on.query(sql, params ? [...params] : undefined);
+    if (this.capabilities.embedded) await setImmediate();
+    return result.rows as Row[];
+  }
 }
 
-async function run<Row>(
-  on: { query(sql: string, params?: unknown[]): Promise<{ rows: unknown[] }> },
-  sql: string,
-  params?: readonly unknown[],
-): Promise<Row[]> {
-  const result = await on.query(sql, params ? [...params] : undefined);
-  return result.rows as Row[];
+interface Runs {
+  query(sql: string, params?: unknown[]): Promise<{ rows: unknown[] }>;
 }

@@ -5,16 +5,24 @@ import type { Job } from './job.ts';
 /** Job runs older than this are deleted; the last success of a job is always younger while it runs. */
 const runsKeptMs = 30 * 86_400_000;
 
+/** Every ten minutes: often enough that a vacuum finds little to do, so it never holds the main thread for long. */
+const everyMs = 600_000;
+
+/** Like autovacuum's own rule: this many dead rows, and this share of the living. */
+const deadRowsMin = 1_000;
+const deadShareMin = 0.2;
+
 /**
- * `ledger-maintenance`: hourly, after the aggregates: partitions ahead of time, partitions beyond retention removed, and
- * what nothing refers to any more (locators, runs) removed with them.
+ * `ledger-maintenance`: partitions ahead of time, partitions beyond retention and old runs removed. The embedded engine
+ * has no background processes: without this its log would grow without bound (161 MB after 150 000 updates, whatever
+ * max_wal_size says) and dead rows would never be reused.
  */
 export const ledgerMaintenance = (ledger: Ledger): Job => ({
   name: 'ledger-maintenance',
   after: [],
-  alignMs: 3_600_000,
+  alignMs: everyMs,
   delayMs: 0,
-  initialLookbackMs: 3_600_000,
+  initialLookbackMs: everyMs,
   async run({ window }) {
     const at = iso(window.to);
     await ledger.query('SELECT ensure_partitions($1)', [at]);
@@ -23,6 +31,7 @@ export const ledgerMaintenance = (ledger: Ledger): Job => ({
       `DELETE FROM etl_job_run WHERE state IN ('success', 'failed') AND window_to < $1 RETURNING run_id`,
       [iso(window.to - runsKeptMs)],
     );
+    if (ledger.capabilities.embedded) await vacuumEmbedded(ledger);
     return {
       rowsRead: 0,
       rowsWritten: Number(dropped[0]?.n ?? 0) + runs.length,
@@ -31,3 +40,13 @@ export const ledgerMaintenance = (ledger: Ledger): Job => ({
     };
   },
 });
+
+async function vacuumEmbedded(ledger: Ledger): Promise<void> {
+  const tables = await ledger.query<{ name: string }>(
+    `SELECT quote_ident(relname) AS name FROM pg_stat_user_tables
+      WHERE schemaname = 'public' AND n_dead_tup > $1 AND n_dead_tup > $2 * n_live_tup ORDER BY relname`,
+    [deadRowsMin, deadShareMin],
+  );
+  for (const table of tables) await ledger.query(`VACUUM (ANALYZE) ${table.name}`);
+  await ledger.query('CHECKPOINT');
+}

@@ -3,8 +3,9 @@ import type { DetailStore } from '../../src/detail/index.ts';
 import type { Ledger } from '../../src/ledger/index.ts';
 import { openTestLedger } from '../../src/ledger/testing.ts';
 import { type Clock, createLogger, systemClock } from '../../src/lib/index.ts';
-import { createRollup, type Rollup } from '../../src/rollup/index.ts';
+import { createRollup, ledgerMaintenance, type Rollup } from '../../src/rollup/index.ts';
 import { leaseMs } from '../../src/rollup/runs.ts';
+import { type CallEdge, liveCallsFrom, storedCalls } from '../../src/topology/index.ts';
 import { openSqlDetail, type SqlDetail } from '../support/detail.ts';
 
 const minute = 60_000;
@@ -401,5 +402,39 @@ describe('windows', () => {
     expect(await ledger.query(`SELECT state, failures FROM etl_job_circuit WHERE job = 'oo-agg'`)).toEqual([
       { state: 'closed', failures: 0 },
     ]);
+  });
+});
+
+describe('ledger-maintenance', () => {
+  it('makes partitions ahead, forgets old runs, and gives the space of dead rows back', async () => {
+    const tenantId = await ledger.tenantId('shop');
+    const old = now - 40 * 24 * 60 * minute;
+    await ledger.query(
+      `INSERT INTO etl_job_run (job, tenant_id, window_from, window_to, state) VALUES ('oo-agg', $1, $2, $3, 'success')`,
+      [tenantId, time(old), time(old + minute)],
+    );
+    now += 60 * 24 * 60 * minute;
+    const job = ledgerMaintenance(ledger);
+    const window = { from: now - 10 * minute, to: now };
+    await job.run({ tenant: { code: 'shop', id: tenantId }, window, completeTo: now });
+    const ahead = await ledger.query(
+      `SELECT 1 FROM time_series_partition WHERE table_name = 'metric_1m' AND t_from > $1`,
+      [time(now)],
+    );
+    expect(ahead).toHaveLength(1);
+    expect(await ledger.query('SELECT 1 FROM etl_job_run')).toEqual([]);
+  });
+});
+
+describe('the live graph', () => {
+  it('shows the same calls from the spans as the rollup stores', async () => {
+    await rollupFor('a').tick();
+    const live = await liveCallsFrom(detail)('shop', { from: noon, to: noon + minute });
+    const tenantId = await ledger.tenantId('shop');
+    const stored = await storedCalls(ledger, tenantId, { from: noon, to: noon + minute });
+    const key = (edge: CallEdge) => edge.src + edge.dst;
+    const sorted = (edges: CallEdge[]) => [...edges].sort((a, b) => (key(a) < key(b) ? -1 : 1));
+    expect(sorted(live)).toEqual(sorted(stored));
+    expect(live).toHaveLength(3);
   });
 });
