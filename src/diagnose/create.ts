@@ -26,7 +26,7 @@ export interface Diagnosis {
 export function createDiagnosis(deps: DiagnosisDeps): Diagnosis {
   return {
     async diagnose(tenant, input) {
-      await deps.live.refresh({ edges: true });
+      await deps.live.refresh({ all: true });
       const picture = await collectPicture(
         { store: deps.store, live: deps.live, now: () => deps.clock.now() },
         { tenant, ...input, baselineS: deps.baselineS },

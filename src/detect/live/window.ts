@@ -28,8 +28,11 @@ import {
 const rereadMs = 25_000;
 const rereadWideMs = 60_000;
 const wideEvery = 6;
-/** Call edges cost as much as everything else together and no objective needs them sooner than every 10 s. */
-const edgesEvery = 2;
+/**
+ * Call edges cost as much as everything else together; neither they nor process metrics decide an objective. So ticks
+ * read them in turn, each every 10 s.
+ */
+const turns = 2;
 /** A bucket is judged this long after it ended: senders export about once a second and the store needs up to 2 s. */
 export const settleMs = 3_000;
 /** Bounds of the memory held: a series costs about 6–60 kB. Beyond them new series are left out and counted. */
@@ -105,15 +108,16 @@ export class LiveWindow {
   async backfill(lookbackMs: number = ringBuckets * bucketMs): Promise<void> {
     const now = this.#deps.clock.now();
     const from = bucketStart(bucketOf(now - Math.min(lookbackMs, (ringBuckets - 1) * bucketMs)));
-    await this.#read(from, now, { spanMs: spanDurationMsMax, edges: true });
+    await this.#read(from, now, { spanMs: spanDurationMsMax, edges: true, metrics: true });
   }
 
-  /** Reads the last half minute again. Cheap when nothing is being sent. `edges: true` reads the call edges in any case. */
-  async refresh(options: { edges?: boolean } = {}): Promise<void> {
+  /** Reads the last half minute again. Cheap when nothing is being sent. `all: true` reads edges and metrics whosever turn it is. */
+  async refresh(options: { all?: boolean } = {}): Promise<void> {
     const now = this.#deps.clock.now();
     const tick = this.#ticks++;
     const wide = tick % wideEvery === 0;
-    const edges = options.edges === true || tick % edgesEvery === 0;
+    const edges = options.all === true || tick % turns === 0;
+    const metrics = options.all === true || !edges;
     const from = bucketStart(bucketOf(now - (wide ? rereadWideMs : rereadMs)));
     if (this.#idle) {
       const probe = await this.#deps.store.query<{ rows: number }>(
@@ -124,10 +128,14 @@ export class LiveWindow {
         return;
       }
     }
-    await this.#read(from, now, { spanMs: wide ? spanDurationMsMax : spanDurationMsUsual, edges });
+    await this.#read(from, now, { spanMs: wide ? spanDurationMsMax : spanDurationMsUsual, edges, metrics });
   }
 
-  async #read(from: EpochMs, now: EpochMs, how: { spanMs: number; edges: boolean }): Promise<void> {
+  async #read(
+    from: EpochMs,
+    now: EpochMs,
+    how: { spanMs: number; edges: boolean; metrics: boolean },
+  ): Promise<void> {
     const { store } = this.#deps;
     const to = bucketStart(bucketOf(now) + 1);
     const ask = <Row>(name: Parameters<typeof liveQuery>[0]) =>
@@ -138,8 +146,8 @@ export class LiveWindow {
       await ask<SpanRow>('spans'),
       how.edges ? await ask<EdgeRow>('edges') : [],
       await ask<LogRow>('logs'),
-      await ask<SampleRow>('samples'),
-      await ask<SampleRow>('histograms'),
+      how.metrics ? await ask<SampleRow>('samples') : [],
+      how.metrics ? await ask<SampleRow>('histograms') : [],
     ];
     await this.#learnMetrics([...samples, ...histograms]);
     this.#clear(bucketOf(from), bucketOf(to), how.edges);
