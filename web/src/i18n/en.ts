@@ -305,7 +305,7 @@ export const en = {
   'case.evidence.frozen': 'frozen with the case · sha256 {hash}',
   'case.evidence.none': 'No evidence is attached yet.',
   'case.evidence.rows': 'Raw rows',
-  'case.evidence.open': 'Open in the console',
+  'case.evidence.open': 'See in {page}',
   'case.evidence.again': 'Read the rows again',
   'case.evidence.kept': '{n} rows kept with the case',
   'case.evidence.norows': 'The store holds no such rows any more; the kept ones above outlive it.',

@@ -298,7 +298,7 @@ export const zh: Record<MessageKey, string> = {
   'case.evidence.frozen': '随工单冻结 · sha256 {hash}',
   'case.evidence.none': '尚未附上证据。',
   'case.evidence.rows': '原始行',
-  'case.evidence.open': '在控制台中打开',
+  'case.evidence.open': '在{page}中查看',
   'case.evidence.again': '重新读取原始行',
   'case.evidence.kept': '随工单保存 {n} 行',
   'case.evidence.norows': '存储中已没有这些行;上方随工单保存的副本不受保留期影响。',

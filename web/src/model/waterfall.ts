@@ -32,10 +32,11 @@ export const isFailing = (span: SpanLike): boolean => span.status.toLowerCase() 
 /** Spans whose parent is missing (not sent, or not yet) stand as roots; a span that is its own ancestor does too. */
 function treeOf<S extends SpanLike>(spans: readonly S[]): Tree<S> {
   const byId = new Map(spans.map((span) => [span.span_id, span]));
+  const rings = ringsOf(spans, byId);
   const childrenOf = new Map<string, S[]>();
   const roots: S[] = [];
   for (const span of spans) {
-    if (!byId.has(span.parent_span_id) || isOwnAncestor(span, byId)) {
+    if (!byId.has(span.parent_span_id) || rings.has(span.span_id)) {
       roots.push(span);
       continue;
     }
@@ -49,15 +50,23 @@ function treeOf<S extends SpanLike>(spans: readonly S[]): Tree<S> {
   return { roots, childrenOf };
 }
 
-function isOwnAncestor<S extends SpanLike>(span: S, byId: ReadonlyMap<string, S>): boolean {
-  const seen = new Set<string>();
-  let above = byId.get(span.parent_span_id);
-  while (above !== undefined && !seen.has(above.span_id)) {
-    if (above.span_id === span.span_id) return true;
-    seen.add(above.span_id);
-    above = byId.get(above.parent_span_id);
+/** Spans on a ring of parents. Each span is walked over once: a trace may be thousands of spans deep. */
+function ringsOf<S extends SpanLike>(spans: readonly S[], byId: ReadonlyMap<string, S>): Set<string> {
+  const walkOf = new Map<string, number>();
+  const onRing = new Set<string>();
+  for (const [walk, start] of spans.entries()) {
+    let span: S | undefined = start;
+    while (span !== undefined && !walkOf.has(span.span_id)) {
+      walkOf.set(span.span_id, walk);
+      span = byId.get(span.parent_span_id);
+    }
+    // Came back to where this very walk has been: from here around is a ring.
+    while (span !== undefined && walkOf.get(span.span_id) === walk && !onRing.has(span.span_id)) {
+      onRing.add(span.span_id);
+      span = byId.get(span.parent_span_id);
+    }
   }
-  return false;
+  return onRing;
 }
 
 /** Rows in drawing order without what `collapsed` hides. Iterative: a trace may be thousands of spans deep. */
@@ -80,16 +89,20 @@ export function waterfallRows<S extends SpanLike>(
   return visibleRows(all, collapsed);
 }
 
-/** From the last row up, each row adds itself to the nearest row above that is less deep: its parent. */
+/** Backwards, so that each row is complete before it is added to its parent: the last row above that is less deep. */
 function sumUp<S extends SpanLike>(rows: WaterfallRow<S>[]): void {
   const open: WaterfallRow<S>[] = [];
-  for (const row of rows) {
+  const parents = rows.map((row) => {
     open.length = row.depth;
-    for (const above of open) {
-      above.descendants += 1;
-      if (isFailing(row.span)) above.failsBelow = true;
-    }
     open.push(row);
+    return open[row.depth - 1];
+  });
+  for (let i = rows.length - 1; i >= 0; i--) {
+    const row = rows[i];
+    const parent = parents[i];
+    if (row === undefined || parent === undefined) continue;
+    parent.descendants += row.descendants + 1;
+    parent.failsBelow ||= row.failsBelow || isFailing(row.span);
   }
 }
 

@@ -53,7 +53,6 @@ export function Skeleton({ rows = 8, height = 12 }: { rows?: number; height?: nu
     <div className="skeleton" aria-hidden="true">
       {Array.from({ length: rows }, (_, i) => (
         // Rows of a skeleton have no identity; their place is their key.
-        // biome-ignore lint/suspicious/noArrayIndexKey: see above
         <div key={i} style={{ height, width: `${92 - ((i * 37) % 41)}%` }} />
       ))}
     </div>
@@ -135,7 +134,6 @@ const Breakable = ({ text }: { text: string }) => (
   <>
     {text.split(/(?<=[._/])/).map((part, i) => (
       // The parts have no identity but their place.
-      // biome-ignore lint/suspicious/noArrayIndexKey: see above
       <Fragment key={i}>
         {part}
         <wbr />

@@ -5,7 +5,7 @@ export function RowsTable({ rows }: { rows: readonly Record<string, unknown>[] }
   const table = tableOf(rows);
   return (
     <div className="rowstable">
-      <table>
+      <table className="raw">
         <thead>
           <tr>
             {table.columns.map((column) => (

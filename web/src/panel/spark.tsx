@@ -58,7 +58,6 @@ export function SparkBars({ values, label }: { values: readonly number[]; label:
         return (
           <rect
             // The place in time is the identity of a bar.
-            // biome-ignore lint/suspicious/noArrayIndexKey: see above
             key={i}
             x={i * step}
             y={height - tall}

@@ -163,7 +163,7 @@ export function TimeChart(props: ChartProps) {
       observer.disconnect();
       chart.destroy();
     };
-    // biome-ignore lint/correctness/useExhaustiveDependencies: the signature stands for all props
+    // The signature stands for all props.
   }, [signature]);
   return (
     <div className="timechart" role="img" aria-label={props.label}>

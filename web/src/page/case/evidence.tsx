@@ -71,7 +71,10 @@ function EvidenceCard(props: { evidence: CaseEvidence; detail: CaseDetail; chose
         </button>
         {evidence.link !== null && (
           <HrefLink href={evidence.link} testId="evidence-link">
-            {t('case.evidence.open')} →
+            {t('case.evidence.open', {
+              page: t(evidence.link.startsWith('/traces') ? 'nav.traces' : 'nav.logs'),
+            })}{' '}
+            →
           </HrefLink>
         )}
         <span className="mono dim clip hash" title={`sha256 ${evidence.sha256}`}>

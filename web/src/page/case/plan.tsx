@@ -115,7 +115,7 @@ function StepStatus({ run, status }: { run: ExecutedStep | undefined; status: Ex
       : (run.finished_at ?? at) - run.started_at;
   return (
     <span className={`step-status step-status-${status}`}>
-      <i aria-hidden="true" />
+      <i className="step-dot" aria-hidden="true" />
       {t(`case.step.${status}`)}
       {took !== null && <span className="dim"> {formatMs(Math.max(0, took))}</span>}
       {run !== undefined && run.attempt > 1 && (

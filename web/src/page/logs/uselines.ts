@@ -57,7 +57,6 @@ export function useLines(frame: FrameSearch, filter: LogFilter, live: boolean, r
       });
     return () => abort.abort();
     // `round` asks again on purpose.
-    // biome-ignore lint/correctness/useExhaustiveDependencies: see above
   }, [frame, filter, round]);
   useTail(live, frame, filter, readingNow, setState);
   const more = useCallback((): void => {

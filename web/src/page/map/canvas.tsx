@@ -144,11 +144,6 @@ function ServiceBox({ data }: NodeProps<Box>) {
         <Health state={node.health} />
       </p>
       <p className="map-node-figures">
-        {data.members > 0 ? (
-          <span>×{data.members}</span>
-        ) : (
-          node.type !== 'service' && <span>{node.type}</span>
-        )}
         <span title={t('map.requests')}>{formatRate(node.rps)}</span>
         <span className={failed ? 'bad' : ''} title={t('map.errors')}>
           {formatRatio(node.error_rate)}

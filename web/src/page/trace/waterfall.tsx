@@ -166,7 +166,6 @@ function Bars(props: {
       box.removeEventListener('scroll', draw);
     };
     // A theme changes the colours that are read while drawing.
-    // biome-ignore lint/correctness/useExhaustiveDependencies: see above
   }, [rows, view, critical, selected, scroller, theme]);
   return (
     <div className="waterfall-canvas" aria-hidden="true">
@@ -195,7 +194,7 @@ function Overview(props: {
     const observer = new ResizeObserver(draw);
     observer.observe(element);
     return () => observer.disconnect();
-    // biome-ignore lint/correctness/useExhaustiveDependencies: a theme changes the colours that are read
+    // A theme changes the colours that are read.
   }, [trace, wholeUs, view, critical, theme]);
   const usAt = (clientX: number): number => {
     const box = canvas.current?.getBoundingClientRect();
