@@ -206,13 +206,16 @@ function memoryFault(findings: Findings, service: string): Candidate | null {
   };
 }
 
-/** Callers found nobody there. */
+/**
+ * Callers found nobody there: their calls failed without a failed span of the service itself. It refused, did not answer
+ * in time, or a proxy in between answered for it; had the service failed by itself, its own span would say so.
+ */
 const awayHits = (findings: Findings, service: string): Hit[] =>
-  findings
-    .of('error_origin')
-    .filter(
-      (hit) => hit.facts.peer_service === service && (hit.values.answered === 0 || hit.values.network === 1),
-    );
+  findings.errorsRose()
+    ? findings
+        .of('error_origin')
+        .filter((hit) => hit.facts.peer_service === service && hit.facts.peer_type === 'service')
+    : [];
 
 function logStorm(findings: Findings, service: string): Candidate | null {
   const picture = findings.service(service);
@@ -241,7 +244,9 @@ function logStorm(findings: Findings, service: string): Candidate | null {
 /** Callers are refused and the service answers next to nothing: it is down. */
 function gone(findings: Findings, service: string): Candidate | null {
   const picture = findings.service(service);
-  const away = awayHits(findings, service).filter((hit) => hit.values.network === 1);
+  const away = awayHits(findings, service).filter(
+    (hit) => hit.values.network === 1 || hit.values.proxied === 1,
+  );
   const silent = findings.of('throughput', service).find((hit) => hit.code === 'throughput.gone');
   if (!picture || away.length === 0) return null;
   const change = findings.changeOn([service], deployKinds) ?? findings.changeOn([service], configKinds);

@@ -127,6 +127,7 @@ interface OriginRow {
   service: string;
   operation: string;
   span_kind: string;
+  peer_service: string;
   version: string;
   db_system: string;
   db_namespace: string;

@@ -34,7 +34,7 @@ const text = {
       FROM otel_traces WHERE ${inWindow} AND ${settled} AND ${isCallSpan})
     WHERE db_system != '' GROUP BY service, db_system, db_namespace, address, statement
     ORDER BY incident_count * incident_mean DESC LIMIT 300`,
-  origins: `SELECT failed.service AS service, operation, span_kind, version, db_system, db_namespace, address, status, exception,
+  origins: `SELECT failed.service AS service, operation, span_kind, version, peer_service, db_system, db_namespace, address, status, exception,
       any(message) AS message, toUInt32(countIf(phase = 0)) AS baseline_count, toUInt32(countIf(phase = 1)) AS incident_count,
       argMax(failed.TraceId, phase) AS trace_id
     FROM (SELECT TraceId, SpanId, ServiceName AS service, SpanName AS operation, SpanKind AS span_kind, ResourceAttributes['service.version'] AS version,
@@ -46,7 +46,7 @@ const text = {
       FROM otel_traces WHERE ${inWindow} AND ${settled} AND ${spanFailed}) AS failed
     LEFT ANTI JOIN (SELECT TraceId, ParentSpanId FROM otel_traces WHERE ${inWindow} AND ${spanFailed} AND ParentSpanId != '') AS child
       ON child.TraceId = failed.TraceId AND child.ParentSpanId = failed.SpanId
-    GROUP BY service, operation, span_kind, version, db_system, db_namespace, address, status, exception
+    GROUP BY service, operation, span_kind, version, peer_service, db_system, db_namespace, address, status, exception
     ORDER BY incident_count DESC LIMIT 300`,
   statusCodes: `SELECT ServiceName AS service, ${httpStatus} AS code, ${perPhase('toUInt32(countIf(?))', phase)}
     FROM otel_traces WHERE ${inWindow} AND ${settled} AND ${isServerSpan}

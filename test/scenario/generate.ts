@@ -244,8 +244,9 @@ export class Generator {
   #call(spec: ServiceSpec, dst: string, at: number, trace: string, parent: string, region: string): Visit {
     const id = this.#hex(16);
     const refused = this.#away(dst, at);
+    const proxied = this.#active('leak', dst, at)?.proxy === 'yes';
     const visit = refused
-      ? { end: at + 2, failed: 'connect ECONNREFUSED 10.0.0.9:8080' }
+      ? { end: at + 2, failed: proxied ? 'Bad Gateway' : 'connect ECONNREFUSED 10.0.0.9:8080' }
       : this.#visit(dst, at + networkMs, trace, id, region);
     const end = visit.end + networkMs;
     this.#span(spec, at, end, {
@@ -255,12 +256,14 @@ export class Generator {
       name: 'GET',
       kind: 'Client',
       failed: visit.failed,
-      own: refused,
+      own: refused && !proxied,
       attributes: {
         'server.address': `${dst}.svc`,
         'server.port': '8080',
         ...(refused
-          ? { 'error.type': 'ECONNREFUSED' }
+          ? proxied
+            ? { 'http.response.status_code': '502' }
+            : { 'error.type': 'ECONNREFUSED' }
           : { 'http.response.status_code': visit.failed === null ? '200' : '500' }),
       },
     });

@@ -34,6 +34,7 @@ export const peerColumns = [
   `if(SpanAttributes['url.full'] != '', SpanAttributes['url.full'], SpanAttributes['http.url']) AS peer_url`,
   `multiIf(SpanAttributes['server.address'] != '', SpanAttributes['server.address'], SpanAttributes['net.peer.name'] != '', SpanAttributes['net.peer.name'], domain(peer_url)) AS peer_host`,
   `multiIf(SpanAttributes['server.port'] != '', SpanAttributes['server.port'], SpanAttributes['net.peer.port'] != '', SpanAttributes['net.peer.port'], port(peer_url) > 0, toString(port(peer_url)), '') AS peer_port`,
+  `SpanAttributes['peer.service'] AS peer_service`,
   `concat(peer_host, if(peer_port != '' AND peer_host != '', concat(':', peer_port), '')) AS address`,
 ].join(', ');
 export const isCallSpan = `(SpanKind IN ('Client', 'Producer') OR (SpanKind = 'Internal' AND ${dbSystem} != ''))`;
@@ -61,6 +62,8 @@ export interface EdgeRow {
   bucket: number;
   src: string;
   callee: string;
+  /** What the caller says the peer is called; believed when a service of that name is known. */
+  peer_service: string;
   db_system: string;
   db_namespace: string;
   address: string;
@@ -105,14 +108,14 @@ const text = {
     GROUP BY bucket, service, operation, version ORDER BY bucket LIMIT ${rowsMax}`,
   // The callee of a client span is the service of its child server span; the join is kept cheap by joining only the
   // two small sides of this window on the span id.
-  edges: `SELECT call.bucket AS bucket, call.src AS src, server.callee AS callee, db_system, db_namespace, address,
+  edges: `SELECT call.bucket AS bucket, call.src AS src, server.callee AS callee, peer_service, db_system, db_namespace, address,
       toUInt32(count()) AS requests, toUInt32(countIf(failed)) AS errors, sumMap([bin], [toUInt32(1)]) AS bins
     FROM (SELECT ${spanBucket} AS bucket, ServiceName AS src, TraceId, SpanId, ${peerColumns}, ${spanFailed} AS failed, ${bin} AS bin
       FROM otel_traces WHERE ${spanWindow} AND ${isCallSpan}) AS call
     LEFT ANY JOIN (SELECT TraceId, ParentSpanId, ServiceName AS callee FROM otel_traces
       WHERE ${inWindow} AND ${isServerSpan} AND ParentSpanId != '') AS server
       ON server.ParentSpanId = call.SpanId AND server.TraceId = call.TraceId
-    GROUP BY bucket, src, callee, db_system, db_namespace, address ORDER BY bucket LIMIT ${rowsMax}`,
+    GROUP BY bucket, src, callee, peer_service, db_system, db_namespace, address ORDER BY bucket LIMIT ${rowsMax}`,
   logs: `SELECT toUInt32(intDiv(toUnixTimestamp(Timestamp), ${bucketMs / 1000})) AS bucket, ServiceName AS service, toString(Shape) AS shape,
       toUInt8(if(SeverityNumber = 0, 2, least(5, intDiv(SeverityNumber - 1, 4)))) AS level, toUInt32(count()) AS records,
       substring(any(Body), 1, 500) AS sample

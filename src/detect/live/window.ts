@@ -246,9 +246,12 @@ export class LiveWindow {
   }
 
   /** Who was called: the service whose server span answered, the database, the known owner of the address, or a stranger. */
-  peerOf(row: Pick<EdgeRow, 'src' | 'callee' | 'db_system' | 'db_namespace' | 'address'>): EdgeKey | null {
+  peerOf(
+    row: Pick<EdgeRow, 'src' | 'callee' | 'peer_service' | 'db_system' | 'db_namespace' | 'address'>,
+  ): EdgeKey | null {
     const base = { src: row.src, address: row.address, system: row.db_system, namespace: row.db_namespace };
-    const callee = row.callee !== '' ? row.callee : (this.#addressOwner.get(row.address) ?? '');
+    const named = this.#services.has(row.peer_service) ? row.peer_service : '';
+    const callee = row.callee !== '' ? row.callee : (this.#addressOwner.get(row.address) ?? named);
     if (row.db_system !== '' && row.callee === '') {
       const cluster = row.address !== '' ? row.address : row.src;
       const ref = databaseRef(row.db_system, cluster, row.db_namespace);

@@ -66,7 +66,8 @@ function originHit(picture: Parameters<Check['run']>[0], first: OriginPicture, c
       share: count / total,
       network: networkWords.test(words) ? 1 : 0,
       timeout: timeoutWords.test(words) ? 1 : 0,
-      answered: first.status > 0 ? 1 : 0,
+      // What a proxy answers for a server that it can't reach.
+      proxied: first.status >= 502 && first.status <= 504 ? 1 : 0,
     },
     facts: {
       operation: first.operation,
