@@ -4,13 +4,12 @@ import { PGlite } from '@electric-sql/pglite';
 import { btree_gist } from '@electric-sql/pglite/contrib/btree_gist';
 import { pg_trgm } from '@electric-sql/pglite/contrib/pg_trgm';
 import { pgcrypto } from '@electric-sql/pglite/contrib/pgcrypto';
-import { createPgConfig } from '@electric-sql/pglite/node-postgres';
 import { vector } from '@electric-sql/pglite-pgvector';
-import pg from 'pg';
 import type { Clock, Logger } from '../lib/index.ts';
 import type { Ledger, LedgerCapabilities, Queryable } from './contract.ts';
+import { type Driver, liteDriver, serverDriver } from './driver.ts';
+import { DriverLedger, queryableOf } from './driver-ledger.ts';
 import { type Migration, migrate, readMigrations, schemaDrift } from './migrate.ts';
-import { PoolLedger } from './pool.ts';
 
 export interface LedgerOptions {
   /** Directory of the embedded twin, or `memory://`. Not touched when `url` is given. */
@@ -25,42 +24,24 @@ export interface LedgerOptions {
   migrations?: readonly Migration[];
 }
 
-/** Connections to a server. Small: the ledger carries aggregates and cases, not telemetry. */
-const serverConnectionsMax = 10;
-/** A server that does not answer within this time is an error, not a hang. */
-const connectTimeoutMs = 10_000;
-
 /** Opens the ledger and brings its schema up to date. Throws `internal` naming the migration when that fails. */
 export async function openLedger(options: LedgerOptions): Promise<Ledger> {
   const embedded = !options.url;
-  const { pool, release } = embedded
-    ? await embeddedPool(options)
-    : serverPool(options.url ?? '', options.log);
+  const driver = embedded ? await embeddedDriver(options) : serverDriver(options.url ?? '', options.log);
   try {
-    const drift = await migrateOn(pool, options.migrations ?? readMigrations(), options.log);
-    const capabilities = await askCapabilities(pool, embedded);
-    return new PoolLedger({ pool, release, capabilities, drift, clock: options.clock });
+    const drift = await migrateOn(driver, options.migrations ?? readMigrations(), options.log);
+    const capabilities = await askCapabilities(queryableOf(driver.run), embedded);
+    return new DriverLedger({ driver, capabilities, drift, clock: options.clock });
   } catch (error) {
-    await pool.end();
-    await release();
+    await driver.close();
     throw error;
   }
 }
 
-interface OpenPool {
-  pool: pg.Pool;
-  release(): Promise<void>;
-}
-
-async function embeddedPool(options: LedgerOptions): Promise<OpenPool> {
+async function embeddedDriver(options: LedgerOptions): Promise<Driver> {
   if (!options.dir.includes('://')) mkdirSync(options.dir, { recursive: true });
-  const lite = await createLite(options.dir, options.snapshot);
-  return { pool: poolOn(lite), release: () => lite.close() };
+  return liteDriver(await createLite(options.dir, options.snapshot));
 }
-
-/** The usual driver over the embedded engine's one connection, which lives as long as the engine. */
-export const poolOn = (lite: PGlite): pg.Pool =>
-  new pg.Pool({ ...createPgConfig(lite), max: 1, idleTimeoutMillis: 0 });
 
 /**
  * Settings of the embedded engine, measured on an empty migrated ledger: with PostgreSQL's defaults the process holds
@@ -90,46 +71,20 @@ export function createLite(dir: string, snapshot?: Blob): Promise<PGlite> {
   });
 }
 
-function serverPool(url: string, log: Logger): OpenPool {
-  const pool = new pg.Pool({
-    connectionString: url,
-    max: serverConnectionsMax,
-    connectionTimeoutMillis: connectTimeoutMs,
-    application_name: 'clew',
-    options: '-c timezone=UTC -c search_path=public',
-  });
-  // A connection that breaks while idle is replaced on next use; without a listener it would end the process.
-  pool.on('error', (error) => log.warn({ err: error }, 'an idle connection to the ledger broke'));
-  return { pool, release: async () => {} };
-}
-
-export async function migrateOn(
-  pool: pg.Pool,
-  migrations: readonly Migration[],
-  log: Logger,
-): Promise<string[]> {
-  // One connection for all: the advisory lock belongs to a session.
-  const client = await pool.connect();
-  try {
-    const queryable: Queryable = {
-      query: async <Row>(sql: string, params?: readonly unknown[]) =>
-        (await client.query(sql, params ? [...params] : undefined)).rows as Row[],
-    };
-    const script = async (sql: string) => {
-      await client.query(sql);
-    };
+export function migrateOn(driver: Driver, migrations: readonly Migration[], log: Logger): Promise<string[]> {
+  // One session for all: the advisory lock belongs to it.
+  return driver.session(async ({ run, script }) => {
+    const queryable = queryableOf(run);
     const applied = await migrate({ queryable, script }, migrations);
     if (applied.length > 0) log.info({ applied }, 'ledger migrated');
     const drift = await schemaDrift(queryable);
     if (drift.length > 0) log.warn({ drift }, 'the schema of the ledger is not what its migrations made');
     return drift;
-  } finally {
-    client.release();
-  }
+  });
 }
 
-async function askCapabilities(pool: pg.Pool, embedded: boolean): Promise<LedgerCapabilities> {
-  const { rows } = await pool.query<{ extname: string }>('SELECT extname FROM pg_extension');
+async function askCapabilities(queryable: Queryable, embedded: boolean): Promise<LedgerCapabilities> {
+  const rows = await queryable.query<{ extname: string }>('SELECT extname FROM pg_extension');
   const has = (name: string) => rows.some((row) => row.extname === name);
   return { embedded, timescale: has('timescaledb'), vector: has('vector') };
 }

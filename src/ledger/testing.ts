@@ -3,8 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Clock, createLogger, newUuid, systemClock } from '../lib/index.ts';
 import type { Ledger } from './contract.ts';
+import { liteDriver } from './driver.ts';
 import { migrationsFingerprint, readMigrations } from './migrate.ts';
-import { createLite, migrateOn, openLedger, poolOn } from './open.ts';
+import { createLite, migrateOn, openLedger } from './open.ts';
 
 /**
  * An empty, migrated ledger in memory for one test file. The migrated data directory is kept in the temporary
@@ -40,9 +41,7 @@ function readIfThere(file: string): Uint8Array<ArrayBuffer> | null {
 
 async function makeSnapshot(): Promise<Uint8Array<ArrayBuffer>> {
   const lite = await createLite('memory://');
-  const pool = poolOn(lite);
-  await migrateOn(pool, readMigrations(), createLogger({ level: 'silent' }));
-  await pool.end();
+  await migrateOn(liteDriver(lite), readMigrations(), createLogger({ level: 'silent' }));
   const dump = await lite.dumpDataDir('none');
   await lite.close();
   return new Uint8Array(await dump.arrayBuffer());

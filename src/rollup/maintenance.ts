@@ -44,7 +44,7 @@ export const ledgerMaintenance = (ledger: Ledger): Job => ({
 async function vacuumEmbedded(ledger: Ledger): Promise<void> {
   const tables = await ledger.query<{ name: string }>(
     `SELECT quote_ident(relname) AS name FROM pg_stat_user_tables
-      WHERE schemaname = 'public' AND n_dead_tup > $1 AND n_dead_tup > $2 * n_live_tup ORDER BY relname`,
+      WHERE schemaname = 'public' AND n_dead_tup > $1::bigint AND n_dead_tup > $2::float8 * n_live_tup ORDER BY relname`,
     [deadRowsMin, deadShareMin],
   );
   for (const table of tables) await ledger.query(`VACUUM (ANALYZE) ${table.name}`);

@@ -62,6 +62,9 @@ export function ledgerContract(open: () => Promise<Ledger>): void {
 
     it('an error names what is wrong and the ledger goes on', async () => {
       await expect(ledger.query('SELECT nonsense')).rejects.toThrow('nonsense');
+      await expect(ledger.query('SELECT $1::uuid AS id', ['no-uuid'])).rejects.toThrow('no-uuid');
+      await expect(ledger.query('SELECT 1 / $1::int AS part', [0])).rejects.toThrow('division by zero');
+      await expect(ledger.query('SELECT $1::int AS n')).rejects.toThrow(/parameter/);
       expect(await ledger.query('SELECT 1 AS one')).toEqual([{ one: 1 }]);
     });
   });
@@ -100,6 +103,13 @@ export function ledgerContract(open: () => Promise<Ledger>): void {
       expect(await ledger.query(`SELECT labels FROM dim_resource WHERE resource_id = $1`, [id])).toEqual([
         { labels: { n: 8 } },
       ]);
+    });
+
+    it('roll back when a bound value is refused, and leave the ledger usable', async () => {
+      const work = ledger.transaction((tx) => tx.query('SELECT $1::timestamptz AS at', ['yesterday-ish']));
+      await expect(work).rejects.toMatchObject({ code: '22007' });
+      await expect(resource('urn:svc:x', -1)).rejects.toMatchObject({ code: '23503' });
+      expect(await ledger.transaction((tx) => tx.query('SELECT 1 AS one'))).toEqual([{ one: 1 }]);
     });
 
     it('a failed statement does not poison the next transaction', async () => {

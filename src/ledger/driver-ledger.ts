@@ -1,57 +1,48 @@
-import { setImmediate } from 'node:timers/promises';
-import type pg from 'pg';
 import { ClewError, type Clock } from '../lib/index.ts';
 import type { Ledger, LedgerCapabilities, LedgerHealth, Queryable } from './contract.ts';
+import type { Driver, Run } from './driver.ts';
+import { textOf } from './values.ts';
 
 /** A health question that takes longer than this counts as not ready, milliseconds. */
 const healthTimeoutMs = 3_000;
 
 interface Parts {
-  pool: pg.Pool;
-  /** Frees the engine under the pool, after the pool has ended. */
-  release(): Promise<void>;
+  driver: Driver;
   capabilities: LedgerCapabilities;
   /** Differences between the schema and the migrations, found at opening. */
   drift: string[];
   clock: Clock;
 }
 
-/** The ledger over a `pg` pool: of one connection on the embedded twin, of several on a server. */
-export class PoolLedger implements Ledger {
+/** Statements of other rooms: any value as a parameter, rows typed by the caller. */
+export const queryableOf = (run: Run): Queryable => ({
+  query: async <Row>(sql: string, params: readonly unknown[] = []) =>
+    (await run(sql, params.map(textOf))) as Row[],
+});
+
+/** The ledger over a driver: one connection on the embedded twin, several on a server. */
+export class DriverLedger implements Ledger {
   readonly capabilities: LedgerCapabilities;
   readonly #parts: Parts;
+  readonly #queryable: Queryable;
   readonly #tenants = new Map<string, number>();
   #closing: Promise<void> | null = null;
   #lastError: string | null = null;
 
   constructor(parts: Parts) {
     this.#parts = parts;
+    this.#queryable = queryableOf(parts.driver.run);
     this.capabilities = parts.capabilities;
   }
 
   async query<Row>(sql: string, params?: readonly unknown[]): Promise<Row[]> {
     this.#assertOpen();
-    return this.#run<Row>(this.#parts.pool, sql, params);
+    return this.#queryable.query<Row>(sql, params);
   }
 
   async transaction<T>(work: (tx: Queryable) => Promise<T>): Promise<T> {
     this.#assertOpen();
-    const client = await this.#parts.pool.connect();
-    let broken: Error | undefined;
-    try {
-      await client.query('BEGIN');
-      const result = await work({ query: (sql, params) => this.#run(client, sql, params) });
-      await client.query('COMMIT');
-      return result;
-    } catch (error) {
-      await client.query('ROLLBACK').catch((rollbackError: Error) => {
-        // The connection is in an unknown state: the pool must throw it away.
-        broken = rollbackError;
-      });
-      throw error;
-    } finally {
-      client.release(broken);
-    }
+    return this.#parts.driver.transaction((run) => work(queryableOf(run)));
   }
 
   async tenantId(code: string): Promise<number> {
@@ -93,25 +84,11 @@ export class PoolLedger implements Ledger {
   }
 
   close(): Promise<void> {
-    this.#closing ??= this.#parts.pool.end().then(() => this.#parts.release());
+    this.#closing ??= this.#parts.driver.close();
     return this.#closing;
   }
 
   #assertOpen(): void {
     if (this.#closing) throw new ClewError('unavailable', 'The ledger is closed.');
   }
-
-  /**
-   * The embedded engine works on the main thread and answers in microtasks, so statements in a row would hold up timers
-   * and sockets for all of them together. Letting the event loop turn after each bounds the pause to one statement.
-   */
-  async #run<Row>(on: Runs, sql: string, params?: readonly unknown[]): Promise<Row[]> {
-    const result = await on.query(sql, params ? [...params] : undefined);
-    if (this.capabilities.embedded) await setImmediate();
-    return result.rows as Row[];
-  }
-}
-
-interface Runs {
-  query(sql: string, params?: unknown[]): Promise<{ rows: unknown[] }>;
 }
