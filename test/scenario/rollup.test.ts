@@ -434,7 +434,10 @@ describe('the live graph', () => {
     const stored = await storedCalls(ledger, tenantId, { from: noon, to: noon + minute });
     const key = (edge: CallEdge) => edge.src + edge.dst;
     const sorted = (edges: CallEdge[]) => [...edges].sort((a, b) => (key(a) < key(b) ? -1 : 1));
-    expect(sorted(live)).toEqual(sorted(stored));
+    // The ledger weighs buckets by their rate, which leaves the last digit of a float open.
+    const rounded = (edges: CallEdge[]) =>
+      sorted(edges).map((edge) => ({ ...edge, p50Ms: Math.round(edge.p50Ms * 1e6) }));
+    expect(rounded(live)).toEqual(rounded(stored));
     expect(live).toHaveLength(3);
   });
 });
