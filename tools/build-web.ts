@@ -17,6 +17,8 @@ function hashOfSources(): string {
     ...globSync('src/**/*.{ts,tsx,css,svg}', { cwd: web, exclude: (name) => name.endsWith('.test.ts') }).map(
       (name) => join(web, name),
     ),
+    // The console uses a few pure functions and the types of the model.
+    ...globSync('src/model/*.ts', { cwd: root }).map((name) => join(root, name)),
     join(web, 'index.html'),
     join(web, 'vite.config.ts'),
     join(root, 'package-lock.json'),

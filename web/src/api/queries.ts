@@ -3,6 +3,7 @@
  * polled query moves with time while its key stays the same; the answer carries the window it is about.
  */
 import { keepPreviousData, queryOptions } from '@tanstack/react-query';
+import { urnName } from '../../../src/model/urn.ts';
 import { now } from '../model/clock.ts';
 import type { LogFilter } from '../model/logfilter.ts';
 import { type FrameSearch, type Window, windowOf } from '../model/range.ts';
@@ -138,11 +139,18 @@ export const traceQuery = (traceId: string) =>
     staleTime: 15_000,
   });
 
+const namedNode = (node: GraphAnswer['nodes'][number]): GraphAnswer['nodes'][number] => ({
+  ...node,
+  service: node.service || node.name || urnName(node.urn),
+});
+
 export const graphQuery = (at: number | undefined, windowS: number, poll: number | false) =>
   queryOptions({
     queryKey: ['graph', at ?? 0, windowS],
-    queryFn: async ({ signal }) =>
-      (await get<GraphAnswer>('/graph', { at: at ?? now(), window_s: windowS }, signal)).data,
+    queryFn: async ({ signal }): Promise<GraphAnswer> => {
+      const { data } = await get<GraphAnswer>('/graph', { at: at ?? now(), window_s: windowS }, signal);
+      return { nodes: data.nodes.map(namedNode), edges: data.edges };
+    },
     placeholderData: keepPreviousData,
     refetchInterval: at === undefined ? poll : false,
   });

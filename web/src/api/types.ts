@@ -134,7 +134,9 @@ export interface TraceDetail {
 export interface GraphAnswer {
   nodes: {
     urn: string;
+    /** What a person reads: the name of a database or an outside peer too, which have no service. */
     service: string;
+    name?: string;
     type: string;
     health: HealthState;
     rps: number;

@@ -93,7 +93,9 @@ function ObjectiveLine({ row }: { row: ObjectiveRow }) {
       <td>
         <Budget left={row.budget_left} />
       </td>
-      <td className="dim">{row.source}</td>
+      <td className="dim" title={row.source}>
+        {row.source.split('/').at(-1)}
+      </td>
     </tr>
   );
 }

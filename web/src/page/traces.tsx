@@ -7,6 +7,7 @@ import type { TraceRow } from '../api/types.ts';
 import { useT } from '../i18n/index.tsx';
 import { seriesColor } from '../model/color.ts';
 import { formatCount, formatMs, formatTime } from '../model/format.ts';
+import type { Window } from '../model/range.ts';
 import { Empty, Problem, Skeleton } from '../panel/bits.tsx';
 import { useFrame } from '../panel/frame.ts';
 import { noteNewest } from '../panel/freshness.ts';
@@ -41,7 +42,7 @@ export function TracesPage() {
         <>
           <Scatter
             traces={rows}
-            window={query.data.window}
+            window={coveredBy(rows, query.data.window)}
             label={t('traces.scatter')}
             onOpen={open}
             onZoom={frame.zoom}
@@ -58,6 +59,10 @@ export function TracesPage() {
     </div>
   );
 }
+
+/** A full list reaches back only to its oldest trace; the dots then fill that part of the window. */
+const coveredBy = (rows: TraceRow[], window: Window): Window =>
+  rows.length < tracesMax ? window : { from: Math.min(...rows.map((row) => row.at)), to: window.to };
 
 function NoTraces() {
   const t = useT();

@@ -152,7 +152,7 @@ export function KeyValues({ values, onPick }: { values: Record<string, unknown>;
       {entries.map(([key, value]) => {
         const text = typeof value === 'string' ? value : JSON.stringify(value);
         return (
-          <div key={key}>
+          <div key={key} className={text.length > 120 || text.includes('\n') ? 'long' : ''}>
             <dt>
               <Breakable text={key} />
             </dt>

@@ -1,4 +1,5 @@
 /** A few services and their calls as plain SVG; the large map has its own page. */
+import { urnName } from '../../../src/model/urn.ts';
 import { layOut } from '../model/maplayout.ts';
 
 export interface SmallNode {
@@ -6,8 +7,11 @@ export interface SmallNode {
   health: string;
 }
 
-const cell = { x: 116, y: 40 };
-const box = { width: 92, height: 24 };
+const cell = { x: 106, y: 36 };
+const box = { width: 84, height: 26 };
+
+/** Services go by their name, anything else by the end of its URN. */
+export const shortName = (name: string): string => (name.startsWith('urn:') ? urnName(name) : name);
 
 const clipped = (name: string): string => (name.length > 13 ? `${name.slice(0, 12)}…` : name);
 
@@ -82,8 +86,8 @@ export function SmallMap(props: {
           >
             <title>{`${node.service}: ${node.health}`}</title>
             <rect width={box.width} height={box.height} rx="4" />
-            <text x={box.width / 2} y="16" textAnchor="middle">
-              {clipped(node.service)}
+            <text x={box.width / 2} y="17" textAnchor="middle">
+              {clipped(shortName(node.service))}
             </text>
           </g>
         );

@@ -102,7 +102,7 @@ function optionsOf(props: ChartProps, colors: Colors, width: number): uPlot.Opti
     height: props.height ?? 120,
     legend: { show: false },
     cursor: { y: false, points: { size: 6 } },
-    padding: [6, 6, 0, 0],
+    padding: [6, 24, 0, 0],
     scales: { x: { time: true }, y: { range: yRange(props) } },
     axes: [
       {

@@ -20,7 +20,7 @@ export function MapAround(props: { graph: VerdictGraph | null; cause: string | u
             marked={props.cause}
             label={t('case.map')}
             onOpen={(service) => {
-              const urn = service.includes(':') ? service : `urn:svc:${service}`;
+              const urn = service.startsWith('urn:') ? service : `urn:svc:${service}`;
               void navigate({ to: '/map', search: { focus: urn, node: urn } });
             }}
           />

@@ -1,4 +1,5 @@
 import { Link } from '@tanstack/react-router';
+import { urnName } from '../../../../src/model/urn.ts';
 import type { CaseDetail, Cause, Verdict } from '../../api/types.ts';
 import { useWords } from '../../i18n/index.tsx';
 import { formatIndicator } from '../../model/format.ts';
@@ -53,7 +54,7 @@ function Found({ verdict }: { verdict: Verdict }) {
             title={cause.reasons.map((r) => r.text).join('\n')}
           >
             <span className="grow clip">
-              {cause.service} · {word('kind', cause.kind)}
+              {nameOf(cause)} · {word('kind', cause.kind)}
             </span>
             <span className="dim num">{cause.score.toFixed(2)}</span>
           </li>
@@ -69,7 +70,7 @@ function FirstCause({ cause, external }: { cause: Cause; external: boolean }) {
     <div className="cause" data-testid="first-cause">
       <p className="cause-name">
         <Link to="/map" search={{ focus: cause.resource, node: cause.resource }}>
-          {cause.service}
+          {nameOf(cause)}
         </Link>{' '}
         · {word('kind', cause.kind)}
         <span className="cause-score">
@@ -77,7 +78,7 @@ function FirstCause({ cause, external }: { cause: Cause; external: boolean }) {
         </span>
       </p>
       <p className="mono dim urn">{cause.resource}</p>
-      {external && <p className="warn">{t('case.external', { service: cause.service })}</p>}
+      {external && <p className="warn">{t('case.external', { service: nameOf(cause) })}</p>}
       <ul className="reasons">
         {cause.reasons.map((reason) => (
           <li key={reason.text}>
@@ -93,6 +94,8 @@ function FirstCause({ cause, external }: { cause: Cause; external: boolean }) {
     </div>
   );
 }
+
+const nameOf = (cause: Cause): string => cause.service || urnName(cause.resource);
 
 /** `slo_violation:payments:availability` reads as `payments availability`. */
 const shortSignal = (fingerprint: string): string =>

@@ -12,10 +12,27 @@ import { TimeChart } from '../../panel/timechart.tsx';
 
 const route = getRouteApi('/cases/$caseId');
 
+/** As many as carry a verdict; the rest is one click away. */
+const shownFirst = 6;
+
+/** What the first cause rests on, in the order of its reasons; then the rest. */
+function byWeight(evidence: CaseEvidence[], verdict: CaseDetail['verdict']): CaseEvidence[] {
+  const refs = verdict?.causes[0]?.reasons.flatMap((reason) => reason.evidence) ?? [];
+  const place = (each: CaseEvidence): number => {
+    const at = refs.indexOf(each.ref);
+    return at < 0 ? refs.length : at;
+  };
+  return [...evidence].sort((a, b) => place(a) - place(b));
+}
+
 export function EvidencePanel({ detail }: { detail: CaseDetail }) {
   const { t } = useWords();
   const { evidence: chosen } = route.useSearch();
   const hash = detail.evidence_hash;
+  const [all, setAll] = useState(false);
+  const sorted = byWeight(detail.evidence, detail.verdict);
+  const hidden = all ? 0 : Math.max(0, sorted.length - shownFirst);
+  const shown = sorted.filter((each, i) => hidden === 0 || i < shownFirst || each.ref === chosen);
   return (
     <Panel
       title={t('case.evidence')}
@@ -35,10 +52,17 @@ export function EvidencePanel({ detail }: { detail: CaseDetail }) {
           <p className="panel-body dim">{t('case.evidence.none')}</p>
         ))}
       <div className="evidence-grid">
-        {detail.evidence.map((each) => (
+        {shown.map((each) => (
           <EvidenceCard key={each.ref} evidence={each} detail={detail} chosen={each.ref === chosen} />
         ))}
       </div>
+      {hidden > 0 && (
+        <p className="evidence-more">
+          <button type="button" className="link blue" onClick={() => setAll(true)} data-testid="evidence-all">
+            {t('case.evidence.all', { n: sorted.length })}
+          </button>
+        </p>
+      )}
     </Panel>
   );
 }

@@ -14,7 +14,7 @@ export function Layers({ verdict }: { verdict: Verdict | null }) {
       ) : (
         <ul className="layers">
           {layersOf(verdict).map((row) => (
-            <LayerRow key={row.layer} {...row} />
+            <LayerRow key={row.layer} {...row} open={row.layer === verdict.causes[0]?.layer} />
           ))}
         </ul>
       )}
@@ -22,22 +22,30 @@ export function Layers({ verdict }: { verdict: Verdict | null }) {
   );
 }
 
-function LayerRow(props: { layer: Layer; status: string; checks: Verdict['checks'] }) {
+function LayerRow(props: { layer: Layer; status: string; checks: Verdict['checks']; open: boolean }) {
   const { word } = useWords();
+  const told = props.checks.filter((check) => check.status === 'suspect');
+  const rest = props.checks.filter((check) => check.status !== 'suspect');
   return (
     <li>
-      <details open={props.status === 'suspect'}>
+      <details open={props.open}>
         <summary>
           <span className="grow">{word('layer', props.layer)}</span>
           <Health state={props.status} />
         </summary>
         <ul>
-          {props.checks.map((check) => (
+          {told.map((check) => (
             <li key={check.check} className="check">
               <Health state={check.status} label={word('check', check.check)} />
               <p className="dim">
                 {check.summary} <EvidenceRefs refs={check.evidence} />
               </p>
+            </li>
+          ))}
+          {rest.map((check) => (
+            <li key={check.check} className="check quiet" title={check.summary}>
+              <Health state={check.status} label={word('check', check.check)} />
+              <span className="dim">{check.summary}</span>
             </li>
           ))}
         </ul>

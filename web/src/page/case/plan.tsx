@@ -63,18 +63,19 @@ function Steps({ detail, plan }: { detail: CaseDetail; plan: ChangePlan }) {
           <StepRow key={step.seq} step={step} />
         ))}
       </ol>
-      <details open={rollback.some((step) => step.run !== undefined)}>
-        <summary className="dim">
-          {rollback.length === 0
-            ? t('case.plan.rollback.none')
-            : `${t('case.plan.rollback')} (${rollback.length})`}
-        </summary>
-        <ol>
-          {rollback.map((step) => (
-            <StepRow key={step.seq} step={step} />
-          ))}
-        </ol>
-      </details>
+      {rollback.length === 0 && <p className="dim rollback-none">{t('case.plan.rollback.none')}</p>}
+      {rollback.length > 0 && (
+        <details open={rollback.some((step) => step.run !== undefined)}>
+          <summary className="dim">
+            {t('case.plan.rollback')} ({rollback.length})
+          </summary>
+          <ol>
+            {rollback.map((step) => (
+              <StepRow key={step.seq} step={step} />
+            ))}
+          </ol>
+        </details>
+      )}
     </div>
   );
 }

@@ -12,7 +12,8 @@ export function EvidenceRefs({ refs }: { refs: readonly string[] }) {
       replace: true,
       resetScroll: false,
     });
-    document.getElementById(`evidence-${ref}`)?.scrollIntoView({ block: 'nearest' });
+    // The card may only now be drawn.
+    setTimeout(() => document.getElementById(`evidence-${ref}`)?.scrollIntoView({ block: 'center' }), 50);
   };
   return (
     <span className="refs">

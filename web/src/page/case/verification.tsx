@@ -88,18 +88,35 @@ function Objectives({ verification }: { verification: Verification }) {
   );
 }
 
+/** Each reading as it came: held or not. The curve stands below it where one indicator is all there is to hold. */
 function History({ verification }: { verification: Verification }) {
-  const { t } = useWords();
-  const objective = verification.objectives[0];
-  if (objective === undefined || verification.history.length < 2) return null;
+  const { t, word } = useWords();
+  const { history, objectives } = verification;
+  const indicators = new Set(objectives.map((each) => each.indicator));
+  const [objective] = objectives;
+  if (objective === undefined || history.length === 0) return null;
   return (
-    <TimeChart
-      points={verification.history}
-      unit={units[objective.indicator] ?? ''}
-      label={t('case.verification')}
-      target={objective.target}
-      marks={verification.holds_since === null ? [] : [verification.holds_since]}
-      height={110}
-    />
+    <>
+      <ol className="readings" aria-label={t('case.verification.readings', { n: history.length })}>
+        {history.map((each) => (
+          <li key={each.at} className={each.holds ? 'holds' : ''} title={formatTime(each.at)} />
+        ))}
+      </ol>
+      <p className="dim readings-axis mono">
+        <span>{formatTime(history[0]?.at ?? verification.started_at)}</span>
+        <span>{t('case.verification.readings', { n: history.length })}</span>
+        <span>{formatTime(history.at(-1)?.at ?? verification.started_at)}</span>
+      </p>
+      {indicators.size === 1 && history.length > 1 && (
+        <TimeChart
+          points={history}
+          unit={units[objective.indicator] ?? ''}
+          label={word('indicator', objective.indicator)}
+          target={objective.target}
+          marks={verification.holds_since === null ? [] : [verification.holds_since]}
+          height={110}
+        />
+      )}
+    </>
   );
 }

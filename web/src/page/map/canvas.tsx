@@ -59,7 +59,7 @@ function linesOf(graph: Grouped, layout: Layout, selected: string | undefined): 
       type: 'call' as const,
       data: {
         bends: layout.bends.get(edgeId(edge)) ?? [],
-        text: [rate, errors].filter((part) => part !== '').join(' · '),
+        text: [rate, errors].filter((part) => part !== '').join('\n'),
         failing,
       },
       style: { stroke: color, strokeWidth: edgeWidth(edge.rps, busiest) },
