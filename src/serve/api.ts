@@ -22,7 +22,7 @@ import { objectiveRoutes } from './objectives.ts';
 import { createServer, type RouteGroup } from './server.ts';
 import { sqlRoutes } from './sql.ts';
 import { consoleRoutes } from './static.ts';
-import { topologyRoutes } from './topology.ts';
+import { type NodeHealth, topologyRoutes } from './topology.ts';
 
 export interface ApiDeps {
   config: Config;
@@ -77,6 +77,18 @@ function readiness(deps: ApiDeps): { ready: boolean; reason: string } {
   return { ready: true, reason: 'ok' };
 }
 
+/** What detection says of each service that it watches: a broken objective is failing, another signal suspect. */
+function healthNow(detection: Detection, tenant: string): Map<string, NodeHealth> {
+  const health = new Map<string, NodeHealth>(
+    detection.objectives(tenant).map(({ service }) => [service, 'ok']),
+  );
+  for (const signal of detection.activeSignals(tenant)) {
+    if (signal.kind === 'slo_violation') health.set(signal.service, 'failing');
+    else if (health.get(signal.service) !== 'failing') health.set(signal.service, 'suspect');
+  }
+  return health;
+}
+
 /** Everything under /api/v1. */
 function versioned(deps: ApiDeps): RouteGroup {
   const { config, clock, detail, ledger, detection } = deps;
@@ -115,6 +127,7 @@ function versioned(deps: ApiDeps): RouteGroup {
         tenantOf,
         liveCalls: liveCallsFrom(detail),
         liveLoad: liveLoadFrom(detail),
+        healthOf: async (tenant) => healthNow(detection, tenant),
       }),
     );
   };

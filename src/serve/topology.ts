@@ -34,6 +34,8 @@ export interface TopologyDeps {
 const windowSMax = 86_400;
 /** Windows that end before this are read from the ledger, where they are aggregated, ms. */
 const liveMs = 900_000;
+/** A graph that ends this close to now shows detection's view of health; an older one is judged by its own errors, ms. */
+const currentMs = 30_000;
 /** Without a word from detection: error shares from which a node counts as suspect and as failing. */
 const errorRateSuspect = 0.01;
 const errorRateFailing = 0.05;
@@ -54,6 +56,8 @@ interface GraphSource {
   tenant: string;
   edges: CallEdge[];
   loads: ServiceLoad[];
+  /** Whether the window ends now, so that what detection says of now applies. */
+  current: boolean;
   source: 'live' | 'stored';
 }
 
@@ -135,19 +139,21 @@ function windowOf(clock: Clock, query: z.infer<typeof windowQuery>): TimeWindow 
 
 /** Recent windows from the spans themselves; older ones, and when the spans can't be read, from the ledger. */
 async function readGraph(deps: TopologyDeps, tenant: string, window: TimeWindow): Promise<GraphSource> {
+  const current = window.to > deps.clock.now() - currentMs;
   if (window.to > deps.clock.now() - liveMs) {
     try {
       const [edges, loads] = await Promise.all([
         deps.liveCalls(tenant, window),
         deps.liveLoad(tenant, window),
       ]);
-      return { tenant, edges, loads, source: 'live' };
+      return { tenant, edges, loads, current, source: 'live' };
     } catch (error) {
       deps.log.warn({ err: error }, 'the live graph could not be read; answering from the ledger');
     }
   }
   const tenantId = await deps.ledger.tenantId(tenant);
-  return { tenant, edges: await storedCalls(deps.ledger, tenantId, window), loads: [], source: 'stored' };
+  const edges = await storedCalls(deps.ledger, tenantId, window);
+  return { tenant, edges, loads: [], current, source: 'stored' };
 }
 
 /** Names of the graph: what calls or is called, and services that were only asked from outside. */
@@ -173,7 +179,7 @@ async function present(deps: TopologyDeps, graph: GraphSource, edges: readonly C
   const whole = edges === graph.edges;
   const urns = urnsOf(edges, whole ? graph.loads : []);
   for (const extra of also) urns.add(extra);
-  const health = (await deps.healthOf?.(graph.tenant)) ?? new Map<string, NodeHealth>();
+  const health = (graph.current && (await deps.healthOf?.(graph.tenant))) || new Map<string, NodeHealth>();
   const loads = new Map(graph.loads.map((one) => [serviceRef(one.service).urn, one]));
   const types = new Map(graph.edges.map((edge) => [edge.dst, edge.dstType]));
   const nodes = [...urns].sort().map((of) => {
