@@ -37,3 +37,15 @@ export function writeCatalog(dir: string, values: Record<string, string>): strin
   }
   return target;
 }
+
+/** Takes the automatic approval away, so that the newcomer presses the button. */
+export function askAPerson(catalogDir: string): void {
+  const folder = join(catalogDir, 'policies');
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(join(folder, 'ask-a-person.cedar'), personPolicy);
+}
+
+const personPolicy = `@id("demo-asks-a-person")
+@reason("the demo was started with --approval person")
+forbid (principal in Role::"automatic", action == Action::"approve", resource);
+`;

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Fault, faultNamed, faults } from '../faults/index.ts';
-import { writeCatalog, writeIndexProgram } from './catalog.ts';
+import { askAPerson, writeCatalog, writeIndexProgram } from './catalog.ts';
 import { ClewApi } from './clew-api.ts';
 import { ClewProcess } from './clew-process.ts';
 import { followCase, type Outcome } from './follow.ts';
@@ -23,7 +23,7 @@ interface Stage {
   dir: string;
 }
 
-async function prepare(tell: Tell): Promise<Stage> {
+async function prepare(options: DemoOptions, tell: Tell): Promise<Stage> {
   const dir = mkdtempSync(join(tmpdir(), 'clew-demo-'));
   const httpPort = await freePort(Number(process.env.CLEW_HTTP_PORT ?? 8080));
   const otlpPort = await freePort(Number(process.env.CLEW_OTLP_HTTP_PORT ?? 4318));
@@ -38,16 +38,18 @@ async function prepare(tell: Tell): Promise<Stage> {
   await shop.prepare();
   const { control, admin, provider } = shop.urls;
   const program = writeIndexProgram(dir, shop.inventoryFile);
+  const catalogDir = writeCatalog(dir, {
+    control,
+    admin,
+    provider: new URL(provider).host,
+    create_index: program,
+  });
+  if (options.approval === 'person') askAPerson(catalogDir);
   const clew = new ClewProcess({
     dir,
     httpPort,
     otlpPort,
-    catalogDir: writeCatalog(dir, {
-      control,
-      admin,
-      provider: new URL(provider).host,
-      create_index: program,
-    }),
+    catalogDir,
     scriptAllow: [program],
     httpAllow: [control, admin],
   });
@@ -185,7 +187,7 @@ async function run(
   const fault = faultNamed(options.fault);
   if (!fault) throw new UsageError(usage);
   tell({ event: 'start', text: 'starting Clew' });
-  const stage = await prepare(tell);
+  const stage = await prepare(options, tell);
   cleanUp(async () => {
     await stage.shop.stop();
     await stage.clew.stop();

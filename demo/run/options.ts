@@ -7,6 +7,8 @@ export interface DemoOptions {
   json: boolean;
   fault: string;
   keep: boolean;
+  /** Who approves the repair: Clew's policy, or a person in the console. */
+  approval: 'policy' | 'person';
   warmupS: number;
   timeoutS: number;
 }
@@ -25,6 +27,7 @@ export const usage = `usage: npm run demo -- [options]
   --json             progress as one JSON object a line
   --warmup SECONDS   normal operation before the fault (default ${warmupSDefault})
   --timeout SECONDS  longest wait for the case to close, after the fault (default ${timeoutSDefault})
+  --approval WHO     who approves the repair: policy (default) or person, in the console
   --keep             keep the run's directory (Clew's data, the shop's databases, logs)
 `;
 
@@ -34,6 +37,11 @@ function seconds(name: string, text: string | undefined, fallback: number): numb
   if (text.trim() === '' || !Number.isFinite(value) || value < 0 || value > 86_400)
     throw new UsageError(`--${name} must be a number of seconds from 0 to 86400, not "${text}".`);
   return value;
+}
+
+function approver(text: string): DemoOptions['approval'] {
+  if (text === 'policy' || text === 'person') return text;
+  throw new UsageError(`--approval must be policy or person, not "${text}".`);
 }
 
 export function readOptions(argv: string[]): DemoOptions {
@@ -49,6 +57,7 @@ export function readOptions(argv: string[]): DemoOptions {
     json: values.json ?? false,
     fault,
     keep: values.keep ?? false,
+    approval: approver(values.approval ?? 'policy'),
     warmupS: seconds('warmup', values.warmup, warmupSDefault),
     timeoutS: seconds('timeout', values.timeout, timeoutSDefault),
   };
@@ -64,6 +73,7 @@ function parse(argv: string[]) {
         json: { type: 'boolean' },
         fault: { type: 'string' },
         keep: { type: 'boolean' },
+        approval: { type: 'string' },
         warmup: { type: 'string' },
         timeout: { type: 'string' },
       },
