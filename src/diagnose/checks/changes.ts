@@ -2,6 +2,8 @@ import { type Check, hit, outcome, serviceOf } from './check.ts';
 
 /** What people and machines changed shortly before the onset. A change alone proves nothing. */
 const lookbackMs = 1_800_000;
+/** The onset is known to a bucket: within it, before and after can't be told apart. */
+const onsetPrecisionS = 5;
 
 export const changes: Check = {
   id: 'changes',
@@ -12,7 +14,8 @@ export const changes: Check = {
     );
     const hits = near.map((change) => {
       const ago = Math.round((picture.since - change.at) / 1000);
-      const text = `${change.kind} on ${change.service || 'an unnamed service'} ${ago >= 0 ? `${ago} s before` : `${-ago} s after`} the onset: ${change.title}.`;
+      const when = ago > onsetPrecisionS ? `${ago} s before` : 'at';
+      const text = `${change.kind} on ${change.service || 'an unnamed service'} ${when} the onset: ${change.title}.`;
       return hit({
         service: change.service,
         resource: serviceOf(picture, change.service)?.urn ?? `urn:svc:${change.service}`,
