@@ -16,8 +16,8 @@ const notBuiltPage = `<!doctype html><html lang="en"><meta charset="utf-8"><titl
 <h1 style="font-size:20px">The console is not built yet</h1>
 <p>Clew itself is running: telemetry is taken in and the API answers at
 <a style="color:#7cb0ff" href="/api/docs">/api/docs</a>.</p>
-<p>Build the console once with</p><pre style="padding:12px;border:1px solid #313a45">npm run build:web</pre>
-<p>and load this page again.</p>`;
+<p>Stop Clew and start it again with</p><pre style="padding:12px;border:1px solid #313a45">npm start</pre>
+<p>which builds the console first.</p>`;
 
 /** The console: hashed files under /assets for ever, index.html for every path that it draws. */
 export function consoleRoutes(deps: { distDir: string }): RouteGroup {

@@ -82,7 +82,7 @@ export function Histogram(props: {
         </span>
         <span>{formatTime(window.to)}</span>
       </div>
-      <span className="histogram-top mono">{formatCount(top)}</span>
+      {bars.some((bar) => bar.total > 0) && <span className="histogram-top mono">{formatCount(top)}</span>}
     </div>
   );
 }

@@ -12,21 +12,50 @@ import {
   type ReactFlowInstance,
 } from '@xyflow/react';
 import '@xyflow/react/dist/base.css';
-import { useEffect, useMemo, useState } from 'react';
+import { useEffect, useMemo, useRef, useState } from 'react';
 import { useT } from '../../i18n/index.tsx';
 import { formatMs, formatRate, formatRatio } from '../../model/format.ts';
 import { edgeId, edgeWidth, type Grouped, type Layout, layOut, type MapNode } from '../../model/maplayout.ts';
 import { Health } from '../../panel/bits.tsx';
 
-const spacing = { x: 286, y: 92 };
 const box = { width: 204, height: 52 };
+/** Between boxes: along the calls there must be room for a line with its label, across them only for the eye. */
+const gap = { alongRight: 82, alongDown: 58, across: 28 };
 /** From this share of failed calls an edge is drawn red. */
 const failingFrom = 0.05;
 
-type Box = Node<{ node: MapNode; members: number; chosen: boolean }, 'service'>;
-type Call = Edge<{ bends: { x: number; y: number }[]; text: string; failing: boolean }, 'call'>;
+type Box = Node<{ node: MapNode; members: number; chosen: boolean; down: boolean }, 'service'>;
+type Call = Edge<
+  { bends: { x: number; y: number }[]; text: string; failing: boolean; down: boolean },
+  'call'
+>;
 
-function boxesOf(graph: Grouped, layout: Layout, selected: string | undefined): Box[] {
+interface Drawn extends Layout {
+  /** Layers from top to bottom instead of left to right. */
+  down: boolean;
+}
+
+const sizeOf = (layout: Layout): { wide: number; tall: number } => ({
+  wide: Math.max(...layout.nodes.map((spot) => spot.x), 0) + box.width,
+  tall: Math.max(...layout.nodes.map((spot) => spot.y), 0) + box.height,
+});
+
+const turned = <P extends { x: number; y: number }>(point: P): P => ({ ...point, x: point.y, y: point.x });
+
+/** Layers run the way in which the boxes can be drawn larger. */
+function draw(graph: Grouped, room: { width: number; height: number }): Drawn {
+  const right = layOut(graph, { x: box.width + gap.alongRight, y: box.height + gap.across });
+  const across = layOut(graph, { x: box.height + gap.alongDown, y: box.width + gap.across });
+  const down: Layout = {
+    nodes: across.nodes.map(turned),
+    bends: new Map([...across.bends].map(([id, points]) => [id, points.map(turned)])),
+  };
+  const scale = ({ wide, tall }: { wide: number; tall: number }): number =>
+    Math.min(room.width / wide, room.height / tall);
+  return scale(sizeOf(down)) > scale(sizeOf(right)) ? { ...down, down: true } : { ...right, down: false };
+}
+
+function boxesOf(graph: Grouped, layout: Drawn, selected: string | undefined): Box[] {
   const byUrn = new Map(graph.nodes.map((node) => [node.urn, node]));
   return layout.nodes.flatMap((spot) => {
     const node = byUrn.get(spot.urn);
@@ -36,7 +65,12 @@ function boxesOf(graph: Grouped, layout: Layout, selected: string | undefined): 
         id: spot.urn,
         type: 'service' as const,
         position: { x: spot.x, y: spot.y },
-        data: { node, members: graph.members.get(spot.urn)?.length ?? 0, chosen: spot.urn === selected },
+        data: {
+          node,
+          members: graph.members.get(spot.urn)?.length ?? 0,
+          chosen: spot.urn === selected,
+          down: layout.down,
+        },
         draggable: false,
         connectable: false,
       },
@@ -44,7 +78,7 @@ function boxesOf(graph: Grouped, layout: Layout, selected: string | undefined): 
   });
 }
 
-function linesOf(graph: Grouped, layout: Layout, selected: string | undefined): Call[] {
+function linesOf(graph: Grouped, layout: Drawn, selected: string | undefined): Call[] {
   const busiest = Math.max(...graph.edges.map((edge) => edge.rps), 0);
   return graph.edges.map((edge) => {
     const failing = edge.error_rate >= failingFrom;
@@ -61,6 +95,7 @@ function linesOf(graph: Grouped, layout: Layout, selected: string | undefined): 
         bends: layout.bends.get(edgeId(edge)) ?? [],
         text: [rate, errors].filter((part) => part !== '').join('\n'),
         failing,
+        down: layout.down,
       },
       style: { stroke: color, strokeWidth: edgeWidth(edge.rps, busiest) },
       markerEnd: {
@@ -76,24 +111,40 @@ function linesOf(graph: Grouped, layout: Layout, selected: string | undefined): 
   });
 }
 
-/** From the right side of one box to the left side of another, level through each place kept free between them. */
-function CallLine(props: EdgeProps<Call>) {
+/** From one box to another, straight through each place kept free between them. */
+function stationsOf(props: EdgeProps<Call>): [number, number][] {
   const { sourceX, sourceY, targetX, targetY, data } = props;
-  const stations: [number, number][] = [[sourceX, sourceY]];
-  for (const bend of data?.bends ?? []) {
+  const down = data?.down ?? false;
+  const against = down ? targetY < sourceY : targetX < sourceX;
+  const between = (data?.bends ?? []).flatMap((bend): [number, number][] => {
+    const x = bend.x + box.width / 2;
     const y = bend.y + box.height / 2;
-    const across: [number, number][] = [
-      [bend.x, y],
-      [bend.x + box.width, y],
-    ];
-    stations.push(...(targetX < sourceX ? across.toReversed() : across));
-  }
-  stations.push([targetX, targetY]);
-  const path = smoothPath(stations);
-  const middle = data?.bends.length ? stations[1] : [(sourceX + targetX) / 2, (sourceY + targetY) / 2];
+    const through: [number, number][] = down
+      ? [
+          [x, bend.y],
+          [x, bend.y + box.height],
+        ]
+      : [
+          [bend.x, y],
+          [bend.x + box.width, y],
+        ];
+    return against ? through.toReversed() : through;
+  });
+  return [[sourceX, sourceY], ...between, [targetX, targetY]];
+}
+
+function CallLine(props: EdgeProps<Call>) {
+  const { data } = props;
+  const stations = stationsOf(props);
+  const [first, second] = stations;
+  const middle = first && second ? [(first[0] + second[0]) / 2, (first[1] + second[1]) / 2] : undefined;
   return (
     <>
-      <BaseEdge path={path} style={props.style} markerEnd={props.markerEnd} />
+      <BaseEdge
+        path={smoothPath(stations, data?.down ?? false)}
+        style={props.style}
+        markerEnd={props.markerEnd}
+      />
       {data !== undefined && data.text !== '' && middle !== undefined && (
         <EdgeLabelRenderer>
           <span
@@ -108,13 +159,16 @@ function CallLine(props: EdgeProps<Call>) {
   );
 }
 
-/** Level where it leaves and where it arrives, at every station. */
-function smoothPath(stations: readonly [number, number][]): string {
+/** Along the layers where it leaves and where it arrives, at every station. */
+function smoothPath(stations: readonly [number, number][], down: boolean): string {
   let path = '';
   let before: [number, number] | undefined;
   for (const [x, y] of stations) {
     if (before === undefined) path = `M${x} ${y}`;
-    else {
+    else if (down) {
+      const half = (y - before[1]) / 2;
+      path += ` C${before[0]} ${before[1] + half} ${x} ${y - half} ${x} ${y}`;
+    } else {
       const half = (x - before[0]) / 2;
       path += ` C${before[0] + half} ${before[1]} ${x - half} ${y} ${x} ${y}`;
     }
@@ -134,7 +188,7 @@ function ServiceBox({ data }: NodeProps<Box>) {
       data-service={node.service}
       data-health={node.health}
     >
-      <Handle type="target" position={Position.Left} isConnectable={false} />
+      <Handle type="target" position={data.down ? Position.Top : Position.Left} isConnectable={false} />
       <p className="map-node-name">
         <span className="clip grow" title={`${node.type} ${node.urn}`}>
           {marks[node.type]}
@@ -150,7 +204,7 @@ function ServiceBox({ data }: NodeProps<Box>) {
         </span>
         <span title={t('map.p95')}>{formatMs(node.p95_ms)}</span>
       </p>
-      <Handle type="source" position={Position.Right} isConnectable={false} />
+      <Handle type="source" position={data.down ? Position.Bottom : Position.Right} isConnectable={false} />
     </div>
   );
 }
@@ -169,33 +223,52 @@ export function MapCanvas(props: {
 }) {
   const { graph, selected } = props;
   const [flow, setFlow] = useState<ReactFlowInstance<Box, Call> | null>(null);
-  const layout = useMemo(() => layOut(graph, spacing), [graph]);
+  const holder = useRef<HTMLDivElement>(null);
+  const room = useRoom(holder);
+  const layout = useMemo(() => draw(graph, room), [graph, room]);
   const nodes = useMemo(() => boxesOf(graph, layout, selected), [graph, layout, selected]);
   const edges = useMemo(() => linesOf(graph, layout, selected), [graph, layout, selected]);
   // What is drawn decides the view: new figures of the same services must not move it under the eyes.
-  const members = nodes.map((node) => node.id).join(' ');
+  const members = `${layout.down} ${room.width} ${nodes.map((node) => node.id).join(' ')}`;
   useEffect(() => {
     if (flow === null || members === '') return;
     const frame = requestAnimationFrame(() => void flow.fitView(fit));
     return () => cancelAnimationFrame(frame);
   }, [flow, members]);
   return (
-    <ReactFlow<Box, Call>
-      nodes={nodes}
-      edges={edges}
-      nodeTypes={nodeTypes}
-      edgeTypes={edgeTypes}
-      onInit={setFlow}
-      onNodeClick={(_, node) => props.select(node.id)}
-      onPaneClick={() => props.select(undefined)}
-      fitView
-      fitViewOptions={fit}
-      minZoom={0.2}
-      maxZoom={1.6}
-      nodesDraggable={false}
-      nodesConnectable={false}
-      elementsSelectable={false}
-      proOptions={{ hideAttribution: true }}
-    />
+    <div className="map-holder" ref={holder}>
+      <ReactFlow<Box, Call>
+        nodes={nodes}
+        edges={edges}
+        nodeTypes={nodeTypes}
+        edgeTypes={edgeTypes}
+        onInit={setFlow}
+        onNodeClick={(_, node) => props.select(node.id)}
+        onPaneClick={() => props.select(undefined)}
+        fitView
+        fitViewOptions={fit}
+        minZoom={0.2}
+        maxZoom={1.6}
+        nodesDraggable={false}
+        nodesConnectable={false}
+        elementsSelectable={false}
+        proOptions={{ hideAttribution: true }}
+      />
+    </div>
   );
+}
+
+/** The room there is to draw in, followed as the window changes. */
+function useRoom(holder: { current: HTMLDivElement | null }): { width: number; height: number } {
+  const [room, setRoom] = useState({ width: 1_000, height: 700 });
+  useEffect(() => {
+    const element = holder.current;
+    if (element === null) return;
+    const observer = new ResizeObserver(() =>
+      setRoom({ width: element.clientWidth, height: element.clientHeight }),
+    );
+    observer.observe(element);
+    return () => observer.disconnect();
+  }, [holder]);
+  return room;
 }
