@@ -7,7 +7,7 @@ import { useT, useWords } from '../i18n/index.tsx';
 import { formatNear, formatSpan } from '../model/format.ts';
 import { Empty, Problem, Skeleton } from '../panel/bits.tsx';
 import { useFrame } from '../panel/frame.ts';
-import { useRowKeys } from '../panel/keys.ts';
+import { opensRow, useRowKeys } from '../panel/keys.ts';
 import { StateMark } from '../panel/state.tsx';
 import { useTick } from '../panel/tick.ts';
 
@@ -86,7 +86,12 @@ function CaseTable({ rows }: { rows: CaseRow[] }) {
       </thead>
       <tbody>
         {rows.map((row, i) => (
-          <tr key={row.id} className={i === selected ? 'selected' : ''} data-testid="case-row">
+          <tr
+            key={row.id}
+            className={`opens ${i === selected ? 'selected' : ''}`}
+            data-testid="case-row"
+            onClick={(event) => opensRow(event) && open(row)}
+          >
             <td className="nowrap">
               <Link to="/cases/$caseId" params={{ caseId: row.id }}>
                 INC-{row.number}

@@ -11,7 +11,7 @@ import type { Window } from '../model/range.ts';
 import { Empty, Problem, Skeleton } from '../panel/bits.tsx';
 import { useFrame } from '../panel/frame.ts';
 import { noteNewest } from '../panel/freshness.ts';
-import { useRowKeys } from '../panel/keys.ts';
+import { opensRow, useRowKeys } from '../panel/keys.ts';
 import { Scatter } from '../panel/scatter.tsx';
 import { ServiceName } from '../panel/service.tsx';
 import './trace/traces.css';
@@ -242,6 +242,7 @@ function TraceTable({ rows, open }: { rows: TraceRow[]; open: (traceId: string) 
               id={`trace-${i}`}
               longest={longest}
               selected={i === selected}
+              open={open}
             />
           ))}
         </tbody>
@@ -250,11 +251,22 @@ function TraceTable({ rows, open }: { rows: TraceRow[]; open: (traceId: string) 
   );
 }
 
-function TraceLine(props: { row: TraceRow; id: string; longest: number; selected: boolean }) {
+function TraceLine(props: {
+  row: TraceRow;
+  id: string;
+  longest: number;
+  selected: boolean;
+  open: (traceId: string) => void;
+}) {
   const { row } = props;
   const share = Math.max(0.004, row.duration_ms / props.longest);
   return (
-    <tr id={props.id} className={props.selected ? 'selected' : ''} data-testid="trace-row">
+    <tr
+      id={props.id}
+      className={`opens ${props.selected ? 'selected' : ''}`}
+      data-testid="trace-row"
+      onClick={(event) => opensRow(event) && props.open(row.trace_id)}
+    >
       <td className="mono nowrap">
         <Link to="/traces/$traceId" params={{ traceId: row.trace_id }}>
           {formatTime(row.at, true)}

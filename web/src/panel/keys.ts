@@ -55,3 +55,10 @@ export function useRowKeys(list: {
     Escape: () => list.close?.(),
   });
 }
+
+/** A click on a row opens it, unless it meant a link or a button in it, or selected text. */
+export function opensRow(event: { target: EventTarget | null }): boolean {
+  const target = event.target;
+  if (!(target instanceof Element) || target.closest('a, button') !== null) return false;
+  return (getSelection()?.toString() ?? '') === '';
+}
