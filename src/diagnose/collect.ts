@@ -198,7 +198,7 @@ function servicePicture(
     instances: [...service.instances.values()],
     metrics: metricPictures(live, service.service, window, baseline),
     shapes: shapePictures(service, window, baseline),
-    logRate: { baseline: logRate(service, baseline), incident: logRate(service, window) },
+    logRate: logRates(service, window, baseline),
     time: timeOf(times, service.service),
     statusCodes: codes
       .filter((row) => row.service === service.service)
@@ -262,12 +262,17 @@ function metricPictures(
 
 const secondsOf = (window: TimeWindow): number => Math.max(1, (window.to - window.from) / 1000);
 
-function logRate(service: ServiceSeries, window: TimeWindow): number {
-  const records = service.logs.reduce(
-    (sum, ring) => sum + ring.sum(bucketOf(window.from), bucketOf(window.to)),
-    0,
-  );
-  return records / secondsOf(window);
+function logRates(
+  service: ServiceSeries,
+  window: TimeWindow,
+  baseline: TimeWindow,
+): ServicePicture['logRate'] {
+  const levels = service.logs.map((ring) => ({
+    baseline: ring.sum(bucketOf(baseline.from), bucketOf(baseline.to)) / secondsOf(baseline),
+    incident: ring.sum(bucketOf(window.from), bucketOf(window.to)) / secondsOf(window),
+  }));
+  const sum = (phase: 'baseline' | 'incident') => levels.reduce((total, level) => total + level[phase], 0);
+  return { baseline: sum('baseline'), incident: sum('incident'), levels };
 }
 
 function shapePictures(

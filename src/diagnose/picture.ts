@@ -61,7 +61,8 @@ export interface ServicePicture extends Paired {
   instances: InstancePicture[];
   metrics: MetricPicture[];
   shapes: ShapePicture[];
-  logRate: { baseline: number; incident: number };
+  /** Records per second, in all and by level (index as in `ShapePicture.level`). */
+  logRate: { baseline: number; incident: number; levels: { baseline: number; incident: number }[] };
   time: { baseline: TimeSplit; incident: TimeSplit } | null;
   statusCodes: { code: number; baseline: number; incident: number }[];
 }

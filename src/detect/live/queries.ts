@@ -11,6 +11,7 @@ export const spanDurationMsMax = 60_000;
 export const spanDurationMsUsual = 15_000;
 /** Rows of one answer; a store with more (service, operation, bucket) than this loses the tail, never memory. */
 export const rowsMax = 100_000;
+const shapesPerLevel = 30;
 
 const endNs = '(toUnixTimestamp64Nano(Timestamp) + toInt64(Duration))';
 const bucketNs = bucketMs * 1_000_000;
@@ -77,6 +78,8 @@ export interface LogRow {
   shape: string;
   level: number;
   records: number;
+  /** Records of this bucket, service and level, whatever their shape; a 64-bit sum, so text. */
+  level_records: string | number;
   sample: string;
 }
 export interface SampleRow {
@@ -116,11 +119,14 @@ const text = {
       WHERE ${inWindow} AND ${isServerSpan} AND ParentSpanId != '') AS server
       ON server.ParentSpanId = call.SpanId AND server.TraceId = call.TraceId
     GROUP BY bucket, src, callee, peer_service, db_system, db_namespace, address ORDER BY bucket LIMIT ${rowsMax}`,
-  logs: `SELECT toUInt32(intDiv(toUnixTimestamp(Timestamp), ${bucketMs / 1000})) AS bucket, ServiceName AS service, toString(Shape) AS shape,
-      toUInt8(if(SeverityNumber = 0, 2, least(5, intDiv(SeverityNumber - 1, 4)))) AS level, toUInt32(count()) AS records,
-      substring(any(Body), 1, 500) AS sample
-    FROM otel_logs WHERE ${inWindow}
-    GROUP BY bucket, service, Shape, level ORDER BY records DESC LIMIT ${rowsMax}`,
+  // A storm may have thousands of shapes: the totals are exact, but of the shapes only the commonest come along.
+  logs: `SELECT bucket, service, shape, level, records, sum(records) OVER (PARTITION BY bucket, service, level) AS level_records, sample
+    FROM (SELECT toUInt32(intDiv(toUnixTimestamp(Timestamp), ${bucketMs / 1000})) AS bucket, ServiceName AS service, toString(Shape) AS shape,
+        toUInt8(if(SeverityNumber = 0, 2, least(5, intDiv(SeverityNumber - 1, 4)))) AS level, toUInt32(count()) AS records,
+        substring(any(Body), 1, 500) AS sample
+      FROM otel_logs WHERE ${inWindow}
+      GROUP BY bucket, service, shape, level)
+    ORDER BY records DESC LIMIT ${shapesPerLevel} BY bucket, service, level LIMIT ${rowsMax}`,
   samples: `SELECT toUInt32(intDiv(toUnixTimestamp(Timestamp), ${bucketMs / 1000})) AS bucket, toString(SeriesId) AS series,
       argMax(Value, Timestamp) AS value, 0 AS total
     FROM metric_samples WHERE ${inWindow} AND ${keyMetric} AND isFinite(Value)

@@ -280,7 +280,7 @@ export class LiveWindow {
     const service = this.#serviceFor(row.service, row.bucket);
     if (!service) return;
     this.#firstData = Math.min(this.#firstData, bucketStart(row.bucket));
-    service.logs[row.level]?.add(row.bucket, row.records);
+    service.logs[row.level]?.set(row.bucket, Number(row.level_records));
     this.#shapeFor(service, row)?.records.add(row.bucket, row.records);
   }
 

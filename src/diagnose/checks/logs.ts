@@ -30,16 +30,13 @@ export const logVolume: Check = {
       const traffic = rate(service.incident) / Math.max(0.1, rate(service.baseline));
       if (service.baseline.requests > 0 && incident / Math.max(baseline, 0.01) < volumeFactor * traffic)
         return [];
-      const flood = service.shapes[0];
+      const added = service.logRate.levels.map((level) => level.incident - level.baseline);
+      const level = added.indexOf(Math.max(...added));
+      const flood = service.shapes.find((shape) => shape.level === level) ?? service.shapes[0];
       if (!flood) return [];
-      const share = (flood.incidentRate - flood.baselineRate) / (incident - baseline);
-      const errorShare =
-        service.shapes.reduce(
-          (sum, s) => sum + (s.level >= errorLevel ? s.incidentRate - s.baselineRate : 0),
-          0,
-        ) /
-        (incident - baseline);
-      const text = `${service.service} writes ${number(incident)} log records/s, normal ${number(baseline)}; “${flood.sample.slice(0, 80)}” (${severities[flood.level]}) makes ${number(flood.incidentRate)}/s of them.`;
+      const share = (added[level] ?? 0) / (incident - baseline);
+      const errorShare = added.slice(errorLevel).reduce((sum, rise) => sum + rise, 0) / (incident - baseline);
+      const text = `${service.service} writes ${number(incident)} log records/s, normal ${number(baseline)}; ${number(added[level] ?? 0)}/s of them are ${severities[flood.level]}, most like “${withoutValues(flood.sample)}”.`;
       return [
         hit({
           service: service.service,
@@ -74,6 +71,9 @@ export const logVolume: Check = {
     return outcome(hits, 'Every service logs as much as usual.');
   },
 };
+
+/** Tokens with digits are most often values; a storm of one message then reads as one. */
+const withoutValues = (sample: string): string => sample.slice(0, 120).replace(/\S*\d\S*/g, '<*>');
 
 export const logPatterns: Check = {
   id: 'log_patterns',
