@@ -151,9 +151,9 @@ function Gate({ detail }: { detail: CaseDetail }) {
       ? 'needs'
       : gate.decision === 'reject'
         ? 'rejected'
-        : gate.needs_person
-          ? 'approved'
-          : 'auto';
+        : gate.actor.endsWith('@svc')
+          ? 'auto'
+          : 'approved';
   return (
     <div className="gate grow" data-testid="gate" data-decision={gate.decision}>
       <p>
