@@ -5,7 +5,7 @@ const bad = 'v1.8.0';
 
 export const memoryLeak: Fault = {
   name: 'memory-leak',
-  description: `cart ${bad} takes over: it keeps a price book for every request, is killed at its memory limit and starts again, over and over`,
+  description: `cart ${bad} takes over: it keeps every price book it ever saw, is killed at its memory limit and starts again, over and over`,
   expected: { resources: () => ['urn:svc:cart'], kind: 'memory_leak' },
   repair: `the gateway routes cart back to ${good}`,
   inject: async (shop) => {

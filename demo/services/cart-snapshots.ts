@@ -1,20 +1,22 @@
 import { products } from '../lib/products.ts';
 
 /** Descriptions, images and taxes that a price book carries for each product, bytes. */
-const detailBytes = 2_000;
+const detailBytes = 4_000;
+/** Prices may change this often, so the book is kept once for each such moment in which a cart was asked for. */
+const momentMs = 250;
 
 /**
  * New in v1.8.0: keeps the price book as it was when a cart was opened, so that prices don't change under the
- * customer. The mistake: the key is the request instead of the cart, so nothing is ever found again or replaced,
- * and every request leaves 800 kB behind.
+ * customer. The mistake: nobody ever drops one, and while customers shop 1.6 MB stay behind four times a second.
  */
 export class PriceBookSnapshots {
-  readonly #byRequest = new Map<string, Buffer>();
+  readonly #byMoment = new Map<number, Buffer>();
   readonly #book = JSON.stringify(
     products.map((product) => ({ ...product, detail: '.'.repeat(detailBytes) })),
   );
 
-  remember(request: string): void {
-    if (!this.#byRequest.has(request)) this.#byRequest.set(request, Buffer.from(this.#book));
+  remember(at: number): void {
+    const moment = Math.floor(at / momentMs);
+    if (!this.#byMoment.has(moment)) this.#byMoment.set(moment, Buffer.from(this.#book));
   }
 }

@@ -19,19 +19,19 @@ await runService((service) => {
     return { id, lines, totalCents: totalCents(lines) };
   };
 
-  service.route('GET /carts/{id}', ({ params, span }) => {
-    snapshots?.remember(span.spanContext().spanId);
+  service.route('GET /carts/{id}', ({ params }) => {
+    snapshots?.remember(Date.now());
     return { status: 200, body: view(params.id ?? '') };
   });
 
-  service.route('POST /carts/{id}/items', ({ params, body, span }) => {
+  service.route('POST /carts/{id}/items', ({ params, body }) => {
     const id = params.id ?? '';
     const line = {
       sku: text(body, 'sku'),
       quantity: whole(body, 'quantity'),
       priceCents: whole(body, 'priceCents'),
     };
-    snapshots?.remember(span.spanContext().spanId);
+    snapshots?.remember(Date.now());
     carts.set(id, [...(carts.get(id) ?? []), line]);
     const oldest = carts.size > cartsMax ? carts.keys().next().value : undefined;
     if (oldest !== undefined) carts.delete(oldest);

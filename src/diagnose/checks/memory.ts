@@ -6,6 +6,8 @@ const growthFactorMin = 1.35;
 const growthBytesMin = 25 * 1_048_576;
 const risingShareMin = 0.65;
 const pointsMin = 4;
+/** A process that came near its limit needs fewer points: a fast leak does not live longer. */
+const pointsMinNearLimit = 3;
 /** Process start makes memory grow too: the first samples of an instance are left out. */
 const warmUpMs = 5_000;
 /** Share of its limit from which a process is about to be killed. */
@@ -24,9 +26,9 @@ export const memory: Check = {
     const measured = picture.services.filter((service) => service.metrics.some((m) => usage.test(m.metric)));
     if (measured.length === 0) return noData('No service reports its memory.');
     const hits = measured.flatMap((service) => {
-      const growth = fastestGrowth(service);
       const restarts = restartsOf(service, picture);
       const limit = limitOf(service);
+      const growth = fastestGrowth(service, limit);
       const words = service.shapes.find((shape) => exhausted.test(shape.sample) && shape.incidentRate > 0);
       if (!growth) return [];
       const text = `${service.service}: ${growth.metric.metric} grew from ${megabytes(growth.from)} to ${megabytes(growth.to)} in ${Math.round(growth.ms / 1000)} s without falling${limit > 0 ? `, the limit is ${megabytes(limit)}` : ''}${restarts > 0 ? `, ${restarts} restart${restarts > 1 ? 's' : ''} of the same version` : ''}${words ? `, and it logs “${words.sample.slice(0, 80)}”` : ''}.`;
@@ -76,13 +78,14 @@ function limitOf(service: ServicePicture): number {
 
 function fastestGrowth(
   service: ServicePicture,
+  limit: number,
 ): { metric: MetricPicture; from: number; to: number; ms: number } | null {
   let best: { metric: MetricPicture; from: number; to: number; ms: number } | null = null;
   for (const metric of service.metrics) {
     if (!usage.test(metric.metric)) continue;
     const first = metric.points[0];
     const points = metric.points.filter((point) => first && point.at >= first.at + warmUpMs);
-    const grown = longestRise(points);
+    const grown = longestRise(points, limit);
     if (grown && (!best || grown.to / grown.from > best.to / best.from)) best = { metric, ...grown };
   }
   return best;
@@ -91,8 +94,8 @@ function fastestGrowth(
 /** From the lowest point to the highest one after it, when most steps between them go up. */
 function longestRise(
   points: readonly { at: number; value: number }[],
+  limit: number,
 ): { from: number; to: number; ms: number } | null {
-  if (points.length < pointsMin) return null;
   let top = 0;
   points.forEach((point, i) => {
     if (point.value >= (points[top]?.value ?? 0)) top = i;
@@ -101,7 +104,9 @@ function longestRise(
   for (let i = top; i >= 0; i--) if ((points[i]?.value ?? 0) <= (points[start]?.value ?? 0)) start = i;
   const from = points[start];
   const to = points[top];
-  if (!from || !to || top - start + 1 < pointsMin) return null;
+  if (!from || !to) return null;
+  const needed = limit > 0 && to.value > nearLimit * limit ? pointsMinNearLimit : pointsMin;
+  if (top - start + 1 < needed) return null;
   const rise = points.slice(start, top + 1);
   const rising = rise.filter((point, i) => i > 0 && point.value >= (rise[i - 1]?.value ?? 0)).length;
   if (to.value < growthFactorMin * from.value || to.value - from.value < growthBytesMin) return null;
