@@ -11,7 +11,7 @@ import { residentBytes } from './memory.ts';
 import { freePorts } from './ports.ts';
 
 /** How long a crashed process stays away, as a container's restart would take. */
-const restartDelayMs = 4_000;
+const restartDelayMs = 6_000;
 const memoryCheckMs = 500;
 
 export interface ShopOptions {
