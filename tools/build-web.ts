@@ -39,10 +39,10 @@ if (
   existsSync(stamp) &&
   readFileSync(stamp, 'utf8') === wanted
 ) {
-  console.log('console: up to date (web/dist)');
+  console.error('console: up to date (web/dist)');
 } else {
   const { build } = await import('vite');
   await build({ configFile: join(web, 'vite.config.ts'), logLevel: 'warn' });
   writeFileSync(stamp, wanted);
-  console.log(`console: built into web/dist in ${((performance.now() - startedMs) / 1000).toFixed(1)} s`);
+  console.error(`console: built into web/dist in ${((performance.now() - startedMs) / 1000).toFixed(1)} s`);
 }
