@@ -5,6 +5,7 @@
  * (`{error: {code, message, retryable, details, trace_id}}`).
  * What never happens here: SQL, decisions, state.
  */
-export { healthRoutes } from './health.ts';
+
 export { type ApiDeps, createApi } from './api.ts';
+export { healthRoutes } from './health.ts';
 export { createServer, type RouteGroup, type ServerOptions } from './server.ts';
