@@ -15,6 +15,11 @@ export interface TraceFilter {
   minMs?: number;
   maxMs?: number;
   attributes?: readonly AttributeFilter[];
+  /**
+   * Children arrive before their root, which ends last. Spans younger than this count only where they are the root, so
+   * that a list of everything does not begin with halves of traces.
+   */
+  settledAt?: EpochMs;
 }
 
 export interface TraceSummary {
@@ -77,6 +82,10 @@ function clausesOf(filter: TraceFilter, window: TimeWindow, binder: Binder): str
     `(SELECT TraceId FROM otel_traces
     WHERE ${joinClauses(conditions, aroundClause(window, binder))})`;
   const clauses: string[] = [];
+  if (filter.settledAt !== undefined)
+    clauses.push(
+      `(ParentSpanId = '' OR Timestamp < toDateTime64(${binder.bind('String', (filter.settledAt / 1000).toFixed(3))}, 9, 'UTC'))`,
+    );
   const ofSpan = spanClauses(filter.status === 'ok' ? { ...filter, status: undefined } : filter, binder);
   if (durations.length > 0) {
     clauses.push("ParentSpanId = ''", ...durations);

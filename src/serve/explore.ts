@@ -316,6 +316,7 @@ function traceRoutes(deps: ExploreDeps): RouteGroup {
           minMs: query.min_ms,
           maxMs: query.max_ms,
           attributes: attributesOf(query.attr),
+          settledAt: deps.clock.now() - settleMs,
         };
         const found = await searchTraces(deps.detail, deps.tenantOf(request), window, filter, query.limit);
         return {
@@ -363,6 +364,8 @@ function traceRoutes(deps: ExploreDeps): RouteGroup {
   };
 }
 
+/** Time that the root of a trace gets to arrive after its children: a usual request, the sender's batch, our insert, ms. */
+const settleMs = 10_000;
 /** A sender's clock may run ahead; a trace of a minute from now is still found by its id. */
 const skewMs = 3_600_000;
 

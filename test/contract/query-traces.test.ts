@@ -40,6 +40,27 @@ describe('traces', () => {
     });
   });
 
+  test('whose root has not arrived are listed only when they had time to arrive', async () => {
+    const at = t0 + 30 * minute;
+    await putSpans(detail, [
+      {
+        at,
+        traceId: 'late1',
+        spanId: 'l2',
+        parent: 'l1',
+        service: 'late',
+        name: 'x',
+        durationMs: 1,
+        eventId: 900,
+        tenant: 'late',
+      },
+    ]);
+    const list = async (settledAt: number) =>
+      (await searchTraces(detail, 'late', window, { settledAt }, 100)).traces.map((trace) => trace.traceId);
+    expect(await list(at - second)).toEqual([]);
+    expect(await list(at + second)).toEqual(['late1']);
+  });
+
   test('conditions hold on one and the same span', async () => {
     expect(await ids({ services: ['gateway'], status: 'error' })).toEqual([]);
     expect(await ids({ services: ['payments'], status: 'error' })).toEqual(['aa01']);
