@@ -1,6 +1,6 @@
 /**
  * lib — small tools that know nothing of Clew: clock, ids, errors, logging, self-metrics, retry, columns of ClickHouse's
- * `Native` format, shapes of messages.
+ * `Native` format, shapes of messages, snappy.
  *
  * Contract: no file here imports anything of ours outside `lib/`; time, randomness and ids are reached only
  * through this room so that tests can inject them.
@@ -25,3 +25,4 @@ export {
 } from './native.ts';
 export { type RetryPolicy, retry } from './retry.ts';
 export { shapeHash, shapeOf, shapeResult, shapeText } from './shape.ts';
+export { SnappyError, snappyDecompress } from './snappy.ts';
