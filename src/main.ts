@@ -13,7 +13,14 @@ import { createDetection, type Detection, loadObjectives } from './detect/index.
 import { createDiagnosis } from './diagnose/index.ts';
 import { type Ledger, openLedger } from './ledger/index.ts';
 import { ClewError, isClewError, type Logger, newUuid, systemClock } from './lib/index.ts';
-import { busSource, createHealth, detailSource, ledgerSource, processSource } from './operate/index.ts';
+import {
+  busSource,
+  createHealth,
+  detailSource,
+  ledgerSource,
+  processSource,
+  rollupSource,
+} from './operate/index.ts';
 import { readRows } from './query/index.ts';
 import { createOtlpServer, type Door } from './receive/index.ts';
 import { createRemedy, type Remedy } from './remedy/index.ts';
@@ -223,6 +230,7 @@ export async function startClew(config: Config, log: Logger): Promise<Clew> {
       detailSource(stores.detail),
       ledgerSource(stores.ledger),
       busSource(loop.bus),
+      rollupSource(stores.ledger, clock, config.rollup, config.tenant),
     ]);
     await startLoop(loop, started);
     const rollup = startRollup(config, log, stores, started);

@@ -14,4 +14,4 @@ export {
   type NamespaceReport,
 } from './health.ts';
 export { processSource } from './process.ts';
-export { busSource, detailSource, ledgerSource } from './stores.ts';
+export { busSource, detailSource, ledgerSource, rollupSource } from './stores.ts';
