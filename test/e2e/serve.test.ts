@@ -123,6 +123,7 @@ test('probes, health, metrics and the API document answer', async () => {
     'detail',
     'ledger',
     'bus',
+    'rollup',
   ]);
   const metrics = await (await fetch(`${clew.url}/metrics`)).text();
   for (const name of [
