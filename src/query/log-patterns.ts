@@ -141,7 +141,7 @@ export async function logPatterns(
     : new Map<string, Template>();
   const unknown = stored.filter((row) => !templates.has(row.shape));
   const samples = await readSamples(detail, tenant, unknown);
-  const novelty = await readNovelty(detail, tenant, window, filter);
+  const novelty = await readNovelty(detail, tenant, window, filter, stored);
   const patterns = new Map<string, LogPattern>();
   for (const row of stored) {
     const patternId = patternIdOf(row.shape, templates);
@@ -155,7 +155,7 @@ export async function logPatterns(
       firstSeen: Number(row.first_ms),
       lastSeen: Number(row.last_ms),
       spark: sparkOf(row.spark, buckets.count),
-      isNew: known?.firstSeen === undefined ? novelty.isNew(row.shape) : known.firstSeen >= window.from,
+      isNew: novelty.isNew(row, known?.firstSeen),
     };
     const key = patternId ?? '';
     const seen = patterns.get(key);
@@ -186,18 +186,31 @@ async function readSamples(
   };
 }
 
-/** With nothing stored before the window there is nothing to be new against, and nothing is called new. */
+/**
+ * What was not there before the window is new in it. With nothing stored before, the first minute of the window takes
+ * its place: what a system logs while it starts is not news.
+ */
 async function readNovelty(
   detail: DetailStore,
   tenant: string,
   window: TimeWindow,
   filter: LogFilter,
-): Promise<{ isNew: (shape: string) => boolean; statistics: QueryStatistics }> {
+  stored: readonly StoredShape[],
+): Promise<{ isNew: (row: StoredShape, knownSince?: EpochMs) => boolean; statistics: QueryStatistics }> {
   const before = { from: window.from - Math.max(lookBackMsMin, windowMs(window)), to: window.from };
   const result = await detail.query<{ shape: string }>(knownShapesQuery(tenant, before, filter.services));
   const known = new Set(result.rows.map((row) => row.shape));
-  return { isNew: (shape) => known.size > 0 && !known.has(shape), statistics: result.statistics };
+  const start = stored.reduce((earliest, row) => Math.min(earliest, Number(row.first_ms)), Infinity);
+  return {
+    isNew: (row, knownSince) =>
+      known.size > 0
+        ? (knownSince ?? window.from) >= window.from && !known.has(row.shape)
+        : Number(row.first_ms) >= start + firstMinuteMs,
+    statistics: result.statistics,
+  };
 }
+
+const firstMinuteMs = 60_000;
 
 function sparkOf(points: readonly [number, string][], count: number): number[] {
   const spark = new Array<number>(count).fill(0);

@@ -3,6 +3,7 @@ import { logFacets, logHistogram, logPatterns, searchLogs } from '../../src/quer
 import type { LogFilter } from '../../src/query/log-filter.ts';
 import type { SqlDetail } from '../support/detail.ts';
 import { minute, openKnownSystem, t0, tenant, window } from '../support/known-system.ts';
+import { putLogs } from '../support/telemetry.ts';
 
 let detail: SqlDetail;
 
@@ -150,5 +151,38 @@ describe('logs', () => {
       lastSeen: t0 + 20 * minute,
     });
     expect(byId.get('s100')?.spark.reduce((a, b) => a + b)).toBe(2);
+  });
+
+  test('on a store that just began to fill, what comes after the first minute is new, known template or not', async () => {
+    const log = (at: number, shape: string, eventId: number) => ({
+      tenant: 'young',
+      at,
+      service: 'till',
+      body: 'x',
+      shape,
+      eventId,
+    });
+    await putLogs(detail, [
+      log(t0 + 10 * minute, '1', 1),
+      log(t0 + 10 * minute + 5_000, '2', 2),
+      log(t0 + 12 * minute, '1', 3),
+      log(t0 + 12 * minute, '3', 4),
+      log(t0 + 12 * minute, '4', 5),
+    ]);
+    const templatesOf = async () =>
+      new Map(
+        [
+          ['1', '2', '3'].map(
+            (shape) => [shape, { id: shape, template: shape, firstSeen: t0 + 10 * minute }] as const,
+          ),
+        ].flat(),
+      );
+    const { patterns } = await logPatterns(detail, 'young', window, {}, { templatesOf });
+    expect(
+      patterns
+        .filter((pattern) => pattern.isNew)
+        .map((pattern) => pattern.patternId)
+        .sort(),
+    ).toEqual(['3', 's4']);
   });
 });
