@@ -191,7 +191,10 @@ export class Incidents {
       event: 'signals',
       actor: 'analyst@svc',
       reason: fresh.map((signal) => signal.title).join('; '),
-      meta: { fingerprints: fresh.map((signal) => signal.fingerprint) },
+      meta: {
+        fingerprints: fresh.map((signal) => signal.fingerprint),
+        titles: fresh.map(({ code, params }) => ({ code, params })),
+      },
       traceId: head.traceId,
     });
   }

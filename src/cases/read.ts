@@ -8,6 +8,7 @@ import type {
   GateDecision,
   PlanStep,
   RowFilter,
+  Said,
   Signal,
   Verdict,
 } from '../model/index.ts';
@@ -33,9 +34,11 @@ export interface CaseSummary {
   trace_id: string;
   cause?: { resource: string; service: string; kind: string; score: number } | null;
   verdict_kind?: string | null;
+  /** In a list: code and values of the title, when a signal gave it. */
+  said?: Said | null;
 }
 
-export interface EvidenceView {
+export interface EvidenceView extends Partial<Said> {
   id: string;
   ref: string;
   dim: string;
@@ -104,7 +107,10 @@ export interface TimelineEntry {
 const timelineMax = 1_000;
 
 const sql = {
-  list: `SELECT ${headColumns}, verdict->>'verdict' AS verdict_kind, verdict->'causes'->0 AS cause FROM ops_case
+  list: `SELECT ${headColumns}, verdict->>'verdict' AS verdict_kind, verdict->'causes'->0 AS cause,
+      (SELECT jsonb_build_object('code', s.signal->'code', 'params', s.signal->'params') FROM case_signal s
+        WHERE s.case_id = ops_case.id AND s.signal->>'title' = ops_case.title AND s.signal ? 'code' LIMIT 1) AS said
+    FROM ops_case
     WHERE ($1::text IS NULL OR tenant = $1) AND ($2::text[] IS NULL OR status = ANY($2))
     ORDER BY created_at DESC, number DESC LIMIT $3`,
   row: `SELECT ${headColumns}, verdict, evidence_hash FROM ops_case WHERE id = $1`,
@@ -149,6 +155,7 @@ export async function listCases(
     HeadRow & {
       verdict_kind: string | null;
       cause: { resource: string; service: string; kind: string; score: number } | null;
+      said: Said | null;
     }
   >(sql.list, [filter.tenant ?? null, filter.status ?? null, filter.limit]);
   return rows.map((row) => ({
@@ -160,6 +167,7 @@ export async function listCases(
       kind: row.cause.kind,
       score: row.cause.score,
     },
+    said: row.said,
   }));
 }
 
@@ -178,6 +186,7 @@ function evidenceView(row: EvidenceRow): EvidenceView {
     ref: frozen.ref,
     dim: frozen.dim,
     note: frozen.note,
+    ...(frozen.code && frozen.params && { code: frozen.code, params: frozen.params }),
     resource: frozen.resource,
     sha256: row.sha256,
     locator_id: row.locator_id,

@@ -336,6 +336,8 @@ function signalOf(finding: Finding, fingerprint: string, tenant: string, now: Ep
     severity: finding.severity,
     title: finding.title,
     summary: finding.summary,
+    code: finding.code,
+    params: finding.params,
     since: finding.since,
     detectedAt: now,
     value: finding.value,

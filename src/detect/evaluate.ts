@@ -1,11 +1,18 @@
-import type { EpochMs, Indicator, Objective, Severity } from '../model/index.ts';
+import {
+  type EpochMs,
+  type Indicator,
+  type Objective,
+  type Said,
+  type Severity,
+  titled,
+} from '../model/index.ts';
 import type { Baseline } from './baseline.ts';
 import { bucketMs, bucketOf, type LiveWindow, type ServiceSeries } from './live/index.ts';
 import { type ObjectiveRule, ruleFor } from './objectives.ts';
 import { measure, objectiveOf, stragglerMs, targetOf } from './reading.ts';
 
 /** One thing out of bounds on one service now. Detection turns findings into signals, once per fingerprint. */
-export interface Finding {
+export interface Finding extends Said {
   service: string;
   indicator: Indicator;
   kind: 'slo_violation' | 'anomaly';
@@ -123,8 +130,14 @@ function availability(input: EvaluateInput): Finding | null {
     since: onsetOf(input, (bucket) =>
       badBucket(input, bucket, Math.max(1 - objective.target, 3 * normal, burn.ratio / 4)),
     ),
-    title: `${service}: ${percent(burn.ratio)} of requests fail`,
-    summary: `Availability of ${service} is ${percent(1 - burn.ratio)} over the last 15 s, the objective is ${percent(objective.target)}; the error budget burns ${short(burn.rate)} times too fast over ${burn.longS} s.`,
+    ...titled('signal.availability', {
+      service,
+      errors: percent(burn.ratio),
+      value: percent(1 - burn.ratio),
+      target: percent(objective.target),
+      burn: short(burn.rate),
+      seconds: burn.longS,
+    }),
     supporting: false,
   };
 }
@@ -160,8 +173,13 @@ function errorRate(input: EvaluateInput): Finding | null {
     since: onsetOf(input, (bucket) =>
       badBucket(input, bucket, Math.max(0.01, 3 * baseline.errorRatio, errors / requests / 4)),
     ),
-    title: `${service.service}: errors rose to ${percent(errors / requests)}`,
-    summary: `${errors} of ${requests} requests of ${service.service} failed in the last 15 s; normal is ${percent(baseline.errorRatio)}.`,
+    ...titled('signal.error_rate', {
+      service: service.service,
+      ratio: percent(errors / requests),
+      errors,
+      requests,
+      normal: percent(baseline.errorRatio),
+    }),
     supporting: false,
   };
 }
@@ -207,8 +225,12 @@ function latency(input: EvaluateInput): Finding | null {
     value: value ?? 0,
     baseline: normal,
     since: onsetOf(input, (bucket) => slowBucket(input, bucket, objective.target, 0.05)),
-    title: `${service.service}: p95 ${short(value ?? 0)} ms`,
-    summary: `95 % of requests to ${service.service} took up to ${short(value ?? 0)} ms over the last 15 s, the objective is ${short(objective.target)} ms; normal is ${short(normal)} ms.`,
+    ...titled('signal.latency', {
+      service: service.service,
+      value: short(value ?? 0),
+      target: short(objective.target),
+      normal: short(normal),
+    }),
     supporting: false,
   };
 }
@@ -243,8 +265,11 @@ function typicalLatency(input: EvaluateInput): Finding | null {
     value: quick.p50Ms,
     baseline: baseline.p50Ms,
     since: onsetOf(input, (bucket) => slowBucket(input, bucket, bound, 0.5)),
-    title: `${service.service}: typical request ${short(quick.p50Ms)} ms`,
-    summary: `Half of the requests to ${service.service} take more than ${short(quick.p50Ms)} ms; normal is ${short(baseline.p50Ms)} ms.`,
+    ...titled('signal.typical_latency', {
+      service: service.service,
+      value: short(quick.p50Ms),
+      normal: short(baseline.p50Ms),
+    }),
     supporting: false,
   };
 }
@@ -274,8 +299,11 @@ function throughput(input: EvaluateInput): Finding | null {
       input,
       (bucket) => service.total.requests.get(bucket) * (1000 / bucketMs) < 0.5 * baseline.rps.median,
     ),
-    title: `${service.service}: ${short(value)} requests/s instead of ${short(baseline.rps.median)}`,
-    summary: `${service.service} answered ${short(value)} requests/s over 30 s; normal is ${short(baseline.rps.median)} and its callers still try.`,
+    ...titled('signal.throughput', {
+      service: service.service,
+      value: short(value),
+      normal: short(baseline.rps.median),
+    }),
     supporting: false,
   };
 }
@@ -300,8 +328,11 @@ function surge(input: EvaluateInput): Finding | null {
       input,
       (bucket) => service.total.requests.get(bucket) * (1000 / bucketMs) > 2 * baseline.rps.median,
     ),
-    title: `${service.service}: traffic rose to ${short(value)} requests/s`,
-    summary: `${service.service} receives ${short(value)} requests/s; normal is ${short(baseline.rps.median)}.`,
+    ...titled('signal.surge', {
+      service: service.service,
+      value: short(value),
+      normal: short(baseline.rps.median),
+    }),
     supporting: true,
   };
 }
@@ -334,8 +365,11 @@ function logVolume(input: EvaluateInput): Finding | null {
     value: quick,
     baseline: baseline.logRate.median,
     since: onsetOf(input, (bucket) => logsPerSecond(service, bucket) > objective.target),
-    title: `${service.service}: ${short(quick)} log records/s`,
-    summary: `${service.service} writes ${short(quick)} log records/s; normal is ${short(baseline.logRate.median)}.`,
+    ...titled('signal.log_volume', {
+      service: service.service,
+      value: short(quick),
+      normal: short(baseline.logRate.median),
+    }),
     supporting: false,
   };
 }

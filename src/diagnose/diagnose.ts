@@ -1,4 +1,14 @@
-import type { Cause, ChangeEvent, CheckResult, Evidence, Scope, Verdict } from '../model/index.ts';
+import {
+  type Cause,
+  type ChangeEvent,
+  type CheckResult,
+  type Evidence,
+  type Said,
+  type Scope,
+  type Sentence,
+  sentence,
+  type Verdict,
+} from '../model/index.ts';
 import { type Candidate, candidatesOf } from './candidates.ts';
 import { errorRatio, percent } from './checks/check.ts';
 import type { EvidenceDraft, Hit } from './checks/index.ts';
@@ -23,7 +33,8 @@ export function diagnose(picture: IncidentPicture): Verdict {
     layer: check.layer,
     check: check.id,
     status: outcome.status,
-    summary: outcome.summary,
+    summary: outcome.summary.text,
+    ...saidOf(outcome.summary),
     evidence: outcome.hits.slice(0, 4).flatMap((hit) => book.refs(hit.evidence)),
   }));
   const ranked = candidatesOf(findings)
@@ -46,7 +57,7 @@ export function diagnose(picture: IncidentPicture): Verdict {
     evidence: book.entries,
     changes: picture.changes.slice(0, 50).map((change) => ({
       ...change,
-      considered: consideration(change, conclusive ? first : undefined, findings),
+      ...considered(change, conclusive ? first : undefined, findings),
     })),
     graph: graphOf(findings),
   };
@@ -96,12 +107,10 @@ function causeOf(entry: Ranked, findings: Findings, book: EvidenceBook): Cause {
   const others = explains.filter((name) => !candidate.through.includes(name));
   if (others.length > 0) {
     reasons.push({
-      text: `${others.join(', ')} ${others.length === 1 ? 'calls' : 'call'} it, directly or through others, and ${others.length === 1 ? 'suffers' : 'suffer'} with it.`,
+      ...sentence('explains', others.length === 1 ? { service: others[0] } : { services: others.join(', ') }),
       evidence: others
         .flatMap((name) => [...findings.of('error_rate', name), ...findings.of('response_time', name)])
         .flatMap((hit) => book.refs(hit.evidence)),
-      code: 'explains',
-      params: { services: others.join(', ') },
     });
   }
   if (candidate.change?.hit) reasons.push(reasonOf(candidate.change.hit, book));
@@ -123,9 +132,10 @@ function causeOf(entry: Ranked, findings: Findings, book: EvidenceBook): Cause {
 const reasonOf = (hit: Hit, book: EvidenceBook): Cause['reasons'][number] => ({
   text: hit.text,
   evidence: book.refs(hit.evidence),
-  code: hit.code,
-  params: hit.params,
+  ...saidOf(hit),
 });
+
+const saidOf = ({ code, params }: Said): Said => ({ code, params });
 
 /** Empty facts help no playbook. */
 function changeFacts(candidate: Candidate): Record<string, string> {
@@ -133,15 +143,25 @@ function changeFacts(candidate: Candidate): Record<string, string> {
   return { ...facts, service: candidate.service };
 }
 
-function consideration(change: ChangeEvent, first: Cause | undefined, findings: Findings): string {
-  if (change.at > findings.picture.since + 15_000) return 'Came after the onset.';
-  if (first?.change?.id === change.id) return 'On the cause, shortly before the onset.';
-  if (change.service !== '' && findings.broken.has(change.service)) {
+function considered(
+  change: ChangeEvent,
+  first: Cause | undefined,
+  findings: Findings,
+): Said & { considered: string } {
+  const { text, ...said } = consideration(change, first, findings);
+  return { considered: text, ...said };
+}
+
+function consideration(change: ChangeEvent, first: Cause | undefined, findings: Findings): Sentence {
+  const { service } = change;
+  if (change.at > findings.picture.since + 15_000) return sentence('considered.after', {});
+  if (first?.change?.id === change.id) return sentence('considered.cause', {});
+  if (service !== '' && findings.broken.has(service)) {
     return first
-      ? `${change.service} suffers, but the evidence points to ${first.resource}.`
-      : `${change.service} suffers, but nothing shows that this change is why.`;
+      ? sentence('considered.elsewhere', { service, resource: first.resource })
+      : sentence('considered.unproved', { service });
   }
-  return `Nothing unusual is seen on ${change.service || 'what it changed'}.`;
+  return sentence('considered.quiet', { service });
 }
 
 /** Names evidence in the order in which it is first cited; the same fact has one name. */
@@ -173,8 +193,7 @@ function scopeOf(findings: Findings): Scope {
   const total = entry?.incident.requests ?? 0;
   const slow = slowAbove
     ? Math.round(
-        total *
-          Math.min(1, Number(slowAbove.params.p50) > 2 * Number(slowAbove.params.p50Before) ? 0.5 : 0.05),
+        total * Math.min(1, (slowAbove.values.p50 ?? 0) > 2 * (slowAbove.values.p50Before ?? 0) ? 0.5 : 0.05),
       )
     : 0;
   const affected = Math.max(entry?.incident.errors ?? 0, slow);
@@ -188,17 +207,27 @@ function scopeOf(findings: Findings): Scope {
   ].filter((operation) => operation !== undefined);
   const only = separating(picture);
   const since = new Date(picture.since).toISOString().slice(11, 19);
-  const who = only ? `only ${only.key}=${only.value}` : 'no single dimension separates them';
+  const services = broken.map((service) => service.service);
+  const { text, ...said } = entry
+    ? sentence(slowAbove ? 'scope.failing_slow' : 'scope.failing', {
+        since,
+        services: services.join(', '),
+        entry: entry.service,
+        errors: entry.incident.errors,
+        total,
+        ratio: percent(errorRatio(entry.incident)),
+        ...only,
+      })
+    : sentence('scope.unclear', { since });
   return {
     since: picture.since,
-    services: broken.map((service) => service.service),
+    services,
     operations: operations.slice(0, 10),
     affectedRequests: affected,
     totalRequests: total,
     only,
-    summary: entry
-      ? `Since ${since} UTC: ${broken.map((service) => service.service).join(', ')}. At ${entry.service} ${entry.incident.errors} of ${total} requests failed (${percent(errorRatio(entry.incident))})${slowAbove ? ' and it is slow' : ''}; affected requests: ${who}.`
-      : `Since ${since} UTC; no service is clearly worse than usual.`,
+    summary: text,
+    ...said,
   };
 }
 

@@ -11,6 +11,7 @@ export * from './change.ts';
 export * from './message.ts';
 export * from './objective.ts';
 export * from './plan.ts';
+export * from './sentence.ts';
 export * from './severity.ts';
 export * from './signal.ts';
 export * from './time.ts';

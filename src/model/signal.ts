@@ -1,10 +1,14 @@
 import type { Indicator } from './objective.ts';
+import type { Said } from './sentence.ts';
 import type { Severity } from './severity.ts';
 import type { EpochMs } from './time.ts';
 import type { Urn } from './urn.ts';
 
-/** One thing that went wrong, seen by detection: an objective that burns or a series that left its baseline. */
-export interface Signal {
+/**
+ * One thing that went wrong, seen by detection: an objective that burns or a series that left its baseline. `code` and
+ * `params` say the same as `title`; the code with `.summary` says the same as `summary`.
+ */
+export interface Signal extends Partial<Said> {
   /** Stable for the same fault on the same series: `slo_violation:payments:availability`. */
   fingerprint: string;
   kind: 'slo_violation' | 'anomaly';

@@ -1,5 +1,6 @@
 import type { DetailTable } from './block.ts';
 import type { ChangeEvent } from './change.ts';
+import type { Said } from './sentence.ts';
 import type { EpochMs, TimeWindow } from './time.ts';
 import type { Urn } from './urn.ts';
 
@@ -26,8 +27,11 @@ export interface SeriesPoint {
   value: number | null;
 }
 
-/** A fact that a sentence rests on. `filter` leads to the raw rows; `series` is what a chart of it shows. */
-export interface Evidence {
+/**
+ * A fact that a sentence rests on. `filter` leads to the raw rows; `series` is what a chart of it shows. Here and below,
+ * `code` and `params` say the same as the text beside them, so that a reader in another language can be served.
+ */
+export interface Evidence extends Partial<Said> {
   /** Short stable name inside the verdict, `e1`, `e2`, … */
   ref: string;
   dim: EvidenceDim;
@@ -47,7 +51,7 @@ export interface Evidence {
   };
 }
 
-export interface CheckResult {
+export interface CheckResult extends Partial<Said> {
   layer: Layer;
   check: string;
   status: 'ok' | 'suspect' | 'no_data';
@@ -82,13 +86,7 @@ export interface Cause {
   layer: Layer;
   /** Confidence 0–1. */
   score: number;
-  /** `code` and `params` say the same as `text`, so that a reader in another language can be served. */
-  reasons: {
-    text: string;
-    evidence: string[];
-    code?: string;
-    params?: Record<string, string | number>;
-  }[];
+  reasons: ({ text: string; evidence: string[] } & Partial<Said>)[];
   change: ChangeEvent | null;
   /** Values that a playbook may use, for example `version`, `previous_version`, `statement`, `key`. */
   facts: Record<string, string>;
@@ -96,7 +94,7 @@ export interface Cause {
   explains: string[];
 }
 
-export interface Scope {
+export interface Scope extends Partial<Said> {
   since: EpochMs;
   services: string[];
   operations: string[];
@@ -117,7 +115,7 @@ export interface Verdict {
   causes: Cause[];
   checks: CheckResult[];
   evidence: Evidence[];
-  changes: (ChangeEvent & { considered: string })[];
+  changes: (ChangeEvent & { considered: string } & Partial<Said>)[];
   /** Service names and calls around the cause for a small map. */
   graph: {
     nodes: { service: string; health: 'ok' | 'suspect' | 'failing' }[];

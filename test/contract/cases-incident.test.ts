@@ -3,6 +3,7 @@ import type { OpenIncident } from '../../src/cases/index.ts';
 import type { Ledger } from '../../src/ledger/index.ts';
 import { openTestLedger } from '../../src/ledger/testing.ts';
 import { type Clock, systemClock } from '../../src/lib/index.ts';
+import { titled } from '../../src/model/index.ts';
 import { signal, verdict, type World, worldOn } from './cases-support.ts';
 
 let ledger: Ledger;
@@ -50,6 +51,22 @@ describe('one case per incident', () => {
     );
     expect(new Set(answers.map((answer) => answer.caseId)).size).toBe(1);
     expect(answers.filter((answer) => answer.opened)).toHaveLength(1);
+  });
+
+  test('a list and the timeline carry what the title was made of, so that it can be said in another language', async () => {
+    const named = titled('signal.surge', { service: 'payments', value: '12', normal: '4.0' });
+    const { code, params, title } = named;
+    await world.cases.openIncident(
+      incident('t-said', { title, signals: [signal({ tenant: 't-said', ...named })] }),
+    );
+    const [listed] = await world.cases.list({ tenant: 't-said', limit: 5 });
+    expect(listed).toMatchObject({ title, said: { code, params } });
+    const entries = await world.cases.timeline(listed?.id ?? '');
+    expect(entries.find((entry) => entry.event === 'signals')?.meta).toMatchObject({
+      titles: [{ code, params }],
+    });
+    await world.cases.openIncident(incident('t-unsaid'));
+    expect((await world.cases.list({ tenant: 't-unsaid', limit: 5 }))[0]?.said).toBeNull();
   });
 
   test('another signal of the same resource joins; another resource opens its own case, numbered per tenant', async () => {

@@ -1,3 +1,4 @@
+import { sentence } from '../../model/index.ts';
 import { type Check, hit, outcome, serviceOf } from './check.ts';
 
 /** What people and machines changed shortly before the onset. A change alone proves nothing. */
@@ -14,20 +15,20 @@ export const changes: Check = {
     );
     const hits = near.map((change) => {
       const ago = Math.round((picture.since - change.at) / 1000);
-      const when = ago > onsetPrecisionS ? `${ago} s before` : 'at';
-      const text = `${change.kind} on ${change.service || 'an unnamed service'} ${when} the onset: ${change.title}.`;
       return hit({
         service: change.service,
         resource: serviceOf(picture, change.service)?.urn ?? `urn:svc:${change.service}`,
         strength: Math.exp(-Math.max(0, picture.since - change.at) / 600_000),
-        text,
-        code: 'change.near',
-        params: { service: change.service, kind: change.kind, secondsBefore: ago },
+        says: sentence('change.near', {
+          kind: change.kind,
+          service: change.service,
+          secondsBefore: ago > onsetPrecisionS ? ago : undefined,
+          title: change.title,
+        }),
         facts: { change: change.id },
         evidence: [
           {
             dim: 'event',
-            note: text,
             resource: `urn:svc:${change.service}`,
             filter: {
               dataset: 'change_events',
@@ -38,6 +39,6 @@ export const changes: Check = {
         ],
       });
     });
-    return outcome(hits, 'Nothing was changed in the half hour before the onset.');
+    return outcome(hits, sentence('change.none', {}));
   },
 };

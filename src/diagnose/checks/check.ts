@@ -1,8 +1,17 @@
-import type { Evidence, EvidenceDim, Layer, RowFilter, TimeWindow, Urn } from '../../model/index.ts';
+import type {
+  Evidence,
+  EvidenceDim,
+  Layer,
+  RowFilter,
+  Said,
+  Sentence,
+  TimeWindow,
+  Urn,
+} from '../../model/index.ts';
 import type { IncidentPicture, ServicePicture } from '../picture.ts';
 
 /** A fact before it has its name (`e1`, …) and its rows. */
-export interface EvidenceDraft {
+export interface EvidenceDraft extends Said {
   dim: EvidenceDim;
   note: string;
   resource: Urn;
@@ -11,14 +20,10 @@ export interface EvidenceDraft {
 }
 
 /** One thing a check found out of the ordinary. `strength` 0–1: how far from normal. */
-export interface Hit {
+export interface Hit extends Sentence {
   service: string;
   resource: Urn;
   strength: number;
-  /** Sentence, and the same as code and values so that a reader in another language can be served. */
-  text: string;
-  code: string;
-  params: Record<string, string | number>;
   evidence: EvidenceDraft[];
   facts: Record<string, string>;
   values: Record<string, number>;
@@ -26,7 +31,7 @@ export interface Hit {
 
 export interface Outcome {
   status: 'ok' | 'suspect' | 'no_data';
-  summary: string;
+  summary: Sentence;
   hits: Hit[];
 }
 
@@ -37,20 +42,39 @@ export interface Check {
   run(picture: IncidentPicture): Outcome;
 }
 
-export const hit = (
-  base: Pick<Hit, 'service' | 'resource' | 'strength' | 'text' | 'code'> & Partial<Hit>,
-): Hit => ({ params: {}, evidence: [], facts: {}, values: {}, ...base });
+interface HitDraft
+  extends Pick<Hit, 'service' | 'resource' | 'strength'>,
+    Partial<Pick<Hit, 'facts' | 'values'>> {
+  says: Sentence;
+  evidence: Omit<EvidenceDraft, 'note' | keyof Said>[];
+}
+
+/** What is found is said once: by the hit, and as the note of each fact it rests on. */
+export function hit({ says, evidence, ...rest }: HitDraft): Hit {
+  const { text, code, params } = says;
+  return {
+    facts: {},
+    values: {},
+    ...rest,
+    ...says,
+    evidence: evidence.map((draft) => ({ ...draft, note: text, code, params })),
+  };
+}
 
 /** Suspect when anything was hit; the strongest sentence is the summary. */
-export function outcome(hits: Hit[], fine: string): Outcome {
+export function outcome(hits: Hit[], fine: Sentence): Outcome {
   const sorted = [...hits].sort((a, b) => b.strength - a.strength);
   const first = sorted[0];
   return first
-    ? { status: 'suspect', summary: first.text, hits: sorted }
+    ? {
+        status: 'suspect',
+        summary: { text: first.text, code: first.code, params: first.params },
+        hits: sorted,
+      }
     : { status: 'ok', summary: fine, hits: [] };
 }
 
-export const noData = (summary: string): Outcome => ({ status: 'no_data', summary, hits: [] });
+export const noData = (summary: Sentence): Outcome => ({ status: 'no_data', summary, hits: [] });
 
 /** 2× → 0.25, 4× → 0.5, 16× and more → 1. */
 export const ratioStrength = (ratio: number): number => clamp(Math.log2(Math.max(ratio, 1)) / 4);

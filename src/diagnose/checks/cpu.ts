@@ -1,3 +1,4 @@
+import { sentence } from '../../model/index.ts';
 import { band, type Check, clamp, compareMetric, hit, noData, outcome, percent, rowsOf } from './check.ts';
 
 /** CPU of the process or its event loop: nearly all of a core, and clearly more than usual. */
@@ -13,7 +14,7 @@ export const cpu: Check = {
     const measured = picture.services.filter((service) =>
       service.metrics.some((m) => utilisation.test(m.metric)),
     );
-    if (measured.length === 0) return noData('No service reports CPU or event loop use.');
+    if (measured.length === 0) return noData(sentence('cpu.no_data', {}));
     const hits = measured.flatMap((service) => {
       const best = service.metrics
         .filter((metric) => utilisation.test(metric.metric))
@@ -24,25 +25,21 @@ export const cpu: Check = {
         .filter((m) => m.now >= busyMin && m.now - m.before >= changeMin)
         .sort((a, b) => b.now - a.now)[0];
       if (!best) return [];
-      const text = `${service.service}: ${best.metric.metric} ${percent(Math.min(best.now, best.max))}, normal ${percent(best.before)}.`;
       return [
         hit({
           service: service.service,
           resource: service.urn,
           strength: clamp(best.now),
-          text,
-          code: 'cpu.busy',
-          params: {
+          says: sentence('cpu.busy', {
             service: service.service,
             metric: best.metric.metric,
-            now: best.now,
-            before: best.before,
-          },
+            now: percent(Math.min(best.now, best.max)),
+            before: percent(best.before),
+          }),
           values: { now: best.now, before: best.before },
           evidence: [
             {
               dim: 'metric',
-              note: text,
               resource: service.urn,
               filter: rowsOf(picture, 'metric_samples', {
                 ServiceName: service.service,
@@ -54,6 +51,6 @@ export const cpu: Check = {
         }),
       ];
     });
-    return outcome(hits, `CPU is free in all ${measured.length} services that report it.`);
+    return outcome(hits, sentence('cpu.ok', { count: measured.length }));
   },
 };

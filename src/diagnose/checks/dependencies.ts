@@ -1,3 +1,4 @@
+import { sentence } from '../../model/index.ts';
 import {
   type Check,
   errorRatio,
@@ -22,7 +23,7 @@ export const dependencies: Check = {
   layer: 'service',
   run(picture) {
     const called = picture.edges.filter((edge) => edge.incident.requests >= callsMin);
-    if (called.length === 0) return noData('No calls to dependencies were seen.');
+    if (called.length === 0) return noData(sentence('dependency.no_data', {}));
     const hits = called.flatMap((edge) => {
       const now = errorRatio(edge.incident);
       const before = errorRatio(edge.baseline);
@@ -31,12 +32,6 @@ export const dependencies: Check = {
       const slow =
         edge.baseline.requests >= callsMin && p95[1] > factorMin * p95[0] && p95[1] - p95[0] > changeMsMin;
       if (!failing && !slow) return [];
-      const name = edge.callee ?? edge.dst;
-      const parts = [
-        failing ? `${percent(now)} of the calls fail (normal ${percent(before)})` : '',
-        slow ? `p95 ${number(p95[1])} ms (normal ${number(p95[0])} ms)` : '',
-      ].filter(Boolean);
-      const text = `${edge.src} → ${name}: ${parts.join(', ')} over ${seconds(picture.window)} s.`;
       const [host] = edge.address.split(':');
       const equals: Record<string, string> = { ServiceName: edge.src };
       if (edge.type === 'external' && host) equals['SpanAttributes.server.address'] = host;
@@ -45,9 +40,13 @@ export const dependencies: Check = {
           service: edge.src,
           resource: edge.dst,
           strength: Math.max(failing ? 0.3 + now : 0, slow ? ratioStrength(p95[1] / Math.max(1, p95[0])) : 0),
-          text,
-          code: 'dependency',
-          params: { src: edge.src, dst: edge.dst, errors: now, p95: p95[1] },
+          says: sentence('dependency', {
+            src: edge.src,
+            dst: edge.callee ?? edge.dst,
+            ...(failing && { errors: percent(now), errorsBefore: percent(before) }),
+            ...(slow && { p95: number(p95[1]), p95Before: number(p95[0]) }),
+            seconds: seconds(picture.window),
+          }),
           values: {
             failing: failing ? 1 : 0,
             slow: slow ? 1 : 0,
@@ -60,7 +59,6 @@ export const dependencies: Check = {
           evidence: [
             {
               dim: 'trace',
-              note: text,
               resource: edge.dst,
               filter: rowsOf(
                 picture,
@@ -73,6 +71,6 @@ export const dependencies: Check = {
         }),
       ];
     });
-    return outcome(hits, `${called.length} call edges are as always.`);
+    return outcome(hits, sentence('dependency.ok', { count: called.length }));
   },
 };

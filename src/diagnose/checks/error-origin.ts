@@ -1,3 +1,4 @@
+import { sentence } from '../../model/index.ts';
 import type { OriginPicture } from '../picture.ts';
 import { type Check, clamp, hit, noData, outcome, percent, rowsOf, serviceOf } from './check.ts';
 
@@ -28,8 +29,8 @@ export const errorOrigin: Check = {
     }));
     const total = origins.reduce((sum, { count }) => sum + count, 0);
     if (picture.services.every((service) => service.incident.requests === 0))
-      return noData('No traces in the incident.');
-    if (total < originsMin) return outcome([], 'No new failing spans.');
+      return noData(sentence('error_origin.no_data', {}));
+    if (total < originsMin) return outcome([], sentence('error_origin.none', {}));
     const groups = new Map<string, { origin: OriginPicture; count: number }[]>();
     for (const entry of origins) {
       if (entry.count <= 0) continue;
@@ -42,25 +43,24 @@ export const errorOrigin: Check = {
       if (!first || count < originsMin || count / total < shareMin) return [];
       return [originHit(picture, first, count, total)];
     });
-    return outcome(hits, 'Failing spans are spread; no origin stands out.');
+    return outcome(hits, sentence('error_origin.spread', {}));
   },
 };
 
 function originHit(picture: Parameters<Check['run']>[0], first: OriginPicture, count: number, total: number) {
   const words = `${first.exception} ${first.message}`;
-  const where = first.peer
-    ? `${first.service}'s call to ${first.peer.callee ?? first.peer.urn}`
-    : `${first.service} (${first.operation})`;
-  const why =
-    first.message || first.exception || (first.status > 0 ? `status ${first.status}` : 'no message');
-  const text = `${percent(count / total)} of the new errors begin in ${where}: ${why.slice(0, 160)}.`;
   return hit({
     service: first.service,
     resource: first.peer?.urn ?? serviceOf(picture, first.service)?.urn ?? `urn:svc:${first.service}`,
     strength: clamp(count / total),
-    text,
-    code: 'error_origin',
-    params: { service: first.service, peer: first.peer?.urn ?? '', share: count / total, message: why },
+    says: sentence('error_origin', {
+      share: percent(count / total),
+      service: first.service,
+      peer: first.peer ? (first.peer.callee ?? first.peer.urn) : undefined,
+      operation: first.operation,
+      message: (first.message || first.exception).slice(0, 160),
+      status: first.status > 0 ? first.status : undefined,
+    }),
     values: {
       count,
       share: count / total,
@@ -81,7 +81,6 @@ function originHit(picture: Parameters<Check['run']>[0], first: OriginPicture, c
     evidence: [
       {
         dim: 'trace',
-        note: text,
         resource: first.peer?.urn ?? `urn:svc:${first.service}`,
         filter: rowsOf(
           picture,

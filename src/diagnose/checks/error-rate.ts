@@ -1,3 +1,4 @@
+import { sentence } from '../../model/index.ts';
 import {
   type Check,
   chart,
@@ -21,7 +22,7 @@ export const errorRate: Check = {
   layer: 'application',
   run(picture) {
     const served = picture.services.filter((service) => service.incident.requests > 0);
-    if (served.length === 0) return noData('No requests were seen during the incident.');
+    if (served.length === 0) return noData(sentence('error_rate.no_data', {}));
     const hits = served.flatMap((service) => {
       const now = errorRatio(service.incident);
       const before = errorRatio(service.baseline);
@@ -30,25 +31,26 @@ export const errorRate: Check = {
       const codes = service.statusCodes
         .filter((code) => code.code >= 500 && code.incident > 0)
         .map((code) => code.code);
-      const clientErrors = service.statusCodes.reduce(
-        (n, c) => n + (c.code >= 400 && c.code < 500 ? c.incident : 0),
-        0,
-      );
-      const text = `${service.service}: ${service.incident.errors} of ${service.incident.requests} requests failed (${percent(now)}) in ${seconds(picture.window)} s, normal ${percent(before)}; most of them ${operation?.name ?? 'unknown'}${codes.length > 0 ? `, status ${codes.slice(0, 3).join(', ')}` : ''}.`;
       return [
         hit({
           service: service.service,
           resource: service.urn,
           strength: clamp(0.3 + now),
-          text,
-          code: 'error_rate.up',
-          params: { service: service.service, now, before, errors: service.incident.errors, clientErrors },
+          says: sentence('error_rate.up', {
+            service: service.service,
+            errors: service.incident.errors,
+            requests: service.incident.requests,
+            now: percent(now),
+            seconds: seconds(picture.window),
+            before: percent(before),
+            operation: operation?.name,
+            codes: codes.slice(0, 3).join(', '),
+          }),
           values: { ratio: now, before, errors: service.incident.errors },
           facts: operation ? { operation: operation.name } : {},
           evidence: [
             {
               dim: 'trace',
-              note: text,
               resource: service.urn,
               filter: rowsOf(picture, 'otel_traces', { ServiceName: service.service }, { only: 'errors' }),
               series: chart(service, picture, 'errors'),
@@ -57,6 +59,6 @@ export const errorRate: Check = {
         }),
       ];
     });
-    return outcome(hits, `No service fails more than usual (${served.length} looked at).`);
+    return outcome(hits, sentence('error_rate.ok', { count: served.length }));
   },
 };

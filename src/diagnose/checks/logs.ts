@@ -1,4 +1,4 @@
-import { severities } from '../../model/index.ts';
+import { sentence, severities } from '../../model/index.ts';
 import {
   type Check,
   chart,
@@ -23,7 +23,7 @@ export const logVolume: Check = {
   layer: 'application',
   run(picture) {
     const logging = picture.services.filter((service) => service.series.logs.some((n) => n > 0));
-    if (logging.length === 0) return noData('No log records.');
+    if (logging.length === 0) return noData(sentence('log_volume.no_data', {}));
     const hits = logging.flatMap((service) => {
       const { baseline, incident } = service.logRate;
       if (incident < volumeFactor * baseline || incident - baseline < volumeMin) return [];
@@ -36,20 +36,19 @@ export const logVolume: Check = {
       if (!flood) return [];
       const share = (added[level] ?? 0) / (incident - baseline);
       const errorShare = added.slice(errorLevel).reduce((sum, rise) => sum + rise, 0) / (incident - baseline);
-      const text = `${service.service} writes ${number(incident)} log records/s, normal ${number(baseline)}; ${number(added[level] ?? 0)}/s of them are ${severities[flood.level]}, most like “${withoutValues(flood.sample)}”.`;
       return [
         hit({
           service: service.service,
           resource: service.urn,
           strength: ratioStrength(incident / Math.max(baseline, 0.5)),
-          text,
-          code: 'log_volume.flood',
-          params: {
+          says: sentence('log_volume.flood', {
             service: service.service,
-            now: incident,
-            before: baseline,
+            now: number(incident),
+            before: number(baseline),
+            added: number(added[level] ?? 0),
             level: severities[flood.level] ?? '',
-          },
+            sample: withoutValues(flood.sample),
+          }),
           values: { ratio: incident / Math.max(baseline, 0.5), share, errorShare: clamp(errorShare) },
           facts: {
             shape: flood.shape,
@@ -59,7 +58,6 @@ export const logVolume: Check = {
           evidence: [
             {
               dim: 'log',
-              note: text,
               resource: service.urn,
               filter: rowsOf(picture, 'otel_logs', { ServiceName: service.service, Shape: flood.shape }),
               series: chart(service, picture, 'logs'),
@@ -68,7 +66,7 @@ export const logVolume: Check = {
         }),
       ];
     });
-    return outcome(hits, 'Every service logs as much as usual.');
+    return outcome(hits, sentence('log_volume.ok', {}));
   },
 };
 
@@ -79,7 +77,8 @@ export const logPatterns: Check = {
   id: 'log_patterns',
   layer: 'application',
   run(picture) {
-    if (!picture.services.some((service) => service.shapes.length > 0)) return noData('No log records.');
+    if (!picture.services.some((service) => service.shapes.length > 0))
+      return noData(sentence('log_pattern.no_data', {}));
     const span = (picture.window.to - picture.window.from) / 1000;
     const hits = picture.services.flatMap((service) =>
       service.shapes
@@ -92,19 +91,22 @@ export const logPatterns: Check = {
         .slice(0, 3)
         .map((shape) => {
           const fresh = shape.baselineRate === 0;
-          const text = `${service.service} logs “${shape.sample.slice(0, 120)}” ${number(shape.incidentRate)} times/s; ${fresh ? 'never before' : `normal ${number(shape.baselineRate)}`}.`;
+          const seen = {
+            service: service.service,
+            sample: shape.sample.slice(0, 120),
+            rate: number(shape.incidentRate),
+          };
           return hit({
             service: service.service,
             resource: service.urn,
             strength: fresh ? 0.7 : 0.5,
-            text,
-            code: fresh ? 'log_pattern.new' : 'log_pattern.grown',
-            params: { service: service.service, rate: shape.incidentRate },
+            says: fresh
+              ? sentence('log_pattern.new', seen)
+              : sentence('log_pattern.grown', { ...seen, before: number(shape.baselineRate) }),
             facts: { shape: shape.shape, sample: shape.sample.slice(0, 200) },
             evidence: [
               {
                 dim: 'log',
-                note: text,
                 resource: service.urn,
                 filter: rowsOf(picture, 'otel_logs', { ServiceName: service.service, Shape: shape.shape }),
               },
@@ -112,6 +114,6 @@ export const logPatterns: Check = {
           });
         }),
     );
-    return outcome(hits, 'No new error messages.');
+    return outcome(hits, sentence('log_pattern.ok', {}));
   },
 };

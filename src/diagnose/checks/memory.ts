@@ -1,3 +1,4 @@
+import { sentence } from '../../model/index.ts';
 import type { MetricPicture, ServicePicture } from '../picture.ts';
 import { band, type Check, clamp, hit, megabytes, noData, outcome, rowsOf } from './check.ts';
 
@@ -24,14 +25,13 @@ export const memory: Check = {
   layer: 'host',
   run(picture) {
     const measured = picture.services.filter((service) => service.metrics.some((m) => usage.test(m.metric)));
-    if (measured.length === 0) return noData('No service reports its memory.');
+    if (measured.length === 0) return noData(sentence('memory.no_data', {}));
     const hits = measured.flatMap((service) => {
       const restarts = restartsOf(service, picture);
       const limit = limitOf(service);
       const growth = fastestGrowth(service, limit);
       const words = service.shapes.find((shape) => exhausted.test(shape.sample) && shape.incidentRate > 0);
       if (!growth) return [];
-      const text = `${service.service}: ${growth.metric.metric} grew from ${megabytes(growth.from)} to ${megabytes(growth.to)} in ${Math.round(growth.ms / 1000)} s without falling${limit > 0 ? `, the limit is ${megabytes(limit)}` : ''}${restarts > 0 ? `, ${restarts} restart${restarts > 1 ? 's' : ''} of the same version` : ''}${words ? `, and it logs “${words.sample.slice(0, 80)}”` : ''}.`;
       return [
         hit({
           service: service.service,
@@ -43,14 +43,21 @@ export const memory: Check = {
               (words ? 0.15 : 0) +
               (limit > 0 && growth.to > nearLimit * limit ? 0.2 : 0),
           ),
-          text,
-          code: 'memory.grows',
-          params: { service: service.service, from: growth.from, to: growth.to, restarts },
+          says: sentence('memory.grows', {
+            service: service.service,
+            metric: growth.metric.metric,
+            from: megabytes(growth.from),
+            to: megabytes(growth.to),
+            seconds: Math.round(growth.ms / 1000),
+            limit: limit > 0 ? megabytes(limit) : undefined,
+            restart: restarts === 1 ? restarts : undefined,
+            restarts: restarts > 1 ? restarts : undefined,
+            sample: words?.sample.slice(0, 80),
+          }),
           values: { ratio: growth.to / growth.from, restarts, exhausted: words ? 1 : 0 },
           evidence: [
             {
               dim: 'metric',
-              note: text,
               resource: service.urn,
               filter: rowsOf(picture, 'metric_samples', {
                 ServiceName: service.service,
@@ -67,7 +74,7 @@ export const memory: Check = {
         }),
       ];
     });
-    return outcome(hits, `Memory is steady in all ${measured.length} services that report it.`);
+    return outcome(hits, sentence('memory.ok', { count: measured.length }));
   },
 };
 

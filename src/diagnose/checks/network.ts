@@ -1,3 +1,4 @@
+import { sentence } from '../../model/index.ts';
 import { type Check, clamp, hit, noData, outcome, rowsOf } from './check.ts';
 import { networkWords, timeoutWords } from './error-origin.ts';
 
@@ -8,26 +9,27 @@ export const network: Check = {
   id: 'network_errors',
   layer: 'network',
   run(picture) {
-    if (picture.edges.length === 0) return noData('No calls between services were seen.');
+    if (picture.edges.length === 0) return noData(sentence('network.no_data', {}));
     const hits = picture.origins.flatMap((origin) => {
       const words = `${origin.exception} ${origin.message}`;
       const broken = networkWords.test(words);
       if (!origin.peer || origin.incident < errorsMin || !(broken || timeoutWords.test(words))) return [];
-      const text = `${origin.service} could not reach ${origin.peer.callee ?? origin.peer.urn} ${origin.incident} times: ${(origin.message || origin.exception).slice(0, 120)}.`;
       return [
         hit({
           service: origin.service,
           resource: origin.peer.urn,
           strength: clamp(broken ? 0.8 : 0.5),
-          text,
-          code: broken ? 'network.broken' : 'network.timeout',
-          params: { src: origin.service, dst: origin.peer.urn, count: origin.incident },
+          says: sentence(broken ? 'network.broken' : 'network.timeout', {
+            src: origin.service,
+            dst: origin.peer.callee ?? origin.peer.urn,
+            count: origin.incident,
+            message: (origin.message || origin.exception).slice(0, 120),
+          }),
           values: { broken: broken ? 1 : 0, count: origin.incident },
           facts: { peer_service: origin.peer.callee ?? '', peer_address: origin.peer.address },
           evidence: [
             {
               dim: 'trace',
-              note: text,
               resource: origin.peer.urn,
               filter: rowsOf(
                 picture,
@@ -40,6 +42,6 @@ export const network: Check = {
         }),
       ];
     });
-    return outcome(hits, 'No refused, reset or timed out connections.');
+    return outcome(hits, sentence('network.ok', {}));
   },
 };

@@ -1,3 +1,4 @@
+import { sentence } from '../../model/index.ts';
 import { type Check, clamp, hit, noData, number, outcome, percent, rowsOf } from './check.ts';
 
 /** Whether a service got slower by itself or by waiting for others: its own part of the added time. */
@@ -15,7 +16,7 @@ export const ownTime: Check = {
         service.time.incident.visits >= visitsMin &&
         service.time.baseline.visits >= visitsMin,
     );
-    if (known.length === 0) return noData('No traces to split response times.');
+    if (known.length === 0) return noData(sentence('own_time.no_data', {}));
     const hits = known.flatMap((service) => {
       if (!service.time) return [];
       const { baseline, incident } = service.time;
@@ -23,20 +24,21 @@ export const ownTime: Check = {
       const waited = Math.max(0, incident.dependencyMs - baseline.dependencyMs);
       if (own < addedMsMin || incident.ownMs < factorMin * baseline.ownMs) return [];
       const share = own / (own + waited);
-      const text = `${service.service} itself takes ${number(incident.ownMs)} ms a visit, normal ${number(baseline.ownMs)} ms: ${percent(share)} of its added time is its own.`;
       return [
         hit({
           service: service.service,
           resource: service.urn,
           strength: clamp(share),
-          text,
-          code: 'own_time.up',
-          params: { service: service.service, now: incident.ownMs, before: baseline.ownMs, share },
+          says: sentence('own_time.up', {
+            service: service.service,
+            now: number(incident.ownMs),
+            before: number(baseline.ownMs),
+            share: percent(share),
+          }),
           values: { share, addedMs: own, ratio: incident.ownMs / Math.max(0.1, baseline.ownMs) },
           evidence: [
             {
               dim: 'trace',
-              note: text,
               resource: service.urn,
               filter: rowsOf(
                 picture,
@@ -49,6 +51,6 @@ export const ownTime: Check = {
         }),
       ];
     });
-    return outcome(hits, 'No service takes more time of its own than usual.');
+    return outcome(hits, sentence('own_time.ok', {}));
   },
 };

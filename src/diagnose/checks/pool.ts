@@ -1,3 +1,4 @@
+import { sentence } from '../../model/index.ts';
 import type { MetricPicture } from '../picture.ts';
 import {
   band,
@@ -26,7 +27,7 @@ export const pool: Check = {
     const pooled = picture.services.filter((service) =>
       service.metrics.some((metric) => poolMetric.test(metric.metric)),
     );
-    if (pooled.length === 0) return noData('No service reports a connection pool.');
+    if (pooled.length === 0) return noData(sentence('pool.no_data', {}));
     const hits = pooled.flatMap((service) => {
       const metrics = service.metrics.filter((metric) => poolMetric.test(metric.metric));
       const state = poolState(metrics, picture);
@@ -34,7 +35,6 @@ export const pool: Check = {
       const slow = state.waitMs.now >= waitMsMin && state.waitMs.now > waitFactor * state.waitMs.before;
       if (!waiting && !slow && state.timeouts <= 0) return [];
       const full = state.max > 0 && state.used / state.max >= fullRatio;
-      const text = `${service.service}: ${number(state.pending.now)} requests wait for a connection (normal ${number(state.pending.before)})${state.max > 0 ? `, ${number(state.used)} of ${number(state.max)} in use` : ''}${slow ? `, they wait ${number(state.waitMs.now)} ms (normal ${number(state.waitMs.before)} ms)` : ''}.`;
       const shown = state.shown ?? metrics[0];
       return [
         hit({
@@ -46,9 +46,13 @@ export const pool: Check = {
               0.3 *
                 Math.max(ratioStrength(state.pending.now + 1), ratioStrength(state.waitMs.now / waitMsMin)),
           ),
-          text,
-          code: 'pool.exhausted',
-          params: { service: service.service, pending: state.pending.now, used: state.used, max: state.max },
+          says: sentence('pool.exhausted', {
+            service: service.service,
+            pending: number(state.pending.now),
+            pendingBefore: number(state.pending.before),
+            ...(state.max > 0 && { used: number(state.used), max: number(state.max) }),
+            ...(slow && { waitMs: number(state.waitMs.now), waitMsBefore: number(state.waitMs.before) }),
+          }),
           values: { full: full ? 1 : 0, max: state.max, maxBefore: state.maxBefore },
           facts:
             state.max > 0 ? { pool_max: String(state.max), pool_max_before: String(state.maxBefore) } : {},
@@ -56,7 +60,6 @@ export const pool: Check = {
             ? [
                 {
                   dim: 'metric',
-                  note: text,
                   resource: service.urn,
                   filter: rowsOf(
                     picture,
@@ -73,7 +76,7 @@ export const pool: Check = {
         }),
       ];
     });
-    return outcome(hits, 'No requests wait for a connection.');
+    return outcome(hits, sentence('pool.ok', {}));
   },
 };
 

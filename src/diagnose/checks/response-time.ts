@@ -1,3 +1,4 @@
+import { sentence } from '../../model/index.ts';
 import { type Check, chart, hit, noData, number, outcome, ratioStrength, rowsOf, seconds } from './check.ts';
 
 /** p50 and p95 of server spans against the baseline, per service and per operation. */
@@ -13,7 +14,7 @@ export const responseTime: Check = {
     const known = picture.services.filter(
       (service) => service.incident.requests >= requestsMin && service.baseline.requests >= requestsMin,
     );
-    if (known.length === 0) return noData('Too few requests to compare response times.');
+    if (known.length === 0) return noData(sentence('response_time.no_data', {}));
     const hits = known.flatMap((service) => {
       const p95 = [service.baseline.p95Ms ?? 0, service.incident.p95Ms ?? 0] as const;
       const p50 = [service.baseline.p50Ms ?? 0, service.incident.p50Ms ?? 0] as const;
@@ -21,31 +22,31 @@ export const responseTime: Check = {
       const slow50 = p50[1] > p50[0] * factorP50 && p50[1] - p50[0] > changeMsMin;
       if (!slow95 && !slow50) return [];
       const operation = slowest(service.operations);
-      const text = `${service.service}: p95 ${number(p95[1])} ms over ${seconds(picture.window)} s, normal ${number(p95[0])} ms; typical request ${number(p50[1])} ms, normal ${number(p50[0])} ms${operation ? `; slowest ${operation}` : ''}.`;
       const ratio = Math.max(p95[1] / Math.max(p95[0], 1), p50[1] / Math.max(p50[0], 1));
       return [
         hit({
           service: service.service,
           resource: service.urn,
           strength: ratioStrength(ratio),
-          text,
-          code: 'response_time.up',
-          params: {
+          says: sentence('response_time.up', {
             service: service.service,
-            p95: p95[1],
-            p95Before: p95[0],
-            p50: p50[1],
-            p50Before: p50[0],
-          },
+            p95: number(p95[1]),
+            seconds: seconds(picture.window),
+            p95Before: number(p95[0]),
+            p50: number(p50[1]),
+            p50Before: number(p50[0]),
+            operation,
+          }),
           values: {
             ratio,
+            p50: p50[1],
+            p50Before: p50[0],
             addedMs: Math.max(0, (service.incident.meanMs ?? 0) - (service.baseline.meanMs ?? 0)),
           },
           facts: operation ? { operation } : {},
           evidence: [
             {
               dim: 'trace',
-              note: text,
               resource: service.urn,
               filter: rowsOf(
                 picture,
@@ -59,7 +60,7 @@ export const responseTime: Check = {
         }),
       ];
     });
-    return outcome(hits, `Response times are as always (${known.length} services).`);
+    return outcome(hits, sentence('response_time.ok', { count: known.length }));
   },
 };
 

@@ -1,3 +1,4 @@
+import { sentence } from '../../model/index.ts';
 import type { StatementPicture } from '../picture.ts';
 import { type Check, hit, median, noData, number, outcome, ratioStrength, rowsOf } from './check.ts';
 
@@ -10,7 +11,7 @@ export const statements: Check = {
   id: 'slow_statements',
   layer: 'data',
   run(picture) {
-    if (picture.statements.length === 0) return noData('No database calls were seen.');
+    if (picture.statements.length === 0) return noData(sentence('statement.no_data', {}));
     const compared = picture.statements.filter(
       (s) => s.incident.count >= countMin && s.baseline.count >= countMin,
     );
@@ -18,20 +19,18 @@ export const statements: Check = {
       const ratio = statement.incident.meanMs / Math.max(0.1, statement.baseline.meanMs);
       const addedMs = statement.incident.meanMs - statement.baseline.meanMs;
       if (ratio < factorMin || addedMs < addedMsMin) return [];
-      const text = `${statement.service}: “${statement.statement.slice(0, 120)}” takes ${number(statement.incident.meanMs)} ms, normal ${number(statement.baseline.meanMs)} ms (${statement.incident.count} times since the onset).`;
       return [
         hit({
           service: statement.service,
           resource: statement.resource,
           strength: ratioStrength(ratio) * 0.6 + 0.4,
-          text,
-          code: 'statement.slow',
-          params: {
+          says: sentence('statement.slow', {
             service: statement.service,
-            ratio,
-            now: statement.incident.meanMs,
-            before: statement.baseline.meanMs,
-          },
+            statement: statement.statement.slice(0, 120),
+            now: number(statement.incident.meanMs),
+            before: number(statement.baseline.meanMs),
+            count: statement.incident.count,
+          }),
           values: {
             ratio,
             addedMs,
@@ -47,7 +46,6 @@ export const statements: Check = {
           evidence: [
             {
               dim: 'trace',
-              note: text,
               resource: statement.resource,
               filter: rowsOf(picture, 'otel_traces', whichSpans(statement), {
                 only: 'slow',
@@ -58,7 +56,7 @@ export const statements: Check = {
         }),
       ];
     });
-    return outcome(hits, `${compared.length} statements take as long as always.`);
+    return outcome(hits, sentence('statement.ok', { count: compared.length }));
   },
 };
 

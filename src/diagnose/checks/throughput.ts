@@ -1,3 +1,4 @@
+import { sentence } from '../../model/index.ts';
 import { type Check, chart, hit, noData, number, outcome, rate, ratioStrength, rowsOf } from './check.ts';
 
 /** Requests per second against normal: a surge at the entry, or a service that no longer answers its callers. */
@@ -10,7 +11,7 @@ export const throughput: Check = {
   layer: 'application',
   run(picture) {
     const known = picture.services.filter((service) => rate(service.baseline) >= rpsMin);
-    if (known.length === 0) return noData('No baseline of request rates.');
+    if (known.length === 0) return noData(sentence('throughput.no_data', {}));
     const hits = known.flatMap((service) => {
       const before = rate(service.baseline);
       const now = rate(service.incident);
@@ -19,22 +20,19 @@ export const throughput: Check = {
       // Without callers nothing tells an outage from users who went home; with callers, they must still try.
       const gone = now < dropFactor * before && attempted !== null && attempted > 0.5 * before;
       if (!surge && !gone) return [];
-      const text = surge
-        ? `${service.service} receives ${number(now)} requests/s, normal ${number(before)}.`
-        : `${service.service} answers ${number(now)} requests/s while its callers try ${number(attempted ?? 0)}; normal ${number(before)}.`;
+      const rates = { service: service.service, now: number(now), before: number(before) };
       return [
         hit({
           service: service.service,
           resource: service.urn,
           strength: surge ? ratioStrength(now / before) + 0.2 : 0.9,
-          text,
-          code: surge ? 'throughput.surge' : 'throughput.gone',
-          params: { service: service.service, now, before },
+          says: surge
+            ? sentence('throughput.surge', rates)
+            : sentence('throughput.gone', { ...rates, attempted: number(attempted ?? 0) }),
           values: { ratio: now / before },
           evidence: [
             {
               dim: 'metric',
-              note: text,
               resource: service.urn,
               filter: rowsOf(
                 picture,
@@ -48,7 +46,7 @@ export const throughput: Check = {
         }),
       ];
     });
-    return outcome(hits, 'Every service gets and answers its usual number of requests.');
+    return outcome(hits, sentence('throughput.ok', {}));
   },
 };
 

@@ -1,3 +1,4 @@
+import { sentence } from '../../model/index.ts';
 import { type Check, clamp, errorRatio, hit, noData, number, outcome, percent, rowsOf } from './check.ts';
 
 /** The newest version of a service against the one before it. */
@@ -11,7 +12,7 @@ export const versions: Check = {
   layer: 'application',
   run(picture) {
     const versioned = picture.services.filter((service) => service.versions.length > 0);
-    if (versioned.length === 0) return noData('No service says which version it runs.');
+    if (versioned.length === 0) return noData(sentence('version.no_data', {}));
     const hits = versioned.flatMap((service) => {
       const running = service.versions.filter((version) => version.incident.requests >= requestsMin);
       const newest = [...running].sort((a, b) => b.first - a.first)[0];
@@ -27,26 +28,29 @@ export const versions: Check = {
       const slower =
         (newest.incident.p50Ms ?? 0) > latencyFactorMin * (reference.p50Ms ?? 0) + 5 ||
         (newest.incident.p95Ms ?? 0) > latencyFactorMin * (reference.p95Ms ?? 0) + 15;
-      const verdict = worse
-        ? `fails ${percent(now)} of its requests, ${old.version} ${percent(before)}`
-        : slower
-          ? `needs ${number(newest.incident.p95Ms ?? 0)} ms (p95), ${old.version} ${number(reference.p95Ms ?? 0)} ms`
-          : `behaves like ${old.version}`;
-      const text = `${service.service} ${newest.version}, first seen ${Math.round((picture.since - newest.first) / 1000)} s before the onset, ${verdict}.`;
+      const compared = {
+        service: service.service,
+        version: newest.version,
+        secondsBefore: Math.round((picture.since - newest.first) / 1000),
+        previous: old.version,
+      };
+      const figures = worse
+        ? { errors: percent(now), errorsBefore: percent(before) }
+        : { p95: number(newest.incident.p95Ms ?? 0), p95Before: number(reference.p95Ms ?? 0) };
       return [
         hit({
           service: service.service,
           resource: service.urn,
           strength: worse ? clamp(0.5 + now) : slower ? 0.6 : 0,
-          text,
-          code: worse || slower ? 'version.worse' : 'version.new',
-          params: { service: service.service, version: newest.version, previous: old.version },
+          says:
+            worse || slower
+              ? sentence('version.worse', { ...compared, ...figures })
+              : sentence('version.new', compared),
           values: { worse: worse ? 1 : 0, slower: slower ? 1 : 0 },
           facts: { version: newest.version, previous_version: old.version },
           evidence: [
             {
               dim: 'trace',
-              note: text,
               resource: service.urn,
               filter: rowsOf(
                 picture,
@@ -60,8 +64,7 @@ export const versions: Check = {
       ];
     });
     const suspect = hits.filter((found) => found.strength > 0);
-    return suspect.length > 0
-      ? outcome(hits, '')
-      : { ...outcome([], 'No new version behaves worse than the one before.'), hits };
+    const fine = sentence('version.ok', {});
+    return suspect.length > 0 ? outcome(hits, fine) : { ...outcome([], fine), hits };
   },
 };

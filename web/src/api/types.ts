@@ -5,6 +5,7 @@ import type {
   ChangePlan,
   Evidence,
   Layer,
+  Said,
   SeriesPoint,
   Verdict,
 } from '../../../src/model/index.ts';
@@ -178,9 +179,11 @@ export interface CaseRow {
   parked_reason?: string | null;
   cause?: { resource: string; service: string; kind: string; score: number } | null;
   verdict_kind?: string | null;
+  /** Code and values of the title, where a signal gave it. */
+  said?: Said | null;
 }
 
-export interface CaseSignal {
+export interface CaseSignal extends Partial<Said> {
   fingerprint: string;
   title: string;
   summary: string;
@@ -192,7 +195,7 @@ export interface CaseSignal {
   baseline: number;
 }
 
-export interface CaseEvidence {
+export interface CaseEvidence extends Partial<Said> {
   id: string;
   ref: string;
   dim: Evidence['dim'];

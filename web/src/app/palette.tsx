@@ -4,7 +4,7 @@ import { useNavigate } from '@tanstack/react-router';
 import { type KeyboardEvent, useMemo, useState } from 'react';
 import { casesQuery, servicesQuery } from '../api/queries.ts';
 import type { CaseRow, ServiceRow } from '../api/types.ts';
-import { type Translate, useWords } from '../i18n/index.tsx';
+import { type Translate, useWords, type Words } from '../i18n/index.tsx';
 import { Dialog } from '../panel/dialog.tsx';
 import { useFrame } from '../panel/frame.ts';
 
@@ -65,11 +65,11 @@ function serviceEntries(t: Translate, go: Go, services: ServiceRow[]): Entry[] {
   ]);
 }
 
-const caseEntries = (t: Translate, go: Go, cases: CaseRow[]): Entry[] =>
+const caseEntries = ({ t, say }: Words, go: Go, cases: CaseRow[]): Entry[] =>
   cases.map((row) => ({
     id: row.id,
     group: t('palette.case'),
-    text: `INC-${row.number} ${row.title}`,
+    text: `INC-${row.number} ${say(row.title, row.said)}`,
     go: () => void go({ to: '/cases/$caseId', params: { caseId: row.id } }),
   }));
 
@@ -92,7 +92,8 @@ function typedEntries(t: Translate, go: Go, typed: string): Entry[] {
 }
 
 function useEntries(typed: string): Entry[] {
-  const { t } = useWords();
+  const words = useWords();
+  const { t } = words;
   const go = useNavigate();
   const { frame } = useFrame();
   const services = useQuery(servicesQuery(frame, false)).data?.data;
@@ -101,11 +102,11 @@ function useEntries(typed: string): Entry[] {
     const needle = typed.toLowerCase();
     const known = [
       ...pageEntries(t, go),
-      ...caseEntries(t, go, cases ?? []),
+      ...caseEntries(words, go, cases ?? []),
       ...serviceEntries(t, go, services ?? []),
     ].filter((entry) => `${entry.text} ${entry.note ?? ''}`.toLowerCase().includes(needle));
     return [...known.slice(0, entriesMax), ...typedEntries(t, go, typed)];
-  }, [t, go, typed, services, cases]);
+  }, [words, t, go, typed, services, cases]);
 }
 
 export default function Palette({ close }: { close: () => void }) {

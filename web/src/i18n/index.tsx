@@ -1,10 +1,15 @@
 /**
  * i18n — the words of the console in each language, chosen by the URL (`lang`), what was chosen before, the browser.
  *
- * Contract: every language has every key, held by type. Texts that the server wrote (titles, reasons) stay as they are.
+ * Contract: every language has every key, held by type. A sentence of the server's is said by its code where the
+ * language has a template for it and every value came with it; else it stays as the server wrote it. Texts that people
+ * wrote (titles of changes and plans, reasons of their own) always stay.
  */
 import { createContext, type ReactNode, useContext, useEffect, useMemo, useState } from 'react';
+import { fillTemplate, type SentenceParams } from '../../../src/model/sentence.ts';
 import { en, type MessageKey } from './en.ts';
+import { phrasesZh } from './phrases.zh.ts';
+import { sentencesZh } from './sentences.zh.ts';
 import { zh } from './zh.ts';
 
 export type { MessageKey };
@@ -31,10 +36,55 @@ export function translate(language: Language, key: MessageKey, values: Values = 
   );
 }
 
-interface Words {
+/** A text with what it was made of, where the server says so. */
+interface MaybeSaid {
+  code?: string;
+  params?: SentenceParams;
+}
+
+const templates: Record<Language, Record<string, string>> = { en: {}, zh: sentencesZh };
+const phrases: Record<Language, Record<string, string>> = { en: {}, zh: phrasesZh };
+
+/** The server's sentence in the language, or its own text when the code or a value is not known. */
+export function saySentence(language: Language, text: string, said?: MaybeSaid | null): string {
+  if (!said?.code || !said.params || !Object.hasOwn(templates[language], said.code)) return text;
+  const { kind } = said.params;
+  const params = kind === undefined ? said.params : { ...said.params, kind: changeWord(language, `${kind}`) };
+  return fillTemplate(templates[language][said.code] ?? '', params) ?? text;
+}
+
+/** Reasons joined by the server: each that is a known phrase in the language, the others as they are. */
+export const sayPhrases = (language: Language, text: string): string =>
+  sayPhrase(language, text) ??
+  text
+    .split('; ')
+    .map((part) => sayPhrase(language, part) ?? part)
+    .join('; ');
+
+function sayPhrase(language: Language, text: string): string | null {
+  for (const [english, own] of Object.entries(phrases[language])) {
+    const escaped = english.replace(/[.*+?^$()[\]\\|]/g, '\\$&');
+    const found = new RegExp(`^${escaped.replace(/\{(\w+)\}/g, '(?<$1>[^;()]+?)')}$`).exec(text);
+    if (found) return fillTemplate(own, { ...found.groups });
+  }
+  return null;
+}
+
+function changeWord(language: Language, kind: string): string {
+  const key = `change.${kind}`;
+  return isKey(key) ? translate(language, key) : kind;
+}
+
+export interface Words {
   t: Translate;
   /** A text for a word of the server's (`kind.` + word), or the word itself when we have none for it. */
   word: (prefix: string, word: string) => string;
+  /** The kind of a change; people may invent their own. */
+  changeKind: (kind: string) => string;
+  /** A sentence of the server's. */
+  say: (text: string, said?: MaybeSaid | null) => string;
+  /** A reason of the server's that has no code. */
+  phrase: (text: string) => string;
   language: Language;
   setLanguage: (language: Language) => void;
 }
@@ -54,7 +104,10 @@ export function WordsProvider({ children }: { children: ReactNode }) {
       const key = `${prefix}.${text}`;
       return isKey(key) ? t(key) : text.replaceAll('_', ' ');
     };
-    return { t, word, language, setLanguage };
+    const changeKind = (kind: string) => changeWord(language, kind);
+    const say: Words['say'] = (text, said) => saySentence(language, text, said);
+    const phrase = (text: string) => sayPhrases(language, text);
+    return { t, word, changeKind, say, phrase, language, setLanguage };
   }, [language]);
   return <WordsContext value={words}>{children}</WordsContext>;
 }

@@ -4,7 +4,7 @@ import { getRouteApi, Link } from '@tanstack/react-router';
 import { ApiError } from '../api/client.ts';
 import { caseQuery, timelineQuery } from '../api/queries.ts';
 import type { CaseDetail, TimelineEntry } from '../api/types.ts';
-import { useT } from '../i18n/index.tsx';
+import { useT, useWords } from '../i18n/index.tsx';
 import { actionsIn } from '../model/casestate.ts';
 import { Empty, Problem, Skeleton } from '../panel/bits.tsx';
 import { MapAround } from './case/around.tsx';
@@ -73,7 +73,7 @@ function CaseBody(props: { detail: CaseDetail; timeline: TimelineEntry[]; stale:
 
 /** While a person is asked, the question stands at the top; the answer is given beside the plan. */
 function Asks({ detail }: { detail: CaseDetail }) {
-  const t = useT();
+  const { t, phrase } = useWords();
   if (actionsIn(detail.status).length === 0) return null;
   const review = (): void => document.getElementById('plan')?.scrollIntoView({ block: 'center' });
   return (
@@ -81,7 +81,8 @@ function Asks({ detail }: { detail: CaseDetail }) {
       <p className="grow">
         {detail.status === 'PARKED' ? (
           <>
-            <b className="warn">{t('case.parked')}</b> {detail.parked_reason || t('case.parked.text')}
+            <b className="warn">{t('case.parked')}</b>{' '}
+            {phrase(detail.parked_reason ?? '') || t('case.parked.text')}
           </>
         ) : (
           <>

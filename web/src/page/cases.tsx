@@ -64,7 +64,7 @@ export function CasesPage() {
 }
 
 function CaseTable({ rows }: { rows: CaseRow[] }) {
-  const { t, word } = useWords();
+  const { t, word, say } = useWords();
   const navigate = useNavigate();
   const [selected, select] = useState(-1);
   const at = useTick(1_000);
@@ -102,7 +102,7 @@ function CaseTable({ rows }: { rows: CaseRow[] }) {
             </td>
             <td>
               <Link to="/cases/$caseId" params={{ caseId: row.id }} style={{ color: 'inherit' }}>
-                {row.title}
+                {say(row.title, row.said)}
               </Link>
             </td>
             <td className="nowrap">

@@ -47,7 +47,7 @@ export function HomePage() {
 }
 
 function OpenCases({ rows }: { rows: CaseRow[] | undefined }) {
-  const { t, word } = useWords();
+  const { t, word, say } = useWords();
   const at = useTick(1_000);
   return (
     <Panel title={t('home.cases')} aside={<Link to="/cases">{t('home.cases.all')}</Link>}>
@@ -57,7 +57,7 @@ function OpenCases({ rows }: { rows: CaseRow[] | undefined }) {
           <li key={row.id}>
             <Link to="/cases/$caseId" params={{ caseId: row.id }} data-testid="case-row">
               <b>INC-{row.number}</b>
-              <span className="grow clip">{row.title}</span>
+              <span className="grow clip">{say(row.title, row.said)}</span>
               <span className="dim clip">
                 {row.cause && `${row.cause.service} · ${word('kind', row.cause.kind)}`}
               </span>

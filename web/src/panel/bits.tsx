@@ -44,8 +44,8 @@ export function Health({ state, label }: { state: string; label?: string }) {
   );
 }
 
-export const Severity = ({ severity }: { severity: string }) => (
-  <span className={`severity severity-${severity.toLowerCase()}`}>{severity}</span>
+export const Severity = ({ severity, label = severity }: { severity: string; label?: string }) => (
+  <span className={`severity severity-${severity.toLowerCase()}`}>{label}</span>
 );
 
 export function Skeleton({ rows = 8, height = 12 }: { rows?: number; height?: number }) {

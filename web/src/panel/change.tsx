@@ -1,5 +1,6 @@
 import { Link } from '@tanstack/react-router';
 import type { ChangeRow } from '../api/types.ts';
+import { useWords } from '../i18n/index.tsx';
 import { now } from '../model/clock.ts';
 import { formatNear } from '../model/format.ts';
 
@@ -7,6 +8,7 @@ import { formatNear } from '../model/format.ts';
 const aroundMs = 120_000;
 
 export function ChangeLine({ row, note }: { row: ChangeRow; note?: string }) {
+  const { changeKind } = useWords();
   return (
     <li className="change">
       <Link
@@ -21,7 +23,7 @@ export function ChangeLine({ row, note }: { row: ChangeRow; note?: string }) {
         {formatNear(row.at, now())}
       </Link>
       <span className="change-what">
-        <b>{row.kind}</b> {row.service}
+        <b>{changeKind(row.kind)}</b> {row.service}
         <br />
         <span className="dim">{row.title}</span>
         {note !== undefined && note !== '' && <span className="change-note">{note}</span>}

@@ -1,6 +1,7 @@
 /** Counts over time, stacked by severity, with violet marks where something changed. Drag to zoom. */
 import { type PointerEvent, useRef, useState } from 'react';
 import type { ChangeRow, LogHistogram } from '../api/types.ts';
+import { useWords } from '../i18n/index.tsx';
 import { severityColor, severityOrder } from '../model/color.ts';
 import { formatCount, formatTime } from '../model/format.ts';
 import type { Window } from '../model/range.ts';
@@ -114,13 +115,16 @@ function Column({ bar, x, wide, top }: { bar: Bar; x: number; wide: number; top:
   );
 }
 
-const ChangeMark = ({ change, x }: { change: ChangeRow; x: number }) => (
-  <g className="histogram-change">
-    <title>{`${formatTime(change.at)} ${change.kind} ${change.service}: ${change.title}`}</title>
-    <rect x={x - 4} width={8} height={height} opacity={0} />
-    <line x1={x} x2={x} y1={0} y2={height} />
-  </g>
-);
+const ChangeMark = ({ change, x }: { change: ChangeRow; x: number }) => {
+  const { changeKind } = useWords();
+  return (
+    <g className="histogram-change">
+      <title>{`${formatTime(change.at)} ${changeKind(change.kind)} ${change.service}: ${change.title}`}</title>
+      <rect x={x - 4} width={8} height={height} opacity={0} />
+      <line x1={x} x2={x} y1={0} y2={height} />
+    </g>
+  );
+};
 
 interface Span {
   from: number;

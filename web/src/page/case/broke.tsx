@@ -1,6 +1,6 @@
 import { Link } from '@tanstack/react-router';
 import { urnName } from '../../../../src/model/urn.ts';
-import type { CaseDetail, Cause, Verdict } from '../../api/types.ts';
+import type { CaseDetail, CaseSignal, Cause, Verdict } from '../../api/types.ts';
 import { useWords } from '../../i18n/index.tsx';
 import { formatIndicator } from '../../model/format.ts';
 import { Panel, Skeleton } from '../../panel/bits.tsx';
@@ -37,12 +37,14 @@ function Searching({ detail }: { detail: CaseDetail }) {
 }
 
 function Found({ verdict }: { verdict: Verdict }) {
-  const { t, word } = useWords();
+  const { t, word, say } = useWords();
   const [first, ...others] = verdict.causes;
   return (
     <div className="panel-body">
       {verdict.verdict === 'inconclusive' && <p className="warn">{t('case.inconclusive')}</p>}
-      {verdict.scope.summary !== '' && <p className="dim scope">{verdict.scope.summary}</p>}
+      {verdict.scope.summary !== '' && (
+        <p className="dim scope">{say(verdict.scope.summary, verdict.scope)}</p>
+      )}
       {first && <FirstCause cause={first} external={verdict.verdict === 'external'} />}
       <h3>{t('case.other')}</h3>
       {others.length === 0 && <p className="dim">{t('case.noother')}</p>}
@@ -51,7 +53,7 @@ function Found({ verdict }: { verdict: Verdict }) {
           <li
             key={`${cause.resource} ${cause.kind}`}
             className="row"
-            title={cause.reasons.map((r) => r.text).join('\n')}
+            title={cause.reasons.map((reason) => say(reason.text, reason)).join('\n')}
           >
             <span className="grow clip">
               {nameOf(cause)} · {word('kind', cause.kind)}
@@ -65,7 +67,7 @@ function Found({ verdict }: { verdict: Verdict }) {
 }
 
 function FirstCause({ cause, external }: { cause: Cause; external: boolean }) {
-  const { t, word } = useWords();
+  const { t, word, say, language } = useWords();
   return (
     <div className="cause" data-testid="first-cause">
       <p className="cause-name">
@@ -82,13 +84,16 @@ function FirstCause({ cause, external }: { cause: Cause; external: boolean }) {
       <ul className="reasons">
         {cause.reasons.map((reason) => (
           <li key={reason.text}>
-            {reason.text} <EvidenceRefs refs={reason.evidence} />
+            {say(reason.text, reason)} <EvidenceRefs refs={reason.evidence} />
           </li>
         ))}
       </ul>
       {cause.explains.length > 0 && (
         <p className="dim">
-          {t('case.explains')}: {cause.explains.map(shortSignal).join(', ')}
+          {t('case.explains')}:{' '}
+          {cause.explains
+            .map((each) => (language === 'en' ? shortSignal(each) : signalName(each, word)))
+            .join(', ')}
         </p>
       )}
     </div>
@@ -101,6 +106,12 @@ const nameOf = (cause: Cause): string => cause.service || urnName(cause.resource
 const shortSignal = (fingerprint: string): string =>
   fingerprint.split(':').slice(1).join(' ').replaceAll('_', ' ');
 
+function signalName(fingerprint: string, word: (prefix: string, word: string) => string): string {
+  const [, ...parts] = fingerprint.split(':');
+  const indicator = parts.pop() ?? '';
+  return `${parts.join(':')} ${word('indicator', indicator)}`;
+}
+
 const Confidence = ({ score }: { score: number }) => (
   <svg viewBox="0 0 40 6" className="confidence" aria-hidden="true">
     <rect width="40" height="6" rx="3" className="confidence-all" />
@@ -108,15 +119,18 @@ const Confidence = ({ score }: { score: number }) => (
   </svg>
 );
 
+/** The summary is said by the code of the title with `.summary`. */
+const summarySaid = ({ code, params }: CaseSignal) => ({ code: `${code ?? ''}.summary`, params });
+
 function Signals({ detail }: { detail: CaseDetail }) {
-  const { t, word } = useWords();
+  const { t, word, say } = useWords();
   if (detail.signals.length === 0) return null;
   return (
     <div className="panel-body signals">
       <h3>{t('case.signals')}</h3>
       <ul>
         {detail.signals.slice(0, 6).map((signal) => (
-          <li key={signal.fingerprint} className="row" title={signal.summary}>
+          <li key={signal.fingerprint} className="row" title={say(signal.summary, summarySaid(signal))}>
             <span className="grow clip">
               {signal.service} {word('indicator', signal.indicator)}
             </span>

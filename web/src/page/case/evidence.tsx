@@ -68,7 +68,7 @@ export function EvidencePanel({ detail }: { detail: CaseDetail }) {
 }
 
 function EvidenceCard(props: { evidence: CaseEvidence; detail: CaseDetail; chosen: boolean }) {
-  const { t, word } = useWords();
+  const { t, word, say } = useWords();
   const { evidence, detail } = props;
   const [rowsOpen, setRowsOpen] = useState(false);
   return (
@@ -80,7 +80,7 @@ function EvidenceCard(props: { evidence: CaseEvidence; detail: CaseDetail; chose
       <p className="evidence-note">
         <span className="ref plain">{evidence.ref}</span>
         <span className={`tag dim-${evidence.dim}`}>{word('dim', evidence.dim)}</span>
-        <span>{evidence.note}</span>
+        <span>{say(evidence.note, evidence)}</span>
       </p>
       {evidence.series && <SeriesChart series={evidence.series} detail={detail} />}
       <p className="evidence-foot">
@@ -110,6 +110,10 @@ function EvidenceCard(props: { evidence: CaseEvidence; detail: CaseDetail; chose
   );
 }
 
+/** `cart errors`: a service and what of it; the name of a metric is one word and stays. */
+const seriesName = (name: string, word: (prefix: string, word: string) => string): string =>
+  name.replace(/ (errors|p95Ms|requests|logs)$/, (_, what: string) => ` ${word('series', what)}`);
+
 function SeriesChart({
   series,
   detail,
@@ -117,21 +121,22 @@ function SeriesChart({
   series: NonNullable<CaseEvidence['series']>;
   detail: CaseDetail;
 }) {
-  const { t } = useWords();
+  const { t, word } = useWords();
+  const name = seriesName(series.name, word);
   const marks = (detail.verdict?.changes ?? []).map((change) => change.at);
   return (
     <>
       <TimeChart
         points={series.points}
         unit={series.unit}
-        label={series.name}
+        label={name}
         band={series.baseline}
         marks={marks}
         onset={detail.verdict?.scope.since}
         height={92}
       />
       <p className="dim chart-note">
-        {series.name}
+        {name}
         {series.baseline &&
           ` · ${t('case.evidence.baseline', {
             low: formatUnit(series.baseline.low, series.unit),

@@ -7,11 +7,13 @@ import { StateMark } from '../../panel/state.tsx';
 import { useTick } from '../../panel/tick.ts';
 
 export function CaseHeader({ detail, timeline }: { detail: CaseDetail; timeline: TimelineEntry[] }) {
+  const { say } = useWords();
+  const named = detail.signals.find((signal) => signal.title === detail.title);
   return (
     <header className="case-head">
       <div className="case-title">
         <h1>
-          <span className="dim">INC-{detail.number}</span> {detail.title}
+          <span className="dim">INC-{detail.number}</span> {say(detail.title, named)}
         </h1>
         <Impact detail={detail} />
       </div>
@@ -22,7 +24,7 @@ export function CaseHeader({ detail, timeline }: { detail: CaseDetail; timeline:
 
 /** Who is affected, since when, how much; what is not known is not said. */
 function Impact({ detail }: { detail: CaseDetail }) {
-  const { t } = useWords();
+  const { t, word } = useWords();
   const at = useTick(1_000);
   const scope = detail.verdict?.scope;
   const since = scope?.since ?? detail.signals[0]?.since ?? detail.created_at;
@@ -30,7 +32,7 @@ function Impact({ detail }: { detail: CaseDetail }) {
   return (
     <p className="case-impact">
       <StateMark status={detail.status} />
-      <Severity severity={detail.severity} />
+      <Severity severity={detail.severity} label={word('severity', detail.severity)} />
       <span className="mono">{t('case.since', { time: formatNear(since, at) })}</span>
       {detail.status === 'CLOSED' ? (
         <span>{t('case.closed', { span: formatSpan(end - detail.created_at) })}</span>

@@ -23,7 +23,7 @@ export function Layers({ verdict }: { verdict: Verdict | null }) {
 }
 
 function LayerRow(props: { layer: Layer; status: string; checks: Verdict['checks']; open: boolean }) {
-  const { word } = useWords();
+  const { word, say } = useWords();
   const told = props.checks.filter((check) => check.status === 'suspect');
   const rest = props.checks.filter((check) => check.status !== 'suspect');
   return (
@@ -38,14 +38,14 @@ function LayerRow(props: { layer: Layer; status: string; checks: Verdict['checks
             <li key={check.check} className="check">
               <Health state={check.status} label={word('check', check.check)} />
               <p className="dim">
-                {check.summary} <EvidenceRefs refs={check.evidence} />
+                {say(check.summary, check)} <EvidenceRefs refs={check.evidence} />
               </p>
             </li>
           ))}
           {rest.map((check) => (
-            <li key={check.check} className="check quiet" title={check.summary}>
+            <li key={check.check} className="check quiet" title={say(check.summary, check)}>
               <Health state={check.status} label={word('check', check.check)} />
-              <span className="dim">{check.summary}</span>
+              <span className="dim">{say(check.summary, check)}</span>
             </li>
           ))}
         </ul>

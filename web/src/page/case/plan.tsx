@@ -134,7 +134,7 @@ const outputText = (output: unknown): string =>
 
 /** What policy said, which policy it was, and why. */
 function Gate({ detail }: { detail: CaseDetail }) {
-  const { t } = useWords();
+  const { t, phrase } = useWords();
   const { gate } = detail;
   if (gate === null) {
     return detail.plan === null ? (
@@ -169,7 +169,7 @@ function Gate({ detail }: { detail: CaseDetail }) {
       </p>
       {gate.reasons.map((reason) => (
         <p key={reason} className="dim">
-          {reason}
+          {phrase(reason)}
         </p>
       ))}
     </div>

@@ -1,5 +1,6 @@
 import type { TimelineEntry } from '../../api/types.ts';
 import { useWords } from '../../i18n/index.tsx';
+import { timelineReason } from '../../i18n/reason.ts';
 import { now } from '../../model/clock.ts';
 import { formatNear } from '../../model/format.ts';
 import { Panel } from '../../panel/bits.tsx';
@@ -24,7 +25,9 @@ export function Timeline({ entries }: { entries: TimelineEntry[] }) {
 }
 
 function TimelineLine({ entry }: { entry: TimelineEntry }) {
-  const { t, word } = useWords();
+  const words = useWords();
+  const { t, word } = words;
+  const reason = timelineReason(entry, words);
   const moved = entry.to !== null && entry.to !== entry.from;
   return (
     <li className={moved ? 'moved' : ''} data-testid="timeline-entry" data-event={entry.event}>
@@ -33,7 +36,7 @@ function TimelineLine({ entry }: { entry: TimelineEntry }) {
         <b>{word('event', entry.event)}</b>
         {moved && <span className="dim"> → {word('state', entry.to ?? '')}</span>}{' '}
         <span className="dim">{t('case.timeline.by', { actor: entry.actor })}</span>
-        {entry.reason !== '' && <span className="timeline-reason">{entry.reason}</span>}
+        {reason !== '' && <span className="timeline-reason">{reason}</span>}
       </span>
       <span className="mono dim clip" title={entry.trace_id ?? ''}>
         {entry.trace_id?.slice(0, 8)}

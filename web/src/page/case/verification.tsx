@@ -33,7 +33,7 @@ export function VerificationPanel({ detail }: { detail: CaseDetail }) {
 }
 
 function Progress({ verification }: { verification: Verification }) {
-  const { t } = useWords();
+  const { t, phrase } = useWords();
   const at = useTick(250);
   const windowMs = verification.window_s * 1_000;
   const held = verification.holds_since === null ? 0 : Math.max(0, at - verification.holds_since);
@@ -43,7 +43,7 @@ function Progress({ verification }: { verification: Verification }) {
     return (
       <>
         <p className="bad">{t('case.verification.failed')}</p>
-        {verification.reason && <p className="dim">{verification.reason}</p>}
+        {verification.reason && <p className="dim">{phrase(verification.reason)}</p>}
       </>
     );
   }

@@ -1,0 +1,169 @@
+/**
+ * The sentences that detection and diagnosis say, once, by code. A sentence is made of its code and its values, so text
+ * and code can't drift apart, and a reader in another language fills the same values into a template of its own.
+ *
+ * A template holds values as `{name}`. In brackets stand alternatives, parted by `|`: the first one whose values are all
+ * given is said, none when none is. Values that are quoted may hold any text; they are never read as a template.
+ */
+export const sentences = {
+  'signal.availability': '{service}: {errors} of requests fail',
+  'signal.availability.summary':
+    'Availability of {service} is {value} over the last 15 s, the objective is {target}; the error budget burns {burn} times too fast over {seconds} s.',
+  'signal.error_rate': '{service}: errors rose to {ratio}',
+  'signal.error_rate.summary':
+    '{errors} of {requests} requests of {service} failed in the last 15 s; normal is {normal}.',
+  'signal.latency': '{service}: p95 {value} ms',
+  'signal.latency.summary':
+    '95 % of requests to {service} took up to {value} ms over the last 15 s, the objective is {target} ms; normal is {normal} ms.',
+  'signal.typical_latency': '{service}: typical request {value} ms',
+  'signal.typical_latency.summary':
+    'Half of the requests to {service} take more than {value} ms; normal is {normal} ms.',
+  'signal.throughput': '{service}: {value} requests/s instead of {normal}',
+  'signal.throughput.summary':
+    '{service} answered {value} requests/s over 30 s; normal is {normal} and its callers still try.',
+  'signal.surge': '{service}: traffic rose to {value} requests/s',
+  'signal.surge.summary': '{service} receives {value} requests/s; normal is {normal}.',
+  'signal.log_volume': '{service}: {value} log records/s',
+  'signal.log_volume.summary': '{service} writes {value} log records/s; normal is {normal}.',
+
+  'error_rate.up':
+    '{service}: {errors} of {requests} requests failed ({now}) in {seconds} s, normal {before}; most of them [{operation}|unknown][, status {codes}].',
+  'error_rate.ok': 'No service fails more than usual ({count} looked at).',
+  'error_rate.no_data': 'No requests were seen during the incident.',
+  'response_time.up':
+    '{service}: p95 {p95} ms over {seconds} s, normal {p95Before} ms; typical request {p50} ms, normal {p50Before} ms[; slowest {operation}].',
+  'response_time.ok': 'Response times are as always ({count} services).',
+  'response_time.no_data': 'Too few requests to compare response times.',
+  'throughput.surge': '{service} receives {now} requests/s, normal {before}.',
+  'throughput.gone': '{service} answers {now} requests/s while its callers try {attempted}; normal {before}.',
+  'throughput.ok': 'Every service gets and answers its usual number of requests.',
+  'throughput.no_data': 'No baseline of request rates.',
+  'own_time.up':
+    '{service} itself takes {now} ms a visit, normal {before} ms: {share} of its added time is its own.',
+  'own_time.ok': 'No service takes more time of its own than usual.',
+  'own_time.no_data': 'No traces to split response times.',
+  'version.worse':
+    '{service} {version}, first seen {secondsBefore} s before the onset, [fails {errors} of its requests, {previous} {errorsBefore}|needs {p95} ms (p95), {previous} {p95Before} ms].',
+  'version.new':
+    '{service} {version}, first seen {secondsBefore} s before the onset, behaves like {previous}.',
+  'version.ok': 'No new version behaves worse than the one before.',
+  'version.no_data': 'No service says which version it runs.',
+  'log_pattern.new': '{service} logs “{sample}” {rate} times/s; never before.',
+  'log_pattern.grown': '{service} logs “{sample}” {rate} times/s; normal {before}.',
+  'log_pattern.ok': 'No new error messages.',
+  'log_pattern.no_data': 'No log records.',
+  'log_volume.flood':
+    '{service} writes {now} log records/s, normal {before}; {added}/s of them are {level}, most like “{sample}”.',
+  'log_volume.ok': 'Every service logs as much as usual.',
+  'log_volume.no_data': 'No log records.',
+  error_origin:
+    "{share} of the new errors begin in [{service}'s call to {peer}|{service} ({operation})|{service} ()]: [{message}|status {status}|no message].",
+  'error_origin.none': 'No new failing spans.',
+  'error_origin.spread': 'Failing spans are spread; no origin stands out.',
+  'error_origin.no_data': 'No traces in the incident.',
+  dependency:
+    '{src} → {dst}: [{errors} of the calls fail (normal {errorsBefore}), p95 {p95} ms (normal {p95Before} ms)|{errors} of the calls fail (normal {errorsBefore})|p95 {p95} ms (normal {p95Before} ms)] over {seconds} s.',
+  'dependency.ok': '{count} call edges are as always.',
+  'dependency.no_data': 'No calls to dependencies were seen.',
+  'pool.exhausted':
+    '{service}: {pending} requests wait for a connection (normal {pendingBefore})[, {used} of {max} in use][, they wait {waitMs} ms (normal {waitMsBefore} ms)].',
+  'pool.ok': 'No requests wait for a connection.',
+  'pool.no_data': 'No service reports a connection pool.',
+  'change.near': '{kind} on [{service}|an unnamed service] [{secondsBefore} s before|at] the onset: {title}.',
+  'change.none': 'Nothing was changed in the half hour before the onset.',
+  'network.broken': '{src} could not reach {dst} {count} times: {message}.',
+  'network.timeout': '{src} could not reach {dst} {count} times: {message}.',
+  'network.ok': 'No refused, reset or timed out connections.',
+  'network.no_data': 'No calls between services were seen.',
+  'cpu.busy': '{service}: {metric} {now}, normal {before}.',
+  'cpu.ok': 'CPU is free in all {count} services that report it.',
+  'cpu.no_data': 'No service reports CPU or event loop use.',
+  'memory.grows':
+    '{service}: {metric} grew from {from} to {to} in {seconds} s without falling[, the limit is {limit}][, {restart} restart of the same version|, {restarts} restarts of the same version][, and it logs “{sample}”].',
+  'memory.ok': 'Memory is steady in all {count} services that report it.',
+  'memory.no_data': 'No service reports its memory.',
+  'statement.slow':
+    '{service}: “{statement}” takes {now} ms, normal {before} ms ({count} times since the onset).',
+  'statement.ok': '{count} statements take as long as always.',
+  'statement.no_data': 'No database calls were seen.',
+
+  explains:
+    '[{service} calls it, directly or through others, and suffers with it|{services} call it, directly or through others, and suffer with it].',
+  'considered.after': 'Came after the onset.',
+  'considered.cause': 'On the cause, shortly before the onset.',
+  'considered.elsewhere': '{service} suffers, but the evidence points to {resource}.',
+  'considered.unproved': '{service} suffers, but nothing shows that this change is why.',
+  'considered.quiet': 'Nothing unusual is seen on [{service}|what it changed].',
+  'scope.failing':
+    'Since {since} UTC: {services}. At {entry} {errors} of {total} requests failed ({ratio}); affected requests: [only {key}={value}|no single dimension separates them].',
+  'scope.failing_slow':
+    'Since {since} UTC: {services}. At {entry} {errors} of {total} requests failed ({ratio}) and it is slow; affected requests: [only {key}={value}|no single dimension separates them].',
+  'scope.unclear': 'Since {since} UTC; no service is clearly worse than usual.',
+} as const;
+
+export type SentenceCode = keyof typeof sentences;
+/** Figures as they are shown, words, quotes. */
+export type SentenceParams = Record<string, string | number>;
+
+/** What a text carries beside it so that it can be said in another language. */
+export interface Said {
+  code: SentenceCode;
+  params: SentenceParams;
+}
+export interface Sentence extends Said {
+  text: string;
+}
+
+type Holes<Text> = Text extends `${string}{${infer Name}}${infer Rest}` ? Name | Holes<Rest> : never;
+type Outside<Text> = Text extends `${infer Before}[${string}]${infer After}`
+  ? `${Before}${Outside<After>}`
+  : Text;
+type Inside<Text> = Text extends `${string}[${infer Choice}]${infer After}` ? Choice | Inside<After> : never;
+type Value = string | number;
+
+/** The values of a template: those outside brackets must be given, the others may be. */
+type ValuesOf<Code extends SentenceCode> = Record<Holes<Outside<(typeof sentences)[Code]>>, Value> &
+  Partial<Record<Holes<Inside<(typeof sentences)[Code]>>, Value | undefined>>;
+
+/** Codes of titles that have a longer sentence beside them. */
+export type TitleCode = {
+  [Code in SentenceCode]: `${Code}.summary` extends SentenceCode ? Code : never;
+}[SentenceCode];
+
+const hole = /\{(\w+)\}/g;
+
+/** The names of a template's values. */
+export const holesOf = (template: string): string[] =>
+  [...template.matchAll(hole)].map((match) => match[1] ?? '');
+
+/** The template with its values; null when one that must be said is missing. */
+export function fillTemplate(template: string, params: SentenceParams): string | null {
+  const given = (name: string): boolean => params[name] !== undefined && params[name] !== '';
+  const chosen = template.replace(
+    /\[([^\]]*)\]/g,
+    (_, choices: string) => choices.split('|').find((choice) => holesOf(choice).every(given)) ?? '',
+  );
+  if (holesOf(chosen).some((name) => params[name] === undefined)) return null;
+  return chosen.replace(hole, (_, name: string) => String(params[name]));
+}
+
+export function sentence<Code extends SentenceCode>(code: Code, values: ValuesOf<Code>): Sentence;
+export function sentence(code: SentenceCode, values: Record<string, Value | undefined>): Sentence {
+  const params: SentenceParams = {};
+  for (const [name, value] of Object.entries(values)) if (value !== undefined) params[name] = value;
+  return { text: fillTemplate(sentences[code], params) ?? '', code, params };
+}
+
+/** Title and summary from the same values; the summary's code is the title's with `.summary`. */
+export function titled<Code extends TitleCode>(
+  code: Code,
+  values: ValuesOf<Code> & ValuesOf<`${Code}.summary`>,
+): Said & { title: string; summary: string };
+export function titled(
+  code: TitleCode,
+  values: Record<string, Value>,
+): Said & { title: string; summary: string } {
+  const title = fillTemplate(sentences[code], values) ?? '';
+  const summary = fillTemplate(sentences[`${code}.summary`], values) ?? '';
+  return { title, summary, code, params: values };
+}
