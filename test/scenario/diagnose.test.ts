@@ -6,7 +6,7 @@ import { createDiagnosis } from '../../src/diagnose/index.ts';
 import type { Ledger } from '../../src/ledger/index.ts';
 import { openTestLedger } from '../../src/ledger/testing.ts';
 import { type Clock, createLogger, newUuid } from '../../src/lib/index.ts';
-import type { Signal, Verdict } from '../../src/model/index.ts';
+import { fillTemplate, type Said, type Signal, sentences, type Verdict } from '../../src/model/index.ts';
 import { readRows } from '../../src/query/index.ts';
 import { Generator } from './generate.ts';
 import { parseScenario, type Scenario } from './script.ts';
@@ -125,11 +125,24 @@ describe('diagnosis of scenarios', () => {
           expect(played.detectedS ?? 999, message).toBeLessThanOrEqual(Number(options.value));
         else throw new Error(`${file}: unknown expectation ${kind}`);
       }
+      expectSaid(played);
       if (played.verdict.verdict === 'inconclusive') return;
       await expectEvidence(tenant, played.verdict, message);
     });
   }
 });
+
+/** Every sentence carries the code and the values that it was made of. */
+function expectSaid({ verdict, cases }: Played): void {
+  const said = (text: string, { code, params }: Partial<Said>) =>
+    expect({ code, text: code && params && fillTemplate(sentences[code], params) }).toEqual({ code, text });
+  said(verdict.scope.summary, verdict.scope);
+  for (const check of verdict.checks) said(check.summary, check);
+  for (const evidence of verdict.evidence) said(evidence.note, evidence);
+  for (const change of verdict.changes) said(change.considered, change);
+  for (const reason of verdict.causes.flatMap((cause) => cause.reasons)) said(reason.text, reason);
+  for (const signal of cases.flatMap((each) => each.signals)) said(signal.title, signal);
+}
 
 /** Every reason's evidence names rows, and its filter finds them again. */
 async function expectEvidence(tenant: string, verdict: Verdict, message: string): Promise<void> {

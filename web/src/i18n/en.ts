@@ -394,6 +394,7 @@ export const en = {
   'event.signals': 'signals attached',
   'event.findings': 'findings',
   'event.step_result': 'step',
+  'event.compensation_result': 'compensation result',
   'event.gate_waits': 'waits for a person',
   'event.superseded': 'superseded',
 

@@ -385,6 +385,7 @@ export const zh: Record<MessageKey, string> = {
   'event.signals': '附加信号',
   'event.findings': '结论',
   'event.step_result': '步骤',
+  'event.compensation_result': '撤销步骤',
   'event.gate_waits': '等待人工',
   'event.superseded': '已被取代',
 
