@@ -9,3 +9,4 @@ export { changeBlock } from './changes/block.ts';
 export { deadLetterBlock } from './dead-letter-block.ts';
 export type { Delivery, Door, Letter } from './door.ts';
 export { createOtlpServer, type OtlpDeps } from './otlp/server.ts';
+export { type RemoteWriteDeps, remoteWrite } from './remote-write/routes.ts';

@@ -7,7 +7,7 @@ import type { Detection } from '../detect/index.ts';
 import type { Ledger } from '../ledger/index.ts';
 import { type Clock, type Logger, newUuid } from '../lib/index.ts';
 import type { Health } from '../operate/index.ts';
-import { changeBlock, type Door } from '../receive/index.ts';
+import { changeBlock, type Door, remoteWrite } from '../receive/index.ts';
 import type { Remedy } from '../remedy/index.ts';
 import { patternLookup, type Rollup } from '../rollup/index.ts';
 import { liveCallsFrom, liveLoadFrom } from '../topology/index.ts';
@@ -139,6 +139,7 @@ export async function createApi(deps: ApiDeps): Promise<FastifyInstance> {
   const app = await createServer({ log, token: config.auth.token, bodyBytesMax: config.ingest.bodyBytesMax });
   await app.register(healthRoutes({ health: deps.health, ready: () => readiness(deps) }));
   await app.register(versioned(deps), { prefix: '/api/v1' });
+  await app.register(remoteWrite({ ...deps, config: config.ingest }), { prefix: '/api/v1' });
   await app.register(caseRoutes({ ...deps, tenant: config.tenant }));
   // The source writes this call without a prefix; both are the same handlers.
   for (const prefix of ['', '/api/v1']) {

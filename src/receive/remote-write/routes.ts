@@ -1,0 +1,182 @@
+import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
+import type { Config } from '../../config/index.ts';
+import {
+  ClewError,
+  type Clock,
+  type Logger,
+  publicError,
+  SnappyError,
+  snappyDecompress,
+} from '../../lib/index.ts';
+import type { Door, Letter } from '../door.ts';
+import { MalformedError } from '../otlp/wire.ts';
+import { RemoteWriteTranscoder, type Version, type Written } from './transcoder.ts';
+
+export interface RemoteWriteDeps {
+  door: Door;
+  config: Pick<Config['ingest'], 'bodyBytesMax' | 'attributeBytesMax' | 'clockSkewS'>;
+  clock: Clock;
+  log: Logger;
+}
+
+/** A body whose length is not announced is taken for this until it was read. */
+const unannouncedBytes = 1_048_576;
+/** Seconds that a sender is asked to wait when too much is pending: about as long as inserting a segment takes. */
+const retryAfterS = 1;
+const source = 'prometheus/remote-write';
+const messages = new Map<string, Version>([
+  ['prometheus.writerequest', 1],
+  ['io.prometheus.write.v2.request', 2],
+]);
+
+/** Prometheus remote write 1.0 and 2.0: POST /write. Register it under /api/v1, on a server of any other routes. */
+export function remoteWrite(deps: RemoteWriteDeps): FastifyPluginAsync {
+  const transcoder = new RemoteWriteTranscoder(deps.config);
+  return async (app) => {
+    app.removeAllContentTypeParsers();
+    app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
+    app.setErrorHandler((error, request, reply) => sendError(deps, error, request, reply));
+    app.addHook('onRequest', async (request, reply) => {
+      deps.door.tenantOf(request.headers.authorization ?? '');
+      // A sender of 2.0 learns from these headers that it was understood, whatever the answer is.
+      if (versionOf(request) === 2) tellWritten(reply, { samples: 0, histograms: 0, exemplars: 0 });
+      checkEncoding(request);
+      const announced = Number(request.headers['content-length'] ?? unannouncedBytes);
+      const leave = deps.door.enter(Number.isFinite(announced) ? announced : unannouncedBytes);
+      reply.raw.once('close', leave);
+    });
+    app.post(
+      '/write',
+      {
+        schema: {
+          tags: ['ingest'],
+          summary: 'Prometheus remote write 1.0 and 2.0',
+          description:
+            'A snappy-compressed prometheus.WriteRequest or io.prometheus.write.v2.Request. Answered 204 after everything is on disk; 400 names what was not kept, the rest is.',
+        },
+      },
+      (request, reply) => receive(deps, transcoder, request, reply),
+    );
+  };
+}
+
+async function receive(
+  deps: RemoteWriteDeps,
+  transcoder: RemoteWriteTranscoder,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<FastifyReply> {
+  const startedAt = deps.clock.monotonic();
+  const version = versionOf(request);
+  const tenant = deps.door.tenantOf(request.headers.authorization ?? '');
+  const letter = (reason: string, payload: Uint8Array, part = ''): Letter => ({
+    tenant,
+    source,
+    reason,
+    contentType: `application/x-protobuf; version=${version}${part}`,
+    payload,
+  });
+  let body: Uint8Array = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
+  let written: Written;
+  try {
+    body = snappyDecompress(body, deps.config.bodyBytesMax);
+    written = transcoder.transcode(tenant, body, version, deps.clock.now());
+  } catch (error) {
+    if (isMalformed(error)) await deps.door.deadLetters([letter(error.message, body)]);
+    throw error;
+  }
+  const { blocks, samples, histograms, rejected, rejections } = written;
+  const records = samples + histograms;
+  try {
+    await deps.door.deliver({
+      tenant,
+      signal: 'metrics',
+      blocks,
+      records,
+      rejected,
+      bytes: body.length,
+      startedAt,
+    });
+  } catch (error) {
+    transcoder.forget();
+    throw error;
+  }
+  if (version === 2) tellWritten(reply, written);
+  if (rejected === 0) return reply.status(204).send();
+  const message = `${rejected} of ${records + written.exemplars + rejected} samples, histograms and exemplars were not kept; first reason: ${rejections[0]?.reason ?? 'an invalid value'}. They are in the dead letters.`;
+  // A series of version 2 means nothing without the request's string table, so the request is kept whole.
+  await deps.door.deadLetters(
+    version === 2
+      ? [letter(message, body)]
+      : rejections.map(({ reason, payload }) => letter(reason, payload, '; part=timeseries')),
+  );
+  return plain(reply, 400, message);
+}
+
+function tellWritten(
+  reply: FastifyReply,
+  written: Pick<Written, 'samples' | 'histograms' | 'exemplars'>,
+): void {
+  reply.header('x-prometheus-remote-write-samples-written', String(written.samples));
+  reply.header('x-prometheus-remote-write-histograms-written', String(written.histograms));
+  reply.header('x-prometheus-remote-write-exemplars-written', String(written.exemplars));
+}
+
+/** By Content-Type: without `proto` it is version 1. */
+function versionOf(request: FastifyRequest): Version {
+  const given = request.headers['content-type'] ?? '';
+  const [type = '', ...parameters] = given.split(';').map((part) => part.trim().toLowerCase());
+  const proto = parameters.find((part) => part.startsWith('proto='))?.slice('proto='.length);
+  const name = proto?.replace(/^"(.*)"$/, '$1') ?? 'prometheus.writerequest';
+  const version = type === 'application/x-protobuf' ? messages.get(name) : undefined;
+  if (version !== undefined) return version;
+  throw new ClewError(
+    'unsupported_media_type',
+    `Content-Type ${JSON.stringify(given.slice(0, 120))} is not understood; send application/x-protobuf with proto=prometheus.WriteRequest (or without proto) or proto=io.prometheus.write.v2.Request.`,
+  );
+}
+
+/** Senders of the first days leave the header out; the body is snappy all the same. */
+function checkEncoding(request: FastifyRequest): void {
+  const encoding = (request.headers['content-encoding'] ?? '').trim().toLowerCase();
+  if (encoding === '' || encoding === 'snappy') return;
+  throw new ClewError(
+    'unsupported_media_type',
+    `Content-Encoding ${JSON.stringify(encoding.slice(0, 40))} is not understood; send snappy.`,
+  );
+}
+
+const isMalformed = (error: unknown): error is Error =>
+  error instanceof MalformedError || (error instanceof SnappyError && error.reason === 'malformed');
+
+/** One line of text: what Prometheus writes into its log. */
+function sendError(
+  deps: RemoteWriteDeps,
+  error: unknown,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): void {
+  const mapped = mapError(error, deps.config.bodyBytesMax);
+  const status = mapped instanceof ClewError ? mapped.status : 500;
+  if (status >= 500) deps.log.error({ err: error, trace_id: request.id }, 'remote write failed');
+  if (status === 429 || status === 503) reply.header('retry-after', String(retryAfterS));
+  plain(reply, status, publicError(mapped).message);
+}
+
+const plain = (reply: FastifyReply, status: number, text: string): FastifyReply =>
+  reply.status(status).header('content-type', 'text/plain; charset=utf-8').send(`${text}\n`);
+
+function mapError(error: unknown, bodyBytesMax: number): unknown {
+  if (isMalformed(error)) return new ClewError('bad_request', error.message);
+  if (error instanceof ClewError || !(error instanceof Error)) return error;
+  const status = 'statusCode' in error ? error.statusCode : undefined;
+  if (status === 413 || error instanceof SnappyError) {
+    return new ClewError(
+      'too_large',
+      `The body is larger than ${bodyBytesMax} bytes, the limit of ingest.body_bytes_max. Send smaller batches.`,
+    );
+  }
+  if (typeof status === 'number' && status >= 400 && status < 500)
+    return new ClewError('bad_request', error.message);
+  return error;
+}

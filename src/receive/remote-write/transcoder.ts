@@ -1,0 +1,483 @@
+import { ClewError, type Column, takeBlock } from '../../lib/index.ts';
+import type { Block, DetailTable } from '../../model/index.ts';
+import { cutAt } from '../otlp/attributes.ts';
+import {
+  exemplarColumns,
+  histogramColumns,
+  type IdentityColumns,
+  sampleColumns,
+  seriesColumns,
+} from '../otlp/metric-columns.ts';
+import { unknownService } from '../otlp/resource.ts';
+import { Hash64, SeenSeries } from '../otlp/series.ts';
+import { type Rejection, Rejections } from '../otlp/transcoder.ts';
+import { textOf, Wire } from '../otlp/wire.ts';
+import { ExemplarReader } from './exemplar.ts';
+import { LabelSet, labelNameBytesMax, readLabel, Symbols } from './labels.ts';
+import {
+  type Family,
+  FamilyCache,
+  familyType,
+  gaugeHistogramType,
+  helpBytesMax,
+  isCounter,
+  unitBytesMax,
+} from './metadata.ts';
+import { isStaleMarker, NativeHistogram } from './native-histogram.ts';
+
+export type Version = 1 | 2;
+
+/** What one request became. */
+export interface Written {
+  blocks: Block[];
+  samples: number;
+  histograms: number;
+  exemplars: number;
+  /** Samples, histograms and exemplars that were not kept. */
+  rejected: number;
+  rejections: Rejection[];
+}
+
+export interface RemoteWriteLimits {
+  bodyBytesMax: number;
+  attributeBytesMax: number;
+  clockSkewS: number;
+}
+
+/** Tags of a TimeSeries. Its samples have the same tag in both versions. */
+const samplesTag = 0x12;
+const layouts = {
+  1: { series: 0x0a, labels: 0x0a, exemplars: 0x1a, histograms: 0x22 },
+  2: { series: 0x2a, labels: 0x0a, exemplars: 0x22, histograms: 0x1a },
+} as const;
+
+const flagNoRecordedValue = 1;
+/** Which table and type a row is of; part of the series id, for a name may change from one form to another. */
+const sampleForm = 0;
+const exponentialForm = 1;
+const explicitForm = 2;
+const noForm = -1;
+const serviceNameAttribute = 'service.name';
+const instanceAttribute = 'service.instance.id';
+
+/** The series that is being read; reused, so that a series costs no object. */
+const series = {
+  start: 0,
+  end: 0,
+  samples: 0,
+  histograms: 0,
+  exemplars: 0,
+  type: 0,
+  help: 0,
+  unit: 0,
+  created: 0,
+};
+
+/** WriteRequest of both versions to blocks of the four metric tables. Synchronous; throws MalformedError. */
+export class RemoteWriteTranscoder {
+  private readonly series = seriesColumns();
+  private readonly samples = sampleColumns();
+  private readonly histograms = histogramColumns();
+  private readonly exemplars = exemplarColumns();
+  private readonly labels = new LabelSet();
+  private readonly symbols = new Symbols();
+  private readonly histogram = new NativeHistogram();
+  private readonly exemplar = new ExemplarReader();
+  private readonly families = new FamilyCache();
+  private readonly seen = new SeenSeries();
+  private readonly id = new Hash64();
+  private readonly keys = { tenant: 0, name: 0, service: 0 };
+  private readonly rejections = new Rejections();
+  private readonly limits: RemoteWriteLimits;
+  private tenant = '';
+  private nowMs = 0;
+  private version: Version = 1;
+  private form = noForm;
+  private labelBytes = 0;
+
+  constructor(limits: RemoteWriteLimits) {
+    this.limits = limits;
+  }
+
+  transcode(tenant: string, body: Uint8Array, version: Version, nowMs: number): Written {
+    this.tenant = tenant;
+    this.version = version;
+    this.nowMs = nowMs;
+    this.labelBytes = 0;
+    this.histogram.begin();
+    let whole = false;
+    try {
+      const wire = new Wire(body);
+      // The string table and the metadata may stand behind the series that need them.
+      this.readHead(wire);
+      wire.position = 0;
+      while (wire.position < body.length) {
+        const tag = wire.tag(body.length);
+        if (tag === layouts[version].series) this.timeSeries(wire, wire.length(body.length));
+        else wire.skip(tag, body.length);
+      }
+      const written = {
+        samples: this.samples.Value.rows,
+        histograms: this.histograms.Count.rows,
+        exemplars: this.exemplars.Value.rows,
+      };
+      const blocks = this.takeBlocks();
+      whole = true;
+      return { blocks, ...written, ...this.rejections.take() };
+    } finally {
+      // Series of a request that is refused have not got their row.
+      if (!whole) this.seen.clear();
+      for (const columns of [this.series, this.samples, this.histograms, this.exemplars]) {
+        for (const column of Object.values(columns)) column.reset();
+      }
+      this.symbols.reset();
+      this.rejections.take();
+    }
+  }
+
+  /** The last request could not be stored. */
+  forget(): void {
+    this.seen.clear();
+  }
+
+  private takeBlocks(): Block[] {
+    const tables: [DetailTable, Record<string, Column>, number][] = [
+      ['metric_series', this.series, this.series.LastSeen.rows],
+      ['metric_samples', this.samples, this.samples.Value.rows],
+      ['metric_histograms', this.histograms, this.histograms.Count.rows],
+      ['metric_exemplars', this.exemplars, this.exemplars.Value.rows],
+    ];
+    return tables
+      .filter(([, , rows]) => rows > 0)
+      .map(([table, columns, rows]) => ({ table, rows, bytes: takeBlock(columns, rows, 'EventId') }));
+  }
+
+  /**
+   * Metadata of version 1, symbols of version 2. The two versions share no field at this level, so a body under the other's
+   * Content-Type is recognized and does not pass as an empty request.
+   */
+  private readHead(wire: Wire): void {
+    const end = wire.bytes.length;
+    while (wire.position < end) {
+      const tag = wire.tag(end);
+      const isFirst = tag === 0x0a || tag === 0x1a;
+      const isSecond = tag === 0x22 || tag === 0x2a;
+      if ((this.version === 1 && isSecond) || (this.version === 2 && isFirst))
+        throw wire.malformed('it is of another version than Content-Type says');
+      if (tag === 0x1a) this.metadata(wire, wire.length(end));
+      else if (tag === 0x22) {
+        const stop = wire.length(end);
+        this.symbols.add(wire, stop);
+        wire.position = stop;
+      } else wire.skip(tag, end);
+    }
+  }
+
+  /** MetricMetadata { type = 1, metric_family_name = 2, help = 4, unit = 5 } of version 1. */
+  private metadata(wire: Wire, end: number): void {
+    const family: Family = { type: 0, help: '', unit: '' };
+    let name = '';
+    while (wire.position < end) {
+      const tag = wire.tag(end);
+      if (tag === 0x08) {
+        wire.varint(end);
+        family.type = familyType(wire.low);
+      } else if (tag === 0x12) name = shortText(wire, end, labelNameBytesMax);
+      else if (tag === 0x22) family.help = shortText(wire, end, helpBytesMax);
+      else if (tag === 0x2a) family.unit = shortText(wire, end, unitBytesMax);
+      else wire.skip(tag, end);
+    }
+    if (name !== '' && this.families.set(this.tenant, name, family)) this.seen.clear();
+  }
+
+  private timeSeries(wire: Wire, end: number): void {
+    const { labels, version } = this;
+    const layout = layouts[version];
+    const fault = this.readSeries(wire, end);
+    const records = series.samples + series.histograms + series.exemplars;
+    if (records === 0) return;
+    const reason = fault ?? labels.check(wire.bytes, this.limits.attributeBytesMax) ?? this.nameFault();
+    this.form = noForm;
+    if (reason !== undefined) {
+      this.reject(wire, `${this.who(wire)}: ${reason}`, records);
+      return;
+    }
+    this.countLabelBytes(labels.bytes);
+    // Exemplars belong to the series of the samples or histograms beside them, so they are read last.
+    for (const exemplars of series.exemplars > 0 ? [false, true] : [false]) {
+      wire.position = series.start;
+      while (wire.position < end) {
+        const tag = wire.tag(end);
+        if (tag === samplesTag && !exemplars) this.sample(wire, wire.length(end));
+        else if (tag === layout.histograms && !exemplars) this.histogramRow(wire, wire.length(end));
+        else if (tag === layout.exemplars && exemplars) this.exemplarRow(wire, wire.length(end));
+        else wire.skip(tag, end);
+      }
+    }
+  }
+
+  /** Labels, metadata and numbers of records; answers what is wrong with the references to labels. */
+  private readSeries(wire: Wire, end: number): string | undefined {
+    const { labels, version } = this;
+    const layout = layouts[version];
+    labels.reset();
+    series.start = wire.position;
+    series.end = end;
+    series.samples = series.histograms = series.exemplars = 0;
+    series.type = series.help = series.unit = series.created = 0;
+    let fault: string | undefined;
+    while (wire.position < end) {
+      const tag = wire.tag(end);
+      if (tag === layout.labels) {
+        const stop = wire.length(end);
+        if (version === 1) readLabel(wire, stop, labels);
+        else fault = this.symbols.readRefs(wire, stop, labels) ?? fault;
+        wire.position = stop;
+      } else if (version === 2 && tag === 0x2a) readSeriesMetadata(wire, wire.length(end));
+      else if (version === 2 && tag === 0x30) {
+        wire.varint(end);
+        series.created = wire.signed();
+      } else {
+        if (tag === samplesTag) series.samples += 1;
+        else if (tag === layout.histograms) series.histograms += 1;
+        else if (tag === layout.exemplars) series.exemplars += 1;
+        wire.skip(tag, end);
+      }
+    }
+    return fault;
+  }
+
+  private nameFault(): string | undefined {
+    const at = this.labels.name;
+    if (at < 0) return 'the label __name__ is missing';
+    const bytes = (this.labels.valueEnd[at] ?? 0) - (this.labels.valueStart[at] ?? 0);
+    return bytes > labelNameBytesMax
+      ? `its name has ${bytes} bytes; at most ${labelNameBytesMax} are taken`
+      : undefined;
+  }
+
+  /** Version 2 names each text once however often it is used: what it stands for is bounded like a body. */
+  private countLabelBytes(bytes: number): void {
+    this.labelBytes += bytes;
+    if (this.labelBytes <= this.limits.bodyBytesMax) return;
+    throw new ClewError(
+      'too_large',
+      `The labels of the request are larger than ${this.limits.bodyBytesMax} bytes, the limit of ingest.body_bytes_max. Send smaller batches.`,
+      { details: { limit: this.limits.bodyBytesMax, setting: 'ingest.body_bytes_max' } },
+    );
+  }
+
+  /** The series' id for rows of one form; its row in metric_series when that is due. */
+  private open(wire: Wire, form: number): void {
+    if (this.form === form) return;
+    this.form = form;
+    const { id, labels, keys } = this;
+    id.reset();
+    id.text(this.tenant);
+    id.text('prometheus');
+    id.number(form);
+    id.number(labels.hashLow);
+    id.number(labels.hashHigh);
+    id.finish();
+    // A series whose type comes to be known is written once more.
+    const typeMark = Math.imul(series.type, 0x9e3779b1);
+    if (this.seen.isNew((id.low ^ typeMark) >>> 0, id.high, this.nowMs)) this.seriesRow(wire, form);
+    const columns = form === sampleForm ? this.samples : this.histograms;
+    keys.tenant = columns.Tenant.internText(this.tenant);
+    keys.name = this.internName(wire, columns);
+    keys.service = this.internService(wire, columns);
+  }
+
+  private internName(wire: Wire, columns: IdentityColumns): number {
+    const at = this.labels.name;
+    const { valueStart, valueEnd } = this.labels;
+    return columns.MetricName.intern(wire.bytes, valueStart[at] ?? 0, valueEnd[at] ?? 0);
+  }
+
+  private internService(wire: Wire, columns: IdentityColumns): number {
+    const { service, valueStart, valueEnd } = this.labels;
+    return service < 0
+      ? columns.ServiceName.internText(unknownService)
+      : columns.ServiceName.intern(wire.bytes, valueStart[service] ?? 0, valueEnd[service] ?? 0);
+  }
+
+  private identity(columns: IdentityColumns): void {
+    columns.Tenant.index(this.keys.tenant);
+    columns.SeriesId.uint64(this.id.low, this.id.high);
+    columns.MetricName.index(this.keys.name);
+    columns.ServiceName.index(this.keys.service);
+  }
+
+  private seriesRow(wire: Wire, form: number): void {
+    const { labels } = this;
+    const columns = this.series;
+    const name = labels.value(wire.bytes, labels.name);
+    const family = this.familyOf(wire, name);
+    columns.Tenant.text(this.tenant);
+    columns.SeriesId.uint64(this.id.low, this.id.high);
+    columns.MetricName.index(this.internName(wire, columns));
+    columns.ServiceName.index(this.internService(wire, columns));
+    const counts = form === sampleForm && isCounter(family.type, name);
+    const plain = counts ? 'sum' : 'gauge';
+    columns.MetricType.text(
+      form === exponentialForm ? 'exponential_histogram' : form === explicitForm ? 'histogram' : plain,
+    );
+    columns.Unit.text(family.unit);
+    columns.Description.text(family.help);
+    const grows = form === sampleForm ? counts : family.type !== gaugeHistogramType;
+    columns.Temporality.text(grows ? 'cumulative' : form === sampleForm ? '' : 'unspecified');
+    columns.IsMonotonic.uint8(counts ? 1 : 0);
+    columns.ScopeName.text('');
+    columns.ScopeVersion.text('');
+    columns.LastSeen.whole(Math.floor(this.nowMs));
+    const resource = columns.ResourceAttributes;
+    if (labels.service >= 0) this.pair(wire, serviceNameAttribute, labels.service);
+    if (labels.instance >= 0) this.pair(wire, instanceAttribute, labels.instance);
+    resource.endRow();
+    for (let at = 0; at < labels.count; at++) {
+      if (at === labels.name || labels.isEmpty(at)) continue;
+      columns.Attributes.keys.bytes(wire.bytes, labels.nameStart[at] ?? 0, labels.nameEnd[at] ?? 0);
+      columns.Attributes.values.bytes(wire.bytes, labels.valueStart[at] ?? 0, labels.valueEnd[at] ?? 0);
+    }
+    columns.Attributes.endRow();
+  }
+
+  private pair(wire: Wire, key: string, at: number): void {
+    const { keys, values } = this.series.ResourceAttributes;
+    keys.text(key);
+    values.bytes(wire.bytes, this.labels.valueStart[at] ?? 0, this.labels.valueEnd[at] ?? 0);
+  }
+
+  /** The metadata beside the series (version 2), else what was told before (version 1). */
+  private familyOf(wire: Wire, name: string): Family {
+    if (series.type === 0) return this.families.find(this.tenant, name) ?? { type: 0, help: '', unit: '' };
+    const help = this.symbols.text(wire.bytes, series.help, helpBytesMax);
+    const unit = this.symbols.text(wire.bytes, series.unit, unitBytesMax);
+    return { type: series.type, help, unit };
+  }
+
+  /** Sample { value = 1, timestamp = 2, start_timestamp = 3 }. */
+  private sample(wire: Wire, end: number): void {
+    let low = 0;
+    let high = 0;
+    let timestamp = 0;
+    let start = series.created;
+    while (wire.position < end) {
+      const tag = wire.tag(end);
+      if (tag === 0x09) {
+        wire.fixed64(end);
+        low = wire.low;
+        high = wire.high;
+      } else if (tag === 0x10 || tag === 0x18) {
+        wire.varint(end);
+        if (tag === 0x10) timestamp = wire.signed();
+        else start = wire.signed();
+      } else wire.skip(tag, end);
+    }
+    if (!this.isInRange(wire, timestamp, 'sample')) return;
+    this.open(wire, sampleForm);
+    const columns = this.samples;
+    this.identity(columns);
+    columns.Timestamp.whole(timestamp);
+    columns.StartTimestamp.whole(this.startOf(start));
+    const stale = isStaleMarker(low, high);
+    if (stale) columns.Value.float64(Number.NaN);
+    else columns.Value.uint64(low, high);
+    columns.Flags.uint8(stale ? flagNoRecordedValue : 0);
+  }
+
+  private histogramRow(wire: Wire, end: number): void {
+    const { histogram } = this;
+    histogram.read(wire, end);
+    const fault = histogram.fault();
+    if (fault !== undefined) {
+      this.reject(wire, `${this.who(wire)}: ${fault}`, 1);
+      return;
+    }
+    if (!this.isInRange(wire, histogram.timestamp, 'histogram')) return;
+    this.open(wire, histogram.isCustom ? explicitForm : exponentialForm);
+    const columns = this.histograms;
+    this.identity(columns);
+    columns.Timestamp.whole(histogram.timestamp);
+    columns.StartTimestamp.whole(this.startOf(histogram.start === 0 ? series.created : histogram.start));
+    histogram.write(columns);
+    columns.Flags.uint8(histogram.isStale ? flagNoRecordedValue : 0);
+  }
+
+  private exemplarRow(wire: Wire, end: number): void {
+    const { exemplar } = this;
+    const isSecond = this.version === 2;
+    const fault = exemplar.read(
+      wire,
+      end,
+      isSecond ? this.symbols : undefined,
+      this.limits.attributeBytesMax,
+    );
+    if (fault !== undefined) {
+      this.reject(wire, `${this.who(wire)}: in an exemplar, ${fault}`, 1);
+      return;
+    }
+    if (!this.isInRange(wire, exemplar.timestamp, 'exemplar')) return;
+    this.countLabelBytes(exemplar.labels.bytes);
+    if (this.form === noForm) this.open(wire, series.histograms > 0 ? exponentialForm : sampleForm);
+    const columns = this.exemplars;
+    columns.Tenant.text(this.tenant);
+    columns.SeriesId.uint64(this.id.low, this.id.high);
+    columns.MetricName.index(this.internName(wire, columns));
+    columns.ServiceName.index(this.internService(wire, columns));
+    exemplar.write(wire, columns);
+  }
+
+  private isInRange(wire: Wire, timestamp: number, what: string): boolean {
+    const latest = this.nowMs + this.limits.clockSkewS * 1_000;
+    if (timestamp > 0 && timestamp <= latest) return true;
+    const why =
+      timestamp === 0
+        ? 'has no timestamp'
+        : timestamp < 0
+          ? `has a timestamp before 1970 (${timestamp})`
+          : `lies more than ${this.limits.clockSkewS} s in the future (timestamp ${timestamp}; ingest.clock_skew_s)`;
+    this.reject(wire, `${this.who(wire)}: a ${what} ${why}`, 1);
+    return false;
+  }
+
+  /** When a counter began; a time that can't be is as good as none. */
+  private startOf(start: number): number {
+    return start > 0 && start <= this.nowMs + this.limits.clockSkewS * 1_000 ? start : 0;
+  }
+
+  private reject(wire: Wire, reason: string, records: number): void {
+    this.rejections.add(reason, wire.bytes, series.start, series.end, records);
+  }
+
+  /** The series' name for an answer, cut. */
+  private who(wire: Wire): string {
+    const at = this.labels.name;
+    if (at < 0) return 'a series';
+    const start = this.labels.valueStart[at] ?? 0;
+    const end = Math.min(this.labels.valueEnd[at] ?? 0, start + 100);
+    return `the series ${JSON.stringify(textOf(wire.bytes, start, end))}`;
+  }
+}
+
+/** Metadata { type = 1, help_ref = 3, unit_ref = 4 } of version 2. */
+function readSeriesMetadata(wire: Wire, end: number): void {
+  while (wire.position < end) {
+    const tag = wire.tag(end);
+    if (tag !== 0x08 && tag !== 0x18 && tag !== 0x20) {
+      wire.skip(tag, end);
+      continue;
+    }
+    wire.varint(end);
+    if (tag === 0x08) series.type = familyType(wire.low);
+    else if (tag === 0x18) series.help = wire.unsigned();
+    else series.unit = wire.unsigned();
+  }
+}
+
+function shortText(wire: Wire, end: number, bytesMax: number): string {
+  const stop = wire.length(end);
+  const start = wire.position;
+  wire.position = stop;
+  return textOf(wire.bytes, start, stop - start > bytesMax ? cutAt(wire.bytes, start, bytesMax) : stop);
+}
