@@ -1,6 +1,7 @@
 import { useQuery } from '@tanstack/react-query';
 import { getRouteApi, Link, useNavigate } from '@tanstack/react-router';
 import { useState } from 'react';
+import { urnName } from '../../../src/model/urn.ts';
 import { casesQuery, livePollMs } from '../api/queries.ts';
 import type { CaseRow } from '../api/types.ts';
 import { useT, useWords } from '../i18n/index.tsx';
@@ -108,7 +109,7 @@ function CaseTable({ rows }: { rows: CaseRow[] }) {
             <td className="nowrap">
               {row.cause ? (
                 <>
-                  {row.cause.service} · {word('kind', row.cause.kind)}
+                  {urnName(row.cause.resource)} · {word('kind', row.cause.kind)}
                 </>
               ) : (
                 <span className="dim">{row.verdict_kind === 'inconclusive' ? '–' : (row.service ?? '')}</span>

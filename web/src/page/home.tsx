@@ -2,6 +2,7 @@
 import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { useEffect } from 'react';
+import { urnName } from '../../../src/model/urn.ts';
 import { casesQuery, changesQuery, livePollMs, servicesQuery } from '../api/queries.ts';
 import type { CaseRow, ServiceRow } from '../api/types.ts';
 import { useT, useWords } from '../i18n/index.tsx';
@@ -59,7 +60,7 @@ function OpenCases({ rows }: { rows: CaseRow[] | undefined }) {
               <b>INC-{row.number}</b>
               <span className="grow clip">{say(row.title, row.said)}</span>
               <span className="dim clip">
-                {row.cause && `${row.cause.service} · ${word('kind', row.cause.kind)}`}
+                {row.cause && `${urnName(row.cause.resource)} · ${word('kind', row.cause.kind)}`}
               </span>
               <StateMark status={row.status} />
               <span className="dim num">{formatSpan(at - row.created_at)}</span>

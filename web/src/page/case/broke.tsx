@@ -100,7 +100,8 @@ function FirstCause({ cause, external }: { cause: Cause; external: boolean }) {
   );
 }
 
-const nameOf = (cause: Cause): string => cause.service || urnName(cause.resource);
+/** The resource, not the service that saw it: a database or an outside peer is to blame itself. */
+const nameOf = (cause: Cause): string => urnName(cause.resource) || cause.service;
 
 /** `slo_violation:payments:availability` reads as `payments availability`. */
 const shortSignal = (fingerprint: string): string =>
