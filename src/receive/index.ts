@@ -8,5 +8,9 @@
 export { changeBlock } from './changes/block.ts';
 export { deadLetterBlock } from './dead-letter-block.ts';
 export type { Delivery, Door, Letter } from './door.ts';
+export { clusterInfo, wantsClusterInfo } from './elastic/handshake.ts';
+export { type ElasticDeps, elasticRoutes } from './elastic/routes.ts';
+export type { FrontDeps } from './http.ts';
+export { lokiRoutes } from './loki/routes.ts';
 export { createOtlpServer, type OtlpDeps } from './otlp/server.ts';
 export { type RemoteWriteDeps, remoteWrite } from './remote-write/routes.ts';

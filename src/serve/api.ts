@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyPluginAsync } from 'fastify';
 import type { Cases } from '../cases/index.ts';
 import type { Config } from '../config/index.ts';
 import type { DetailStore } from '../detail/index.ts';
@@ -7,7 +7,7 @@ import type { Detection } from '../detect/index.ts';
 import type { Ledger } from '../ledger/index.ts';
 import { type Clock, type Logger, newUuid } from '../lib/index.ts';
 import type { Health } from '../operate/index.ts';
-import { changeBlock, type Door, remoteWrite } from '../receive/index.ts';
+import { changeBlock, type Door, elasticRoutes, lokiRoutes, remoteWrite } from '../receive/index.ts';
 import type { Remedy } from '../remedy/index.ts';
 import { patternLookup, type Rollup } from '../rollup/index.ts';
 import { liveCallsFrom, liveLoadFrom } from '../topology/index.ts';
@@ -133,6 +133,16 @@ function versioned(deps: ApiDeps): RouteGroup {
   };
 }
 
+/** Other products' ways to send logs, under the paths that their clients know. */
+function senders(deps: ApiDeps): FastifyPluginAsync {
+  const { door, clock, log } = deps;
+  const front = { door, clock, log, config: deps.config.ingest, ready: () => readiness(deps) };
+  return async (app) => {
+    await app.register(lokiRoutes(front));
+    await app.register(elasticRoutes({ ...front, newId: newUuid }));
+  };
+}
+
 /** The whole HTTP face. The caller listens and closes. */
 export async function createApi(deps: ApiDeps): Promise<FastifyInstance> {
   const { config, log, ledger, rollup } = deps;
@@ -145,6 +155,7 @@ export async function createApi(deps: ApiDeps): Promise<FastifyInstance> {
   for (const prefix of ['', '/api/v1']) {
     await app.register(etlRoutes({ ledger, rollup, tenantOf: () => config.tenant }), { prefix });
   }
+  await app.register(senders(deps));
   await app.register(docsRoutes());
   await app.register(consoleRoutes({ distDir: join(deps.productDir, 'web', 'dist') }));
   return app;

@@ -78,7 +78,7 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
   });
   if (options.token !== '') {
     app.addHook('onRequest', async (request) => {
-      if (isOpenRoute(request.url)) return;
+      if (isOpenRoute(request.url) || request.routeOptions.config.ownCredentials === true) return;
       if (!sameToken(request.headers.authorization ?? '', `Bearer ${options.token}`)) {
         throw new ClewError(
           'unauthenticated',
@@ -99,7 +99,7 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
 
 /** Probes answer without credentials; so do the console's files and the API document, which hold no data. */
 const isOpenRoute = (url: string): boolean =>
-  /^\/(livez|readyz)(\?|$)/.test(url) ||
+  /^\/(livez|ready|readyz)(\?|$)/.test(url) ||
   /^\/(assets|api\/docs|api\/openapi\.json)/.test(url) ||
   isConsolePath(url);
 

@@ -6,6 +6,7 @@ import { createLogger } from '../lib/index.ts';
 import { createServer } from './server.ts';
 import { consoleRoutes } from './static.ts';
 
+const browser = { accept: 'text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8' };
 let dir = '';
 beforeEach(() => {
   dir = mkdtempSync(join(tmpdir(), 'clew-console-'));
@@ -38,7 +39,7 @@ describe('the files of the console', () => {
       '/slo',
       '/admin',
     ]) {
-      const answer = await app.inject(url);
+      const answer = await app.inject({ url, headers: browser });
       expect({ url, status: answer.statusCode, type: answer.headers['content-type'] }).toEqual({
         url,
         status: 200,
@@ -71,7 +72,7 @@ describe('the files of the console', () => {
 
   test('without a build the page says how to make one', async () => {
     const app = await serve();
-    const answer = await app.inject('/');
+    const answer = await app.inject({ url: '/', headers: browser });
     expect(answer.statusCode).toBe(503);
     expect(answer.body).toContain('npm start');
     expect((await app.inject('/assets/x.js')).json().error.code).toBe('not_found');

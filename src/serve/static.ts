@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import fastifyStatic from '@fastify/static';
 import type { FastifyReply } from 'fastify';
 import { ClewError } from '../lib/index.ts';
+import { clusterInfo, wantsClusterInfo } from '../receive/index.ts';
 import { consolePaths } from './console-paths.ts';
 import type { RouteGroup } from './server.ts';
 
@@ -19,12 +20,19 @@ const notBuiltPage = `<!doctype html><html lang="en"><meta charset="utf-8"><titl
 <p>Stop Clew and start it again with</p><pre style="padding:12px;border:1px solid #313a45">npm start</pre>
 <p>which builds the console first.</p>`;
 
-/** The console: hashed files under /assets for ever, index.html for every path that it draws. */
+/**
+ * The console: hashed files under /assets for ever, index.html for every path that it draws. `/` is also where clients of
+ * Elasticsearch ask what they talk to; they don't ask for a page.
+ */
 export function consoleRoutes(deps: { distDir: string }): RouteGroup {
   return async (app) => {
     await serveAssets(app, join(deps.distDir, 'assets'));
     for (const path of consolePaths) {
-      app.get(path, { schema: { hide: true } }, async (_request, reply) => sendShell(reply, deps.distDir));
+      app.get(path, { schema: { hide: true } }, async (request, reply) =>
+        path === '/' && wantsClusterInfo(request)
+          ? clusterInfo(request, reply)
+          : sendShell(reply, deps.distDir),
+      );
     }
   };
 }
@@ -51,7 +59,7 @@ async function serveAssets(app: Parameters<RouteGroup>[0], root: string): Promis
 /** Read at each request: 1 kB, and a console that was built again is served without a restart. */
 async function sendShell(reply: FastifyReply, distDir: string): Promise<FastifyReply> {
   const page = await readFile(join(distDir, 'index.html'), 'utf8').catch(() => null);
-  reply.type('text/html; charset=utf-8').header('cache-control', 'no-cache');
+  reply.type('text/html; charset=utf-8').header('cache-control', 'no-cache').header('vary', 'accept');
   if (page === null) return reply.status(503).send(notBuiltPage);
   reply.header('content-security-policy', contentPolicy).header('referrer-policy', 'same-origin');
   return reply.header('x-content-type-options', 'nosniff').send(page);

@@ -109,6 +109,6 @@ export function appendKeyValue(
 }
 
 /** Attribute names are dictionary entries; the longest of the semantic conventions has 60 bytes. */
-const keyBytesMax = 1024;
+export const keyBytesMax = 1024;
 /** Names listed in `clew.truncated`; one record with thousands of cut values must not grow by their names. */
-const truncatedNamesMax = 16;
+export const truncatedNamesMax = 16;

@@ -1,43 +1,14 @@
-import {
-  FixedColumn,
-  LowCardinalityColumn,
-  MapColumn,
-  StringColumn,
-  shapeHash,
-  shapeResult,
-  takeBlock,
-} from '../../lib/index.ts';
+import { type StringColumn, shapeHash, shapeResult, takeBlock } from '../../lib/index.ts';
+import { makeLogColumns } from '../log-columns.ts';
 import { appendKeyValue, cutAt, found, Marks, readValue, rendered } from './attributes.ts';
 import { internServiceName, type Range, RepeatedMap, readEnvelope, readScope } from './resource.ts';
 import { nanosecondsText, TimeRule } from './time.ts';
 import { Rejections, type Transcoded, type TranscodeLimits, type Transcoder } from './transcoder.ts';
 import { Wire } from './wire.ts';
 
-const makeColumns = () => ({
-  Tenant: new LowCardinalityColumn(),
-  Timestamp: new FixedColumn("DateTime64(9, 'UTC')"),
-  ObservedTimestamp: new FixedColumn("DateTime64(9, 'UTC')"),
-  TraceId: new StringColumn(),
-  SpanId: new StringColumn(),
-  TraceFlags: new FixedColumn('UInt8'),
-  SeverityText: new LowCardinalityColumn(),
-  SeverityNumber: new FixedColumn('UInt8'),
-  ServiceName: new LowCardinalityColumn(),
-  Body: new StringColumn(),
-  ResourceSchemaUrl: new LowCardinalityColumn(),
-  ResourceAttributes: new MapColumn(new LowCardinalityColumn()),
-  ScopeSchemaUrl: new LowCardinalityColumn(),
-  ScopeName: new LowCardinalityColumn(),
-  ScopeVersion: new LowCardinalityColumn(),
-  ScopeAttributes: new MapColumn(new LowCardinalityColumn()),
-  LogAttributes: new MapColumn(new StringColumn()),
-  EventName: new LowCardinalityColumn(),
-  Shape: new FixedColumn('UInt64'),
-});
-
 /** ExportLogsServiceRequest to one block of `otel_logs`. */
 export class LogsTranscoder implements Transcoder {
-  private readonly columns = makeColumns();
+  private readonly columns = makeLogColumns();
   private readonly resourceMap = new RepeatedMap(this.columns.ResourceAttributes);
   private readonly scopeMap = new RepeatedMap(this.columns.ScopeAttributes);
   private readonly marks = new Marks();

@@ -2,6 +2,7 @@ import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest }
 import type { Config } from '../../config/index.ts';
 import { ClewError, type Clock, type Logger, newTraceId, publicError } from '../../lib/index.ts';
 import type { Door, Letter } from '../door.ts';
+import { announcedBytes, mapError, retryAfterS } from '../http.ts';
 import { contentTypes, type Encoding, exportAnswer, rpcCodes, type Signal, statusAnswer } from './answer.ts';
 import { acceptedEncodings, decodeBody } from './body.ts';
 import { jsonToWire } from './json.ts';
@@ -17,11 +18,6 @@ export interface OtlpDeps {
   clock: Clock;
   log: Logger;
 }
-
-/** A body whose length is not announced is taken for this until it was read. */
-const unannouncedBytes = 1_048_576;
-/** Seconds that a sender is asked to wait when too much is pending: about as long as inserting a segment takes. */
-const retryAfterS = 1;
 
 /** The OTLP/HTTP receiver as a server of its own: POST /v1/logs, /v1/traces, /v1/metrics. The caller listens and closes. */
 export function createOtlpServer(deps: OtlpDeps): FastifyInstance {
@@ -50,9 +46,7 @@ export function createOtlpServer(deps: OtlpDeps): FastifyInstance {
     if (request.is404) return;
     deps.door.tenantOf(request.headers.authorization ?? '');
     encodingOf(request);
-    const announced = Number(request.headers['content-length'] ?? unannouncedBytes);
-    const leave = deps.door.enter(Number.isFinite(announced) ? announced : unannouncedBytes);
-    reply.raw.once('close', leave);
+    reply.raw.once('close', deps.door.enter(announcedBytes(request)));
   });
   const metrics = new MetricsTranscoder(deps.config);
   const signals: [Signal, Transcoder, () => void][] = [
@@ -144,19 +138,4 @@ function sendStatus(deps: OtlpDeps, error: unknown, request: FastifyRequest, rep
     .status(status)
     .header('content-type', contentTypes[encoding])
     .send(statusAnswer(encoding, rpcCodes.get(status) ?? 2, publicError(mapped).message));
-}
-
-function mapError(error: unknown, bodyBytesMax: number): unknown {
-  if (error instanceof MalformedError) return new ClewError('bad_request', error.message);
-  if (error instanceof ClewError || !(error instanceof Error)) return error;
-  const status = 'statusCode' in error ? error.statusCode : undefined;
-  if (status === 413) {
-    return new ClewError(
-      'too_large',
-      `The body is larger than ${bodyBytesMax} bytes, the limit of ingest.body_bytes_max. Send smaller batches.`,
-    );
-  }
-  if (typeof status === 'number' && status >= 400 && status < 500)
-    return new ClewError('bad_request', error.message);
-  return error;
 }

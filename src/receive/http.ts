@@ -1,0 +1,135 @@
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { Config } from '../config/index.ts';
+import { ClewError, type Clock, type Logger } from '../lib/index.ts';
+import type { Door } from './door.ts';
+import type { Transcoded } from './otlp/transcoder.ts';
+import { MalformedError } from './otlp/wire.ts';
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** The route asks the door for credentials itself, in the forms that its clients can send. */
+    ownCredentials?: boolean;
+  }
+}
+
+/** What the receivers on the port of the API need. */
+export interface FrontDeps {
+  door: Door;
+  config: Config['ingest'];
+  clock: Clock;
+  log: Logger;
+  /** Whether senders may send; for the handshakes of clients that ask first. */
+  ready: () => { ready: boolean; reason: string };
+}
+
+/** A body whose length is not announced is taken for this until it was read. */
+const unannouncedBytes = 1_048_576;
+/** Seconds that a sender is asked to wait when too much is pending: about as long as inserting a segment takes. */
+export const retryAfterS = 1;
+
+export function announcedBytes(request: FastifyRequest): number {
+  const announced = Number(request.headers['content-length'] ?? unannouncedBytes);
+  return Number.isFinite(announced) ? announced : unannouncedBytes;
+}
+
+/** Framework errors as ours; a body that can't be read is the sender's mistake. */
+export function mapError(error: unknown, bodyBytesMax: number): unknown {
+  if (error instanceof MalformedError) return new ClewError('bad_request', error.message);
+  if (error instanceof ClewError || !(error instanceof Error)) return error;
+  const status = 'statusCode' in error ? error.statusCode : undefined;
+  if (status === 413) {
+    return new ClewError(
+      'too_large',
+      `The body is larger than ${bodyBytesMax} bytes, the limit of ingest.body_bytes_max. Send smaller batches.`,
+    );
+  }
+  if (typeof status === 'number' && status >= 400 && status < 500)
+    return new ClewError('bad_request', error.message);
+  return error;
+}
+
+/**
+ * Senders that know only a user and a password, or an API key, send the token as password or key: both become the
+ * Bearer form that the door knows. What can't be read is left as it is, and the door refuses it.
+ */
+export function bearerOf(authorization: string): string {
+  const match = /^(basic|apikey) +(\S+)$/i.exec(authorization);
+  if (match === null) return authorization;
+  const [, scheme = '', given = ''] = match;
+  const text = Buffer.from(given, 'base64').toString('utf8');
+  const colon = text.indexOf(':');
+  if (colon >= 0) return `Bearer ${text.slice(colon + 1)}`;
+  return scheme.toLowerCase() === 'apikey' ? `Bearer ${given}` : authorization;
+}
+
+export const tenantOf = (deps: FrontDeps, request: FastifyRequest): string =>
+  deps.door.tenantOf(bearerOf(request.headers.authorization ?? ''));
+
+/** Bodies of this plugin's routes come as bytes, and only past the door. */
+export function useDoor(app: FastifyInstance, deps: FrontDeps): void {
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
+  app.addHook('onRequest', async (request, reply) => {
+    if (request.routeOptions.config.ownCredentials !== true) return;
+    tenantOf(deps, request);
+    if (request.method === 'GET' || request.method === 'HEAD') return;
+    reply.raw.once('close', deps.door.enter(announcedBytes(request)));
+  });
+}
+
+/** How one protocol reads a request. */
+export interface LogReader {
+  /** Name of the receiver in dead letters: `loki/push`. */
+  source: string;
+  contentType: string;
+  unpack: (raw: Buffer) => Promise<Uint8Array>;
+  transcode: (tenant: string, body: Uint8Array) => Transcoded;
+}
+
+/** Reads one request of logs and resolves when all that could be kept is durable; the rest is in the dead letters. */
+export async function takeLogs(
+  deps: FrontDeps,
+  request: FastifyRequest,
+  reader: LogReader,
+): Promise<Transcoded> {
+  const startedAt = deps.clock.monotonic();
+  const tenant = tenantOf(deps, request);
+  const { source, contentType } = reader;
+  const raw = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
+  let body: Uint8Array = raw;
+  let result: Transcoded;
+  try {
+    body = await reader.unpack(raw);
+    result = reader.transcode(tenant, body);
+  } catch (error) {
+    if (error instanceof MalformedError)
+      await deps.door.deadLetters([{ tenant, source, contentType, reason: error.message, payload: body }]);
+    throw error;
+  }
+  const { blocks, records, rejected, rejections } = result;
+  await deps.door.deliver({
+    tenant,
+    signal: 'logs',
+    blocks,
+    records,
+    rejected,
+    bytes: body.length,
+    startedAt,
+  });
+  if (rejected > 0) {
+    await deps.door.deadLetters(
+      rejections.map(({ reason, payload }) => ({
+        tenant,
+        source,
+        reason,
+        payload,
+        contentType: `${contentType}; part=record`,
+      })),
+    );
+  }
+  return result;
+}
+
+/** The media type of the request without its parameters. */
+export const mediaTypeOf = (request: FastifyRequest): string =>
+  (request.headers['content-type'] ?? '').split(';')[0]?.trim().toLowerCase() ?? '';

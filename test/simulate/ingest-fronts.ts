@@ -1,0 +1,86 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { FastifyInstance } from 'fastify';
+import { afterAll, beforeAll } from 'vitest';
+import { createAdmission } from '../../src/admit/index.ts';
+import { configSchema } from '../../src/config/index.ts';
+import { type DetailStore, openDetailStore } from '../../src/detail/index.ts';
+import { createLogger, newUuid, systemClock } from '../../src/lib/index.ts';
+import { elasticRoutes, lokiRoutes } from '../../src/receive/index.ts';
+import { createServer } from '../../src/serve/index.ts';
+import { consoleRoutes } from '../../src/serve/static.ts';
+
+/** The receivers on the port of the API, behind a real port and before a real detail store. */
+export const config = configSchema.parse({
+  ingest: { bodyBytesMax: 200_000, attributeBytesMax: 100, bodyFieldBytesMax: 200, clockSkewS: 60 },
+});
+const log = createLogger({ level: 'silent' });
+/** What the store is made to look like. */
+export const pretended = { pendingBytes: 0, ready: true };
+
+export interface Fronts {
+  url: string;
+  guardedUrl: string;
+  rows(service: string): Promise<Row[]>;
+  letters(source: string): Promise<Row[]>;
+}
+export type Row = Record<string, unknown>;
+
+async function serve(store: DetailStore, token: string): Promise<FastifyInstance> {
+  const app = await createServer({ log, token, bodyBytesMax: config.ingest.bodyBytesMax });
+  const door = createAdmission({
+    config: { ...config, auth: { token } },
+    clock: systemClock,
+    log,
+    append: (block) => store.append(block),
+    pendingBytes: () => pretended.pendingBytes + store.health().pendingBytes,
+  });
+  const ready = () => ({ ready: pretended.ready, reason: pretended.ready ? 'ok' : 'segments are replayed' });
+  const deps = { door, config: config.ingest, clock: systemClock, log, ready };
+  await app.register(lokiRoutes(deps));
+  await app.register(elasticRoutes({ ...deps, newId: newUuid }));
+  await app.register(consoleRoutes({ distDir: '/nowhere' }));
+  return app;
+}
+
+export function useFronts(): Fronts {
+  let dir = '';
+  let store: DetailStore;
+  const servers: FastifyInstance[] = [];
+  const read = async (name: string, sql: string, params: Record<string, string>): Promise<Row[]> => {
+    await store.flush();
+    const window = { from: 0, to: systemClock.now() + 1000 };
+    return (await store.query<Row>({ name, tenant: 'default', window, sql, params })).rows;
+  };
+  const fronts: Fronts = {
+    url: '',
+    guardedUrl: '',
+    rows: (service) =>
+      read(
+        'test.rows',
+        'SELECT * FROM otel_logs WHERE Tenant = {tenant:String} AND ServiceName = {service:String} ORDER BY EventId',
+        { service },
+      ),
+    letters: (source) =>
+      read(
+        'test.letters',
+        'SELECT * FROM dead_letters WHERE Tenant = {tenant:String} AND Source = {source:String} ORDER BY EventId',
+        { source },
+      ),
+  };
+  beforeAll(async () => {
+    dir = await mkdtemp(join(tmpdir(), 'clew-fronts-'));
+    store = await openDetailStore({ dir, config, clock: systemClock, log });
+    for (const token of ['', 'secret']) servers.push(await serve(store, token));
+    const [open, guarded] = servers;
+    fronts.url = (await open?.listen({ host: '127.0.0.1', port: 0 })) ?? '';
+    fronts.guardedUrl = (await guarded?.listen({ host: '127.0.0.1', port: 0 })) ?? '';
+  });
+  afterAll(async () => {
+    for (const server of servers) await server.close();
+    await store.close();
+    await rm(dir, { recursive: true, force: true });
+  });
+  return fronts;
+}
