@@ -388,7 +388,7 @@ describe('requests that are refused as a whole', () => {
       first,
       {},
       413,
-      'The body is larger than 200000 bytes, the limit of ingest.body_bytes_max. Send smaller batches.',
+      'The decompressed body is larger than 200000 bytes, the limit of ingest.body_bytes_max. Send smaller batches.',
     ],
     ['a large body', Buffer.alloc(300_000), first, {}, 413, 'ingest.body_bytes_max'],
   ];
@@ -424,13 +424,17 @@ describe('requests that are refused as a whole', () => {
     expect(await rows('metric_samples', 'later')).toHaveLength(1);
   });
 
-  it('a wrong token is 401 in plain text', async () => {
+  it('the token is asked for, as Bearer or as the password of Basic; a wrong one is 401 in plain text', async () => {
     const guarded = await makeServer('secret');
     const base = await guarded.listen({ host: '127.0.0.1', port: 0 });
     const wrong = await post(good, first, { authorization: 'Bearer other' }, base);
     expect([wrong.status, wrong.text]).toEqual([401, expect.stringContaining('auth.token')]);
-    const right = await post(snappyOf(encodeFirst([])), first, { authorization: 'Bearer secret' }, base);
-    expect(right.status).toBe(204);
+    const basic = `Basic ${Buffer.from('prometheus:secret').toString('base64')}`;
+    for (const authorization of ['Bearer secret', basic]) {
+      const right = await post(snappyOf(encodeFirst([])), first, { authorization }, base);
+      expect([authorization, right.status]).toEqual([authorization, 204]);
+    }
+    expect((await post(good, first, {}, base)).status).toBe(401);
     await guarded.close();
   });
 

@@ -9,6 +9,7 @@ import {
   snappyDecompress,
 } from '../../lib/index.ts';
 import type { Door, Letter } from '../door.ts';
+import { announcedBytes, bearerOf, mapError, retryAfterS } from '../http.ts';
 import { MalformedError } from '../otlp/wire.ts';
 import { RemoteWriteTranscoder, type Version, type Written } from './transcoder.ts';
 
@@ -19,10 +20,6 @@ export interface RemoteWriteDeps {
   log: Logger;
 }
 
-/** A body whose length is not announced is taken for this until it was read. */
-const unannouncedBytes = 1_048_576;
-/** Seconds that a sender is asked to wait when too much is pending: about as long as inserting a segment takes. */
-const retryAfterS = 1;
 const source = 'prometheus/remote-write';
 const messages = new Map<string, Version>([
   ['prometheus.writerequest', 1],
@@ -37,17 +34,16 @@ export function remoteWrite(deps: RemoteWriteDeps): FastifyPluginAsync {
     app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
     app.setErrorHandler((error, request, reply) => sendError(deps, error, request, reply));
     app.addHook('onRequest', async (request, reply) => {
-      deps.door.tenantOf(request.headers.authorization ?? '');
+      tenantOf(deps, request);
       // A sender of 2.0 learns from these headers that it was understood, whatever the answer is.
       if (versionOf(request) === 2) tellWritten(reply, { samples: 0, histograms: 0, exemplars: 0 });
       checkEncoding(request);
-      const announced = Number(request.headers['content-length'] ?? unannouncedBytes);
-      const leave = deps.door.enter(Number.isFinite(announced) ? announced : unannouncedBytes);
-      reply.raw.once('close', leave);
+      reply.raw.once('close', deps.door.enter(announcedBytes(request)));
     });
     app.post(
       '/write',
       {
+        config: { ownCredentials: true },
         schema: {
           tags: ['ingest'],
           summary: 'Prometheus remote write 1.0 and 2.0',
@@ -60,6 +56,10 @@ export function remoteWrite(deps: RemoteWriteDeps): FastifyPluginAsync {
   };
 }
 
+/** Prometheus sends the token as `authorization` or as the password of `basic_auth`. */
+const tenantOf = ({ door }: RemoteWriteDeps, request: FastifyRequest): string =>
+  door.tenantOf(bearerOf(request.headers.authorization ?? ''));
+
 async function receive(
   deps: RemoteWriteDeps,
   transcoder: RemoteWriteTranscoder,
@@ -68,7 +68,7 @@ async function receive(
 ): Promise<FastifyReply> {
   const startedAt = deps.clock.monotonic();
   const version = versionOf(request);
-  const tenant = deps.door.tenantOf(request.headers.authorization ?? '');
+  const tenant = tenantOf(deps, request);
   const letter = (reason: string, payload: Uint8Array, part = ''): Letter => ({
     tenant,
     source,
@@ -146,6 +146,17 @@ function checkEncoding(request: FastifyRequest): void {
   );
 }
 
+/** What the decompressor says, in the words of the other receivers. */
+function asOurs(error: unknown, bodyBytesMax: number): unknown {
+  if (!(error instanceof SnappyError)) return error;
+  if (error.reason === 'malformed') return new MalformedError(error.message);
+  return new ClewError(
+    'too_large',
+    `The decompressed body is larger than ${bodyBytesMax} bytes, the limit of ingest.body_bytes_max. Send smaller batches.`,
+    { details: { limit: bodyBytesMax, setting: 'ingest.body_bytes_max' } },
+  );
+}
+
 const isMalformed = (error: unknown): error is Error =>
   error instanceof MalformedError || (error instanceof SnappyError && error.reason === 'malformed');
 
@@ -156,7 +167,7 @@ function sendError(
   request: FastifyRequest,
   reply: FastifyReply,
 ): void {
-  const mapped = mapError(error, deps.config.bodyBytesMax);
+  const mapped = mapError(asOurs(error, deps.config.bodyBytesMax), deps.config.bodyBytesMax);
   const status = mapped instanceof ClewError ? mapped.status : 500;
   if (status >= 500) deps.log.error({ err: error, trace_id: request.id }, 'remote write failed');
   if (status === 429 || status === 503) reply.header('retry-after', String(retryAfterS));
@@ -165,18 +176,3 @@ function sendError(
 
 const plain = (reply: FastifyReply, status: number, text: string): FastifyReply =>
   reply.status(status).header('content-type', 'text/plain; charset=utf-8').send(`${text}\n`);
-
-function mapError(error: unknown, bodyBytesMax: number): unknown {
-  if (isMalformed(error)) return new ClewError('bad_request', error.message);
-  if (error instanceof ClewError || !(error instanceof Error)) return error;
-  const status = 'statusCode' in error ? error.statusCode : undefined;
-  if (status === 413 || error instanceof SnappyError) {
-    return new ClewError(
-      'too_large',
-      `The body is larger than ${bodyBytesMax} bytes, the limit of ingest.body_bytes_max. Send smaller batches.`,
-    );
-  }
-  if (typeof status === 'number' && status >= 400 && status < 500)
-    return new ClewError('bad_request', error.message);
-  return error;
-}
