@@ -1,5 +1,5 @@
 /**
- * receive — protocols to rows: wire bytes become blocks of columns in one pass, without an object per record.
+ * receive — protocols to rows: wire bytes become blocks of columns; OTLP in one pass, without an object per record.
  *
  * Contract: a request is answered after its blocks are durable (the door behind says so); what can't be kept is counted
  * in the answer and handed over as dead letter; malformed, oversized and unknown requests get the protocol's own error.

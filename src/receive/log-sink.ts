@@ -256,3 +256,9 @@ export function firstOf(fields: ReadonlyMap<string, string>, names: readonly str
   }
   return undefined;
 }
+
+/** A resource carries its service under the name that OpenTelemetry gives it, wherever it was found. */
+export const namedService = (pairs: readonly Pair[], service: string | undefined): readonly Pair[] =>
+  service === undefined || pairs.some(([name]) => name === 'service.name')
+    ? pairs
+    : [['service.name', service], ...pairs];

@@ -33,11 +33,14 @@ const equals = 0x3d;
 export function severityInLine(bytes: Uint8Array, start: number, end: number): string {
   const stop = Math.min(end, start + headBytesMax);
   const isJson = bytes[start] === brace;
-  if (!isJson) {
-    const at = bytes.indexOf(equals, start);
-    if (at < 0 || at >= stop) return '';
-  }
+  if (!isJson && !holdsEquals(bytes, start, stop)) return '';
   const head = Buffer.from(bytes.buffer, bytes.byteOffset + start, stop - start).toString('latin1');
   const word = (isJson ? jsonLevel : logfmtLevel).exec(head)?.[1] ?? '';
   return severityNumber(word) > 0 ? word : '';
+}
+
+/** `indexOf` would go on to the end of a buffer that is much longer than the line. */
+function holdsEquals(bytes: Uint8Array, start: number, stop: number): boolean {
+  for (let at = start; at < stop; at++) if (bytes[at] === equals) return true;
+  return false;
 }

@@ -52,7 +52,7 @@ describe('a push', () => {
       SeverityNumber: 13,
       TraceId: 'ab'.repeat(16),
       SpanId: 'cd'.repeat(8),
-      ResourceAttributes: { app: 'loki-json', pod: 'p-1' },
+      ResourceAttributes: { 'service.name': 'loki-json', app: 'loki-json', pod: 'p-1' },
       LogAttributes: { user: '7' },
     });
     expect(BigInt(Date.parse(`${String(first?.Timestamp).replace(' ', 'T')}Z`)) * 1_000_000n).toBe(
@@ -75,7 +75,7 @@ describe('a push', () => {
     const found = await Promise.all(
       ['loki-proto', 'loki-encoded', 'loki-same'].map(async (service) => {
         const [row] = await fronts.rows(service);
-        expect(row?.ResourceAttributes).toEqual({ app: service, level: 'info' });
+        expect(row?.ResourceAttributes).toEqual({ 'service.name': service, app: service, level: 'info' });
         const { EventId, ObservedTimestamp, ServiceName, ResourceAttributes, ...rest } = row ?? {};
         return rest;
       }),

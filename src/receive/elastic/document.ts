@@ -1,5 +1,5 @@
 import { isoNanoseconds } from '../iso-time.ts';
-import { firstOf, type LogRecord, type Pair, takeFirst, takeSeverity } from '../log-sink.ts';
+import { firstOf, type LogRecord, namedService, type Pair, takeFirst, takeSeverity } from '../log-sink.ts';
 import { unknownService } from '../otlp/resource.ts';
 
 /** A document that can't be kept; type and message stand in the answer for its item. */
@@ -12,7 +12,7 @@ export type Fields = Record<string, unknown>;
 /** A document as a log record, with the resource that it names. */
 export interface Document extends LogRecord {
   service: string;
-  resource: Pair[];
+  resource: readonly Pair[];
 }
 
 /** Deepest nesting of a document: Elasticsearch's own limit is 20 for objects. */
@@ -45,7 +45,7 @@ export function readDocument(source: string, index: string, id: string): Documen
   const fields = new Map<string, string>();
   const timeNs = takeTime(value);
   flatten(value, '', fields, 0);
-  const service = firstOf(fields, serviceFields) ?? unknownService;
+  const service = firstOf(fields, serviceFields);
   const message = takeFirst(fields, messageNames);
   const severity = takeSeverity(fields, severityNames);
   const traceId = takeFirst(fields, traceNames);
@@ -57,7 +57,16 @@ export function readDocument(source: string, index: string, id: string): Documen
   if (id !== '') attributes.push(['_id', id]);
   // A document without a message is shown as it was sent.
   const body = message === '' ? source : message;
-  return { timeNs, severity, traceId, spanId, body, service, resource, attributes };
+  return {
+    timeNs,
+    severity,
+    traceId,
+    spanId,
+    body,
+    service: service ?? unknownService,
+    resource: namedService(resource, service),
+    attributes,
+  };
 }
 
 function parse(source: string): Fields {

@@ -177,6 +177,8 @@ describe('a document', () => {
 
   it('takes the names of the service in their documented order', () => {
     expect(read({ app: 'b', kubernetes: { labels: { app: 'c' } } }).service).toBe('b');
+    expect(read({ app: 'b' }).resource).toEqual([['service.name', 'b']]);
+    expect(read({}).resource).toEqual([]);
     expect(read({ service: 'a', app: 'b' }).service).toBe('a');
     expect(read({ kubernetes: { container: { name: 'd' } } }).service).toBe('d');
   });

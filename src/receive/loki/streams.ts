@@ -1,4 +1,4 @@
-import { firstOf, type LogSink, type Pair, takeFirst, takeSeverity } from '../log-sink.ts';
+import { firstOf, type LogSink, namedService, type Pair, takeFirst, takeSeverity } from '../log-sink.ts';
 import { unknownService } from '../otlp/resource.ts';
 import { LabelError, parseLabels } from './labels.ts';
 
@@ -35,7 +35,8 @@ export class StreamWriter {
 
   stream(labels: readonly Pair[]): void {
     const fields = new Map(labels);
-    this.sink.resource(firstOf(fields, serviceLabels) ?? unknownService, labels);
+    const service = firstOf(fields, serviceLabels);
+    this.sink.resource(service ?? unknownService, namedService(labels, service));
     this.severity = takeSeverity(fields, severityNames);
   }
 
