@@ -1,5 +1,6 @@
 import { gzipSync } from 'node:zlib';
-import { describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it } from 'vitest';
+import { ClewError } from '../../src/lib/index.ts';
 import { pretended, useFronts } from './ingest-fronts.ts';
 
 const fronts = useFronts();
@@ -271,6 +272,33 @@ describe('what clients ask first', () => {
       expect(await put.json(), kind).toEqual({ acknowledged: true });
       expect(put.headers.get('warning'), kind).toMatch(/^299 Elasticsearch-8\.\S+ "Clew /);
     }
+  });
+});
+
+describe('an acknowledgement', () => {
+  afterEach(() => {
+    pretended.beforeAppend = async () => undefined;
+  });
+
+  it('comes only after the records are durable', async () => {
+    const gate = Promise.withResolvers<void>();
+    pretended.beforeAppend = () => gate.promise;
+    let answered = false;
+    const answer = send(ndjson(create(), { message: 'x', app: 'elastic-ack' })).then((response) => {
+      answered = true;
+      return response.status;
+    });
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    expect(answered).toBe(false);
+    gate.resolve();
+    expect(await answer).toBe(200);
+  });
+
+  it('does not come when the store refuses: 503, to be repeated', async () => {
+    pretended.beforeAppend = () => Promise.reject(new ClewError('unavailable', 'The disk is full.'));
+    const answer = await send(ndjson(create(), { message: 'x', app: 'elastic-ack' }));
+    expect([answer.status, answer.headers.get('retry-after')]).toEqual([503, '1']);
+    expect(await answer.text()).toContain('The disk is full.');
   });
 });
 

@@ -17,7 +17,12 @@ export const config = configSchema.parse({
 });
 const log = createLogger({ level: 'silent' });
 /** What the store is made to look like. */
-export const pretended = { pendingBytes: 0, ready: true };
+export const pretended = {
+  pendingBytes: 0,
+  ready: true,
+  /** Held up, or rejected, before a block reaches the store. */
+  beforeAppend: async (): Promise<void> => undefined,
+};
 
 export interface Fronts {
   url: string;
@@ -33,7 +38,10 @@ async function serve(store: DetailStore, token: string): Promise<FastifyInstance
     config: { ...config, auth: { token } },
     clock: systemClock,
     log,
-    append: (block) => store.append(block),
+    append: async (block) => {
+      await pretended.beforeAppend();
+      await store.append(block);
+    },
     pendingBytes: () => pretended.pendingBytes + store.health().pendingBytes,
   });
   const ready = () => ({ ready: pretended.ready, reason: pretended.ready ? 'ok' : 'segments are replayed' });

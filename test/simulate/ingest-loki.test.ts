@@ -1,5 +1,6 @@
 import { gzipSync } from 'node:zlib';
-import { describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it } from 'vitest';
+import { ClewError } from '../../src/lib/index.ts';
 import { bytes, int, snappyOf, string } from '../support/remote-write.ts';
 import { pretended, type Row, useFronts } from './ingest-fronts.ts';
 
@@ -173,6 +174,12 @@ describe('what clients take for permanent', () => {
       415,
       /"text\/plain" is not understood/,
     ],
+    [
+      'no type at all',
+      () => fetch(`${fronts.url}/loki/api/v1/push`, { method: 'POST', body: Buffer.from([0]) }),
+      415,
+      /"" is not understood; send application\/json or application\/x-protobuf/,
+    ],
     ['a large body', () => push(`"${'x'.repeat(200_001)}"`), 413, /the limit of ingest\.body_bytes_max/],
     [
       'a large gzip body',
@@ -233,6 +240,33 @@ describe('what clients repeat', () => {
     } finally {
       pretended.ready = true;
     }
+  });
+});
+
+describe('an acknowledgement', () => {
+  afterEach(() => {
+    pretended.beforeAppend = async () => undefined;
+  });
+
+  it('comes only after the records are durable', async () => {
+    const gate = Promise.withResolvers<void>();
+    pretended.beforeAppend = () => gate.promise;
+    let answered = false;
+    const answer = push(streamsOf({ app: 'loki-ack' }, [[nowNs(), 'x']])).then((response) => {
+      answered = true;
+      return response.status;
+    });
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    expect(answered).toBe(false);
+    gate.resolve();
+    expect(await answer).toBe(204);
+  });
+
+  it('does not come when the store refuses: 503, to be repeated', async () => {
+    pretended.beforeAppend = () => Promise.reject(new ClewError('unavailable', 'The disk is full.'));
+    const answer = await push(streamsOf({ app: 'loki-ack' }, [[nowNs(), 'x']]));
+    expect([answer.status, answer.headers.get('retry-after')]).toEqual([503, '1']);
+    expect(await answer.text()).toContain('The disk is full.');
   });
 });
 

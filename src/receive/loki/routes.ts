@@ -82,11 +82,14 @@ function unsnappy(raw: Buffer, bytesMax: number): Uint8Array {
   }
 }
 
-/** Without a Content-Type Loki takes a body for protobuf. */
+/**
+ * A type must be named, though Loki itself takes a body without one for protobuf: every client names it, and a web page
+ * of anybody may send a body without one to an address of this machine.
+ */
 function contentTypeOf(request: FastifyRequest): string {
   const type = mediaTypeOf(request);
   if (type === jsonType) return jsonType;
-  if (type === '' || type === protobufType || type === 'application/protobuf') return protobufType;
+  if (type === protobufType || type === 'application/protobuf') return protobufType;
   throw new ClewError(
     'unsupported_media_type',
     `Content-Type ${JSON.stringify(type.slice(0, 80))} is not understood; send ${jsonType} or ${protobufType}.`,
