@@ -1,4 +1,13 @@
-import { ArrayColumn, FixedColumn, LowCardinalityColumn, MapColumn, StringColumn } from '../../lib/index.ts';
+import {
+  ArrayColumn,
+  type Column,
+  FixedColumn,
+  LowCardinalityColumn,
+  MapColumn,
+  StringColumn,
+  takeBlock,
+} from '../../lib/index.ts';
+import type { Block, DetailTable } from '../../model/index.ts';
 
 const milliseconds = "DateTime64(3, 'UTC')";
 
@@ -64,3 +73,29 @@ export const exemplarColumns = () => ({
   SpanId: new StringColumn(),
   FilteredAttributes: new MapColumn(new StringColumn()),
 });
+
+/** The four tables that every metric protocol writes, filled by one request and taken as blocks. */
+export class MetricTables {
+  readonly series = seriesColumns();
+  readonly samples = sampleColumns();
+  readonly histograms = histogramColumns();
+  readonly exemplars = exemplarColumns();
+
+  takeBlocks(): Block[] {
+    const tables: [DetailTable, Record<string, Column>, number][] = [
+      ['metric_series', this.series, this.series.LastSeen.rows],
+      ['metric_samples', this.samples, this.samples.Value.rows],
+      ['metric_histograms', this.histograms, this.histograms.Count.rows],
+      ['metric_exemplars', this.exemplars, this.exemplars.Value.rows],
+    ];
+    return tables
+      .filter(([, , rows]) => rows > 0)
+      .map(([table, columns, rows]) => ({ table, rows, bytes: takeBlock(columns, rows, 'EventId') }));
+  }
+
+  reset(): void {
+    for (const columns of [this.series, this.samples, this.histograms, this.exemplars]) {
+      for (const column of Object.values(columns)) column.reset();
+    }
+  }
+}

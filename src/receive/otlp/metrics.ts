@@ -1,15 +1,7 @@
-import { type Column, takeBlock } from '../../lib/index.ts';
-import type { Block, DetailTable } from '../../model/index.ts';
 import { appendKeyValue, Marks } from './attributes.ts';
 import { exponentialPoint, histogramFault, histogramPoint, summaryPoint } from './histogram-points.ts';
 import { hexId } from './logs.ts';
-import {
-  exemplarColumns,
-  histogramColumns,
-  type IdentityColumns,
-  sampleColumns,
-  seriesColumns,
-} from './metric-columns.ts';
+import { type IdentityColumns, MetricTables } from './metric-columns.ts';
 import { internServiceName, type Range, RepeatedMap, readEnvelope, readScope } from './resource.ts';
 import { Hash64, hashAttributes, SeenSeries } from './series.ts';
 import { millisecondsOf, TimeRule } from './time.ts';
@@ -48,10 +40,11 @@ interface Metric {
 
 /** ExportMetricsServiceRequest to blocks of the four metric tables. */
 export class MetricsTranscoder implements Transcoder {
-  private readonly series = seriesColumns();
-  private readonly samples = sampleColumns();
-  private readonly histograms = histogramColumns();
-  private readonly exemplars = exemplarColumns();
+  private readonly tables = new MetricTables();
+  private readonly series = this.tables.series;
+  private readonly samples = this.tables.samples;
+  private readonly histograms = this.tables.histograms;
+  private readonly exemplars = this.tables.exemplars;
   private readonly resourceMap = new RepeatedMap(this.series.ResourceAttributes);
   private readonly seen = new SeenSeries();
   private readonly marks = new Marks();
@@ -85,15 +78,13 @@ export class MetricsTranscoder implements Transcoder {
         else wire.skip(tag, body.length);
       }
       const records = this.samples.Value.rows + this.histograms.Count.rows;
-      const blocks = this.takeBlocks();
+      const blocks = this.tables.takeBlocks();
       whole = true;
       return { blocks, records, ...this.rejections.take() };
     } finally {
       // Series of a request that is refused have not got their row.
       if (!whole) this.seen.clear();
-      for (const columns of [this.series, this.samples, this.histograms, this.exemplars]) {
-        for (const column of Object.values(columns)) column.reset();
-      }
+      this.tables.reset();
       this.marks.reset();
       this.resourceMap.reset();
       this.rejections.take();
@@ -103,18 +94,6 @@ export class MetricsTranscoder implements Transcoder {
   /** The last request could not be stored. */
   forget(): void {
     this.seen.clear();
-  }
-
-  private takeBlocks(): Block[] {
-    const tables: [DetailTable, Record<string, Column>, number][] = [
-      ['metric_series', this.series, this.series.LastSeen.rows],
-      ['metric_samples', this.samples, this.samples.Value.rows],
-      ['metric_histograms', this.histograms, this.histograms.Count.rows],
-      ['metric_exemplars', this.exemplars, this.exemplars.Value.rows],
-    ];
-    return tables
-      .filter(([, , rows]) => rows > 0)
-      .map(([table, columns, rows]) => ({ table, rows, bytes: takeBlock(columns, rows, 'EventId') }));
   }
 
   private resourceMetrics(wire: Wire, end: number): void {

@@ -1,13 +1,7 @@
-import { ClewError, type Column, takeBlock } from '../../lib/index.ts';
-import type { Block, DetailTable } from '../../model/index.ts';
+import { ClewError } from '../../lib/index.ts';
+import type { Block } from '../../model/index.ts';
 import { cutAt } from '../otlp/attributes.ts';
-import {
-  exemplarColumns,
-  histogramColumns,
-  type IdentityColumns,
-  sampleColumns,
-  seriesColumns,
-} from '../otlp/metric-columns.ts';
+import { type IdentityColumns, MetricTables } from '../otlp/metric-columns.ts';
 import { unknownService } from '../otlp/resource.ts';
 import { Hash64, SeenSeries } from '../otlp/series.ts';
 import { type Rejection, Rejections } from '../otlp/transcoder.ts';
@@ -75,10 +69,11 @@ const series = {
 
 /** WriteRequest of both versions to blocks of the four metric tables. Synchronous; throws MalformedError. */
 export class RemoteWriteTranscoder {
-  private readonly series = seriesColumns();
-  private readonly samples = sampleColumns();
-  private readonly histograms = histogramColumns();
-  private readonly exemplars = exemplarColumns();
+  private readonly tables = new MetricTables();
+  private readonly series = this.tables.series;
+  private readonly samples = this.tables.samples;
+  private readonly histograms = this.tables.histograms;
+  private readonly exemplars = this.tables.exemplars;
   private readonly labels = new LabelSet();
   private readonly symbols = new Symbols();
   private readonly histogram = new NativeHistogram();
@@ -121,15 +116,13 @@ export class RemoteWriteTranscoder {
         histograms: this.histograms.Count.rows,
         exemplars: this.exemplars.Value.rows,
       };
-      const blocks = this.takeBlocks();
+      const blocks = this.tables.takeBlocks();
       whole = true;
       return { blocks, ...written, ...this.rejections.take() };
     } finally {
       // Series of a request that is refused have not got their row.
       if (!whole) this.seen.clear();
-      for (const columns of [this.series, this.samples, this.histograms, this.exemplars]) {
-        for (const column of Object.values(columns)) column.reset();
-      }
+      this.tables.reset();
       this.symbols.reset();
       this.rejections.take();
     }
@@ -138,18 +131,6 @@ export class RemoteWriteTranscoder {
   /** The last request could not be stored. */
   forget(): void {
     this.seen.clear();
-  }
-
-  private takeBlocks(): Block[] {
-    const tables: [DetailTable, Record<string, Column>, number][] = [
-      ['metric_series', this.series, this.series.LastSeen.rows],
-      ['metric_samples', this.samples, this.samples.Value.rows],
-      ['metric_histograms', this.histograms, this.histograms.Count.rows],
-      ['metric_exemplars', this.exemplars, this.exemplars.Value.rows],
-    ];
-    return tables
-      .filter(([, , rows]) => rows > 0)
-      .map(([table, columns, rows]) => ({ table, rows, bytes: takeBlock(columns, rows, 'EventId') }));
   }
 
   /**
