@@ -33,8 +33,6 @@ export interface Refusal {
 
 /** A reservation older than this belongs to a process that died while it answered. */
 const reservationMsMax = 120_000;
-/** Keys are remembered this long; a client that retries later starts anew. */
-export const idempotencyKeepMs = 7 * 86_400_000;
 
 const sql = {
   lock: 'SELECT pg_advisory_xact_lock(hashtextextended($1, 0))',

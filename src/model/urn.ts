@@ -17,8 +17,6 @@ export function serviceRef(name: string, k8sNamespace?: string): ResourceRef {
   return { urn, type: 'service', name };
 }
 
-export const hostRef = (host: string): ResourceRef => ({ urn: `urn:host:${host}`, type: 'host', name: host });
-
 /** `cluster` is the server address, or the owning service for an embedded engine. */
 export function databaseRef(system: string, cluster: string, database: string): ResourceRef {
   return { urn: `urn:db:${system}:${cluster}/${database}`, type: 'database', name: database || cluster };

@@ -14,7 +14,6 @@ export interface Written {
   conflicts: number;
 }
 
-export const nothingWritten: Written = { rows: 0, conflicts: 0 };
 export const addWritten = (a: Written, b: Written): Written => ({
   rows: a.rows + b.rows,
   conflicts: a.conflicts + b.conflicts,
