@@ -4,6 +4,7 @@ import { ClewError, type Clock, type Logger } from '../lib/index.ts';
 import type { Door } from './door.ts';
 import type { Transcoded } from './otlp/transcoder.ts';
 import { MalformedError } from './otlp/wire.ts';
+import { takeRequest } from './take.ts';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -62,11 +63,11 @@ export function bearerOf(authorization: string): string {
   return scheme.toLowerCase() === 'apikey' ? `Bearer ${given}` : authorization;
 }
 
-export const tenantOf = (deps: FrontDeps, request: FastifyRequest): string =>
+export const tenantOf = (deps: Pick<FrontDeps, 'door'>, request: FastifyRequest): string =>
   deps.door.tenantOf(bearerOf(request.headers.authorization ?? ''));
 
 /** Bodies of this plugin's routes come as bytes, and only past the door. */
-export function useDoor(app: FastifyInstance, deps: FrontDeps): void {
+export function useDoor(app: FastifyInstance, deps: Pick<FrontDeps, 'door'>): void {
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
   app.addHook('onRequest', async (request, reply) => {
@@ -92,42 +93,16 @@ export async function takeLogs(
   request: FastifyRequest,
   reader: LogReader,
 ): Promise<Transcoded> {
-  const startedAt = deps.clock.monotonic();
   const tenant = tenantOf(deps, request);
-  const { source, contentType } = reader;
-  const raw = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
-  let body: Uint8Array = raw;
-  let result: Transcoded;
-  try {
-    body = await reader.unpack(raw);
-    result = reader.transcode(tenant, body);
-  } catch (error) {
-    if (error instanceof MalformedError)
-      await deps.door.deadLetters([{ tenant, source, contentType, reason: error.message, payload: body }]);
-    throw error;
-  }
-  const { blocks, records, rejected, rejections } = result;
-  await deps.door.deliver({
+  return takeRequest(deps, {
     tenant,
     signal: 'logs',
-    blocks,
-    records,
-    rejected,
-    bytes: body.length,
-    startedAt,
+    source: reader.source,
+    contentType: reader.contentType,
+    raw: Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0),
+    unpack: reader.unpack,
+    transcode: (body) => reader.transcode(tenant, body),
   });
-  if (rejected > 0) {
-    await deps.door.deadLetters(
-      rejections.map(({ reason, payload }) => ({
-        tenant,
-        source,
-        reason,
-        payload,
-        contentType: `${contentType}; part=record`,
-      })),
-    );
-  }
-  return result;
 }
 
 /** The media type of the request without its parameters. */

@@ -1,26 +1,21 @@
-import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
-import type { Config } from '../../config/index.ts';
-import { ClewError, type Clock, type Logger, newTraceId, publicError } from '../../lib/index.ts';
-import type { Door, Letter } from '../door.ts';
-import { announcedBytes, mapError, retryAfterS } from '../http.ts';
-import { contentTypes, type Encoding, exportAnswer, rpcCodes, type Signal, statusAnswer } from './answer.ts';
-import { acceptedEncodings, decodeBody } from './body.ts';
-import { jsonToWire } from './json.ts';
-import { LogsTranscoder } from './logs.ts';
-import { MetricsTranscoder } from './metrics.ts';
-import { TracesTranscoder } from './traces.ts';
-import type { Transcoded, Transcoder } from './transcoder.ts';
-import { MalformedError } from './wire.ts';
+import Fastify, {
+  type FastifyInstance,
+  type FastifyPluginAsync,
+  type FastifyReply,
+  type FastifyRequest,
+} from 'fastify';
+import { ClewError, type Logger, newTraceId, publicError } from '../../lib/index.ts';
+import { mapError, mediaTypeOf, retryAfterS, tenantOf, useDoor } from '../http.ts';
+import { contentTypes, type Encoding, rpcCodes, type Signal, statusAnswer } from './answer.ts';
+import { acceptedEncodings } from './body.ts';
+import { createOtlpIntake, type IntakeDeps, type OtlpIntake } from './intake.ts';
 
-export interface OtlpDeps {
-  door: Door;
-  config: Config['ingest'];
-  clock: Clock;
+export interface OtlpDeps extends IntakeDeps {
   log: Logger;
 }
 
 /** The OTLP/HTTP receiver as a server of its own: POST /v1/logs, /v1/traces, /v1/metrics. The caller listens and closes. */
-export function createOtlpServer(deps: OtlpDeps): FastifyInstance {
+export function createOtlpServer(deps: OtlpDeps, intake = createOtlpIntake(deps)): FastifyInstance {
   const app = Fastify({
     logger: false,
     bodyLimit: deps.config.bodyBytesMax,
@@ -28,93 +23,43 @@ export function createOtlpServer(deps: OtlpDeps): FastifyInstance {
     genReqId: () => newTraceId(),
     exposeHeadRoutes: false,
   });
-  app.removeAllContentTypeParsers();
-  app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
-  app.setErrorHandler((error, request, reply) => sendStatus(deps, error, request, reply));
-  app.setNotFoundHandler((request, reply) =>
-    sendStatus(
-      deps,
-      new ClewError(
-        'not_found',
-        `No route ${request.method} ${request.url.split('?')[0]}; POST to /v1/logs, /v1/traces or /v1/metrics.`,
-      ),
-      request,
-      reply,
-    ),
-  );
-  app.addHook('onRequest', async (request, reply) => {
-    if (request.is404) return;
-    deps.door.tenantOf(request.headers.authorization ?? '');
-    encodingOf(request);
-    reply.raw.once('close', deps.door.enter(announcedBytes(request)));
+  app.setNotFoundHandler((request, reply) => {
+    const path = request.url.split('?')[0];
+    const message = `No route ${request.method} ${path}; POST to /v1/logs, /v1/traces or /v1/metrics.`;
+    sendStatus(deps, new ClewError('not_found', message), request, reply);
   });
-  const metrics = new MetricsTranscoder(deps.config);
-  const signals: [Signal, Transcoder, () => void][] = [
-    ['logs', new LogsTranscoder(deps.config), () => undefined],
-    ['traces', new TracesTranscoder(deps.config), () => undefined],
-    ['metrics', metrics, () => metrics.forget()],
-  ];
-  for (const [signal, transcoder, onLost] of signals) {
-    app.post(`/v1/${signal}`, (request, reply) => receive(deps, signal, transcoder, onLost, request, reply));
-  }
+  app.register(otlpRoutes(deps, intake));
   return app;
 }
 
-async function receive(
-  deps: OtlpDeps,
-  signal: Signal,
-  transcoder: Transcoder,
-  onLost: () => void,
-  request: FastifyRequest,
-  reply: FastifyReply,
-): Promise<FastifyReply> {
-  const startedAt = deps.clock.monotonic();
-  const encoding = encodingOf(request);
-  const tenant = deps.door.tenantOf(request.headers.authorization ?? '');
-  const letter = (reason: string, payload: Uint8Array): Letter => ({
-    tenant,
-    source: `otlp/${signal}`,
-    reason,
-    contentType: contentTypes[encoding],
-    payload,
-  });
-  const raw = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
-  let body: Uint8Array = raw;
-  let result: Transcoded;
-  try {
-    body = await decodeBody(raw, request.headers['content-encoding'] ?? '', deps.config.bodyBytesMax);
-    const wire = encoding === 'json' ? jsonToWire(signal, new TextDecoder().decode(body)) : body;
-    result = transcoder.transcode(tenant, wire, deps.clock.now());
-  } catch (error) {
-    if (error instanceof MalformedError) await deps.door.deadLetters([letter(error.message, body)]);
-    throw error;
-  }
-  const { blocks, records, rejected, rejections } = result;
-  try {
-    await deps.door.deliver({ tenant, signal, blocks, records, rejected, bytes: body.length, startedAt });
-  } catch (error) {
-    onLost();
-    throw error;
-  }
-  let message = '';
-  if (rejected > 0) {
-    // Rejected records are protobuf whatever the request was: a JSON request was turned into it.
-    await deps.door.deadLetters(
-      rejections.map((rejection) => ({
-        ...letter(rejection.reason, rejection.payload),
-        contentType: `${contentTypes.protobuf}; part=record`,
-      })),
-    );
-    const [first] = rejections;
-    message = `${rejected} of ${records + rejected} records were not kept, the first because ${first?.reason ?? 'it is invalid'}. They are in the dead letters.`;
-  }
-  return reply
-    .header('content-type', contentTypes[encoding])
-    .send(exportAnswer(encoding, signal, rejected, message));
+/** The three paths of OTLP/HTTP, below the prefix under which the plugin is registered. */
+export function otlpRoutes(deps: OtlpDeps, intake: OtlpIntake): FastifyPluginAsync {
+  return async (app) => {
+    useDoor(app, deps);
+    app.setErrorHandler((error, request, reply) => sendStatus(deps, error, request, reply));
+    // A body in a form that nobody reads is refused before it is sent.
+    app.addHook('onRequest', async (request) => {
+      encodingOf(request);
+    });
+    for (const signal of ['logs', 'traces', 'metrics'] as const satisfies Signal[]) {
+      const schema = { tags: ['ingest'], summary: `OpenTelemetry ${signal} (OTLP, protobuf or JSON)` };
+      app.post(`/v1/${signal}`, { schema, config: { ownCredentials: true } }, async (request, reply) => {
+        const encoding = encodingOf(request);
+        const answer = await intake({
+          tenant: tenantOf(deps, request),
+          signal,
+          encoding,
+          contentEncoding: request.headers['content-encoding'] ?? '',
+          raw: Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0),
+        });
+        return reply.header('content-type', contentTypes[encoding]).send(answer);
+      });
+    }
+  };
 }
 
 function encodingOf(request: FastifyRequest): Encoding {
-  const type = (request.headers['content-type'] ?? '').split(';')[0]?.trim().toLowerCase() ?? '';
+  const type = mediaTypeOf(request);
   if (type === 'application/x-protobuf' || type === 'application/protobuf') return 'protobuf';
   if (type === 'application/json') return 'json';
   throw new ClewError(
