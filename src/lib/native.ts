@@ -1,4 +1,4 @@
-import { ByteBuffer } from './bytes.ts';
+import { ByteBuffer, viewOf } from './bytes.ts';
 
 /**
  * Columns of ClickHouse's `Native` format. A column takes values straight from bytes and keeps them as it will send
@@ -32,6 +32,15 @@ export class StringColumn implements Column {
     this.rows += 1;
   }
 
+  /** So many empty texts. */
+  empty(count: number): void {
+    const { data } = this;
+    data.reserve(count);
+    data.bytes.fill(0, data.length, data.length + count);
+    data.length += count;
+    this.rows += count;
+  }
+
   text(value: string): void {
     scratch.length = 0;
     const count = scratch.text(value);
@@ -39,17 +48,26 @@ export class StringColumn implements Column {
     scratch.reset();
   }
 
+  /** A number as `String(value)` writes it. */
+  number(value: number): void {
+    const { data } = this;
+    const at = data.length;
+    data.byte(0);
+    data.number(value);
+    // The longest text of a double has 24 bytes, so one byte holds its length.
+    data.bytes[at] = data.length - at - 1;
+    this.rows += 1;
+  }
+
   /** Bytes as lower-case hexadecimal digits. */
   hex(source: Uint8Array, start: number, end: number): void {
-    const data = this.data;
-    data.varint((end - start) * 2);
-    data.reserve((end - start) * 2);
+    const { data } = this;
+    const digits = (end - start) * 2;
+    data.varint(digits);
+    data.reserve(digits);
+    const { view } = data;
     let at = data.length;
-    for (let i = start; i < end; i++) {
-      const value = source[i] ?? 0;
-      data.bytes[at++] = hexDigits[value >> 4] ?? 0;
-      data.bytes[at++] = hexDigits[value & 15] ?? 0;
-    }
+    for (let i = start; i < end; i++, at += 2) view.setUint16(at, hexPairs[source[i] ?? 0] ?? 0, true);
     data.length = at;
     this.rows += 1;
   }
@@ -70,7 +88,11 @@ export class StringColumn implements Column {
   }
 }
 
-const hexDigits = new TextEncoder().encode('0123456789abcdef');
+/** The two digits of each byte, the first in the low half. */
+const hexPairs = Uint16Array.from({ length: 256 }, (_, value) => {
+  const text = value.toString(16).padStart(2, '0');
+  return text.charCodeAt(0) | (text.charCodeAt(1) << 8);
+});
 /** Texts on their way into a column; never held across calls. */
 const scratch = new ByteBuffer(4096);
 
@@ -110,6 +132,20 @@ export class FixedColumn implements Column {
     this.rows += 1;
   }
 
+  /** So many times the same number below 2^32 as 64 bits, each `step` more than the one before. */
+  run64(first: number, step: number, count: number): void {
+    const { data } = this;
+    data.reserve(count * 8);
+    const { view } = data;
+    let at = data.length;
+    for (let i = 0, value = first; i < count; i++, value += step, at += 8) {
+      view.setUint32(at, value, true);
+      view.setUint32(at + 4, 0, true);
+    }
+    data.length = at;
+    this.rows += count;
+  }
+
   writePrefix(): void {}
 
   writeData(out: ByteBuffer): void {
@@ -144,18 +180,39 @@ export class LowCardinalityColumn implements Column {
   /** Open addressing: 0 is free, otherwise key number + 1. Twice as long as the key arrays. */
   private slots = new Uint32Array(slotsInitial * 2);
   private indexes = new Uint32Array(64);
+  private readonly hints = new Uint32Array(64);
 
   /** The dictionary's number of a value; put into it when new. Numbers hold until `reset`. */
   intern(source: Uint8Array, start: number, end: number): number {
+    const view = viewOf(source);
     let hash = 0x811c9dc5 ^ (end - start);
-    for (let i = start; i < end; i++) hash = Math.imul(hash ^ (source[i] ?? 0), 0x01000193);
-    hash = (hash ^ (hash >>> 15)) >>> 0;
+    let at = start;
+    for (; at + 4 <= end; at += 4) {
+      hash = Math.imul(hash ^ view.getInt32(at, true), 0x9e3779b1);
+      hash ^= hash >>> 15;
+    }
+    for (; at < end; at++) hash = Math.imul(hash ^ (source[at] ?? 0), 0x01000193);
+    hash = Math.imul(hash ^ (hash >>> 15), 0x85ebca6b);
+    hash = (hash ^ (hash >>> 13)) >>> 0;
     const mask = this.slots.length - 1;
     for (let slot = hash & mask; ; slot = (slot + 1) & mask) {
       const key = (this.slots[slot] ?? 0) - 1;
       if (key < 0) return this.add(slot, hash, source, start, end);
-      if (this.keyHash[key] === hash && this.isKey(key, source, start, end)) return key;
+      if (this.keyHash[key] === hash && this.isKey(key, view, start, end)) return key;
     }
+  }
+
+  /**
+   * Adds a value that probably is what stood at the same `slot` (0 to 63) the last time: records of one sender carry the
+   * same names in the same order, and comparing is cheaper than hashing.
+   */
+  hinted(slot: number, source: Uint8Array, start: number, end: number): void {
+    let key = this.hints[slot & 63] ?? 0;
+    if (key >= this.keyCount || !this.isKey(key, viewOf(source), start, end)) {
+      key = this.intern(source, start, end);
+      this.hints[slot & 63] = key;
+    }
+    this.index(key);
   }
 
   internText(value: string): number {
@@ -167,25 +224,38 @@ export class LowCardinalityColumn implements Column {
   }
 
   index(key: number): void {
-    if (this.rows === this.indexes.length) {
-      const grown = new Uint32Array(this.rows * 2);
-      grown.set(this.indexes);
-      this.indexes = grown;
-    }
+    if (this.rows === this.indexes.length) this.makeRoom(1);
     this.indexes[this.rows++] = key;
   }
 
   bytes(source: Uint8Array, start: number, end: number): void {
-    this.index(this.intern(source, start, end));
+    this.hinted(0, source, start, end);
   }
 
   text(value: string): void {
     this.index(this.internText(value));
   }
 
-  /** Adds the rows `from` to `to` (exclusive) once more. */
-  repeat(from: number, to: number): void {
-    for (let row = from; row < to; row++) this.index(this.indexes[row] ?? 0);
+  /** A number as `String(value)` writes it. */
+  number(value: number): void {
+    this.text(String(value));
+  }
+
+  /** Adds `count` rows of one key. */
+  run(key: number, count: number): void {
+    this.makeRoom(count);
+    this.indexes.fill(key, this.rows, this.rows + count);
+    this.rows += count;
+  }
+
+  /** Adds the rows `from` to `to` (exclusive) so many times more. */
+  repeat(from: number, to: number, times = 1): void {
+    const count = to - from;
+    this.makeRoom(count * times);
+    for (let i = 0; i < times; i++) {
+      this.indexes.copyWithin(this.rows, from, to);
+      this.rows += count;
+    }
   }
 
   writePrefix(out: ByteBuffer): void {
@@ -201,8 +271,11 @@ export class LowCardinalityColumn implements Column {
     out.uint64(this.rows, 0);
     out.reserve(this.rows * 4);
     const { indexes, rows } = this;
-    if (width === 0) for (let i = 0; i < rows; i++) out.bytes[out.length++] = indexes[i] ?? 0;
-    else if (width === 1) for (let i = 0; i < rows; i++) out.uint16(indexes[i] ?? 0);
+    if (width === 0) {
+      const { bytes, length } = out;
+      for (let i = 0; i < rows; i++) bytes[length + i] = indexes[i] ?? 0;
+      out.length = length + rows;
+    } else if (width === 1) for (let i = 0; i < rows; i++) out.uint16(indexes[i] ?? 0);
     else for (let i = 0; i < rows; i++) out.uint32(indexes[i] ?? 0);
   }
 
@@ -231,12 +304,23 @@ export class LowCardinalityColumn implements Column {
     return key;
   }
 
-  private isKey(key: number, source: Uint8Array, start: number, end: number): boolean {
-    const at = this.keyStart[key] ?? 0;
+  private isKey(key: number, source: DataView, start: number, end: number): boolean {
+    let at = this.keyStart[key] ?? 0;
     if ((this.keyEnd[key] ?? 0) - at !== end - start) return false;
-    const stored = this.keys.bytes;
-    for (let i = start, k = at; i < end; i++, k++) if (stored[k] !== source[i]) return false;
+    const stored = this.keys.view;
+    let i = start;
+    for (; i + 4 <= end; i += 4, at += 4)
+      if (stored.getInt32(at, true) !== source.getInt32(i, true)) return false;
+    for (; i < end; i++, at++) if (stored.getUint8(at) !== source.getUint8(i)) return false;
     return true;
+  }
+
+  private makeRoom(more: number): void {
+    const needed = this.rows + more;
+    if (needed <= this.indexes.length) return;
+    const grown = new Uint32Array(Math.max(needed, this.indexes.length * 2));
+    grown.set(this.indexes.subarray(0, this.rows));
+    this.indexes = grown;
   }
 
   private resize(size: number): void {
@@ -301,6 +385,8 @@ export class MapColumn<Values extends StringColumn | LowCardinalityColumn> imple
   readonly keys = new LowCardinalityColumn();
   readonly values: Values;
   rows = 0;
+  /** Where the open row begins among the keys. */
+  private rowStart = 0;
   private readonly offsets = new FixedColumn('UInt64');
 
   constructor(values: Values) {
@@ -308,9 +394,24 @@ export class MapColumn<Values extends StringColumn | LowCardinalityColumn> imple
     this.type = `Map(${this.keys.type}, ${values.type})`;
   }
 
+  /** The name of the next value, which then goes into `values`. */
+  key(source: Uint8Array, start: number, end: number): void {
+    this.keys.hinted(this.keys.rows - this.rowStart, source, start, end);
+  }
+
   endRow(): void {
-    this.offsets.whole(this.keys.rows);
+    this.rowStart = this.keys.rows;
+    this.offsets.uint64(this.rowStart, 0);
     this.rows += 1;
+  }
+
+  /** Adds the entries `from` to `to` (exclusive) as a row, so many times. */
+  repeatRow(this: MapColumn<LowCardinalityColumn>, from: number, to: number, times: number): void {
+    this.offsets.run64(this.keys.rows + to - from, to - from, times);
+    this.keys.repeat(from, to, times);
+    this.values.repeat(from, to, times);
+    this.rowStart = this.keys.rows;
+    this.rows += times;
   }
 
   pair(key: string, value: string): void {
@@ -335,6 +436,7 @@ export class MapColumn<Values extends StringColumn | LowCardinalityColumn> imple
 
   reset(): void {
     this.rows = 0;
+    this.rowStart = 0;
     this.offsets.reset();
     this.keys.reset();
     this.values.reset();

@@ -10,24 +10,24 @@
 /** Bytes of a message that count; a stack trace is told apart by its first lines. */
 const shapeBytesMax = 4096;
 
-const blank = 0;
-const listMark = 1;
-const mark = 2;
-const letter = 3;
-const digit = 4;
-const joiner = 5;
-const quote = 6;
+/** What a byte is, as bits: those of a token's bytes are joined to learn what the token is. */
+const wordBit = 1;
+const digitBit = 2;
+const notHexBit = 4;
+const blankBit = 8;
+const listBit = 16;
+const quoteBit = 32;
 
-const classes = new Uint8Array(256).fill(letter);
+const classes = new Uint8Array(256).fill(wordBit | notHexBit);
 for (let code = 0; code < 128; code++) {
   const text = String.fromCharCode(code);
-  if (code <= 32) classes[code] = blank;
-  else if (text === ',' || text === ';') classes[code] = listMark;
-  else if (/[0-9]/.test(text)) classes[code] = digit;
-  else if (/[A-Za-z]/.test(text)) classes[code] = letter;
-  else if (/[-._@+%#$~&*\\]/.test(text)) classes[code] = joiner;
-  else if (text === '"' || text === "'") classes[code] = quote;
-  else classes[code] = mark;
+  if (code <= 32) classes[code] = blankBit;
+  else if (text === ',' || text === ';') classes[code] = listBit | notHexBit;
+  else if (/[0-9]/.test(text)) classes[code] = wordBit | digitBit;
+  else if (/[A-Fa-f]/.test(text)) classes[code] = wordBit;
+  else if (/[-G-Zg-z._@+%#$~&*\\]/.test(text)) classes[code] = wordBit | notHexBit;
+  else if (text === '"' || text === "'") classes[code] = quoteBit | notHexBit;
+  else classes[code] = notHexBit;
 }
 
 const hexLettersMin = 8;
@@ -51,13 +51,13 @@ export function shapeHash(bytes: Uint8Array, start: number, end: number): void {
   const isJson = bytes[start] === braceByte;
   while (at < stop) {
     const code = bytes[at] ?? 0;
-    const kind = classes[code] ?? letter;
-    if (kind === blank) {
+    const kind = classes[code] ?? 0;
+    if (kind === blankBit) {
       waitingBlank = true;
       at += 1;
       continue;
     }
-    if (kind === listMark && starred) {
+    if (starred && (kind & listBit) !== 0) {
       waitingList = true;
       at += 1;
       continue;
@@ -74,7 +74,7 @@ export function shapeHash(bytes: Uint8Array, start: number, end: number): void {
       tokenA = Math.imul(tokenA ^ 32, primeA);
       tokenB = Math.imul(tokenB + 32, primeB);
     }
-    if (kind === quote && !isJson) {
+    if ((kind & quoteBit) !== 0 && !isJson) {
       const close = closingQuote(bytes, at, stop, code, start);
       if (close > 0) {
         variable = true;
@@ -116,34 +116,32 @@ const word = { a: 0, b: 0, next: 0 };
 /** Hashes the token that starts at `at` (one byte when that is a mark); true when it is variable. */
 function scanWord(bytes: Uint8Array, at: number, stop: number, fromA: number, fromB: number): boolean {
   const code = bytes[at] ?? 0;
-  const kind = classes[code] ?? letter;
+  let kinds = classes[code] ?? 0;
   let a = Math.imul(fromA ^ code, primeA);
   let b = Math.imul(fromB + code, primeB);
   let next = at + 1;
-  let digits = kind === digit;
-  let hexOnly = isHexLetter(code);
-  if (kind === letter || kind === digit || kind === joiner) {
-    for (; next < stop; next++) {
+  if ((kinds & wordBit) !== 0) {
+    while (next < stop && (kinds & digitBit) === 0) {
       const following = bytes[next] ?? 0;
-      const followingKind = classes[following] ?? letter;
-      if (followingKind < letter || followingKind === quote) break;
-      if (followingKind === digit) digits = true;
-      else if (hexOnly && !isHexLetter(following)) hexOnly = false;
+      const kind = classes[following] ?? 0;
+      if ((kind & wordBit) === 0) break;
+      kinds |= kind;
       a = Math.imul(a ^ following, primeA);
       b = Math.imul(b + following, primeB);
+      next += 1;
     }
+    // With a digit in it the token is variable, so what follows is only passed over.
+    while (next < stop && ((classes[bytes[next] ?? 0] ?? 0) & wordBit) !== 0) next += 1;
   }
   word.a = a;
   word.b = b;
   word.next = next;
-  return digits || (hexOnly && next - at >= hexLettersMin);
+  return (kinds & digitBit) !== 0 || ((kinds & notHexBit) === 0 && next - at >= hexLettersMin);
 }
-
-const isHexLetter = (code: number): boolean => (code >= 97 && code <= 102) || (code >= 65 && code <= 70);
 
 /** Where a quoted string ends; 0 when the quote is an apostrophe or has no partner on the line. */
 function closingQuote(bytes: Uint8Array, at: number, stop: number, code: number, start: number): number {
-  if (at > start && (classes[bytes[at - 1] ?? 0] ?? letter) >= letter) return 0;
+  if (at > start && ((classes[bytes[at - 1] ?? 0] ?? 0) & (wordBit | quoteBit)) !== 0) return 0;
   for (let i = at + 1; i < stop; i++) {
     const found = bytes[i];
     if (found === 10) return 0;

@@ -93,9 +93,24 @@ export function appendKeyValue(
     keyEnd = cutAt(wire.bytes, keyStart, keyBytesMax);
     marks.truncated.push('(key)');
   }
-  map.keys.bytes(wire.bytes, keyStart, keyEnd);
+  map.key(wire.bytes, keyStart, keyEnd);
   wire.position = valueStart;
-  const direct = readValue(wire, valueEnd);
+  appendValue(wire, valueEnd, map, bytesMax, marks, keyStart, keyEnd);
+  wire.position = end;
+}
+
+/** Writes the AnyValue up to `end`; the key's range names it where it must be cut. */
+function appendValue(
+  wire: Wire,
+  end: number,
+  map: AttributeMap,
+  bytesMax: number,
+  marks: Marks,
+  keyStart: number,
+  keyEnd: number,
+): void {
+  if (appendNumber(wire, end, map)) return;
+  const direct = readValue(wire, end);
   const bytes = direct ? wire.bytes : rendered.bytes;
   const start = direct ? found.start : 0;
   let stop = direct ? found.end : rendered.end;
@@ -105,7 +120,29 @@ export function appendKeyValue(
       marks.truncated.push(textOf(wire.bytes, keyStart, keyEnd));
   }
   map.values.bytes(bytes, start, stop);
-  wire.position = end;
+}
+
+/** Whole numbers below 2^32 and doubles go straight into the column; false leaves `position` where it was. */
+function appendNumber(wire: Wire, end: number, map: AttributeMap): boolean {
+  const start = wire.position;
+  const tag = wire.bytes[start];
+  if (tag === 0x18 && start < end) {
+    wire.position = start + 1;
+    wire.varint(end);
+    if (wire.high === 0 && wire.position === end) {
+      map.values.number(wire.low);
+      return true;
+    }
+  } else if (tag === 0x21 && start + 9 === end) {
+    wire.position = start + 1;
+    const value = wire.double(end);
+    if (Number.isFinite(value)) {
+      map.values.number(value);
+      return true;
+    }
+  }
+  wire.position = start;
+  return false;
 }
 
 /** Attribute names are dictionary entries; the longest of the semantic conventions has 60 bytes. */

@@ -80,11 +80,13 @@ export class LogsTranscoder implements Transcoder {
     keys.scopeUrl = columns.ScopeSchemaUrl.intern(wire.bytes, schemaUrl.start, schemaUrl.end);
     keys.scopeName = columns.ScopeName.intern(wire.bytes, name.start, name.end);
     keys.scopeVersion = columns.ScopeVersion.intern(wire.bytes, version.start, version.end);
+    const before = this.rows;
     while (wire.position < end) {
       const tag = wire.tag(end);
       if (tag === 0x12) this.record(wire, wire.length(end));
       else wire.skip(tag, end);
     }
+    this.common(wire, this.rows - before);
   }
 
   private record(wire: Wire, end: number): void {
@@ -149,7 +151,6 @@ export class LogsTranscoder implements Transcoder {
     this.texts(wire, texts);
     wire.position = bodyStart;
     this.body(wire, bodyEnd);
-    this.common(wire);
     if (this.marks.any) this.marks.write(columns.LogAttributes);
     columns.LogAttributes.endRow();
     this.rows += 1;
@@ -195,17 +196,17 @@ export class LogsTranscoder implements Transcoder {
     this.columns.Shape.uint64(shapeResult.low, shapeResult.high);
   }
 
-  /** What all records of a scope share. */
-  private common(wire: Wire): void {
+  /** What all records of a scope share, for the last `count` records. */
+  private common(wire: Wire, count: number): void {
     const { columns, keys } = this;
-    columns.Tenant.index(keys.tenant);
-    columns.ServiceName.index(keys.service);
-    columns.ResourceSchemaUrl.index(keys.resourceUrl);
-    columns.ScopeSchemaUrl.index(keys.scopeUrl);
-    columns.ScopeName.index(keys.scopeName);
-    columns.ScopeVersion.index(keys.scopeVersion);
-    this.resourceMap.row(wire, this.resource, 0x0a, this.limits.attributeBytesMax);
-    this.scopeMap.row(wire, this.scope, 0x1a, this.limits.attributeBytesMax);
+    columns.Tenant.run(keys.tenant, count);
+    columns.ServiceName.run(keys.service, count);
+    columns.ResourceSchemaUrl.run(keys.resourceUrl, count);
+    columns.ScopeSchemaUrl.run(keys.scopeUrl, count);
+    columns.ScopeName.run(keys.scopeName, count);
+    columns.ScopeVersion.run(keys.scopeVersion, count);
+    this.resourceMap.rows(wire, this.resource, 0x0a, this.limits.attributeBytesMax, count);
+    this.scopeMap.rows(wire, this.scope, 0x1a, this.limits.attributeBytesMax, count);
   }
 }
 

@@ -220,7 +220,7 @@ export class MetricsTranscoder implements Transcoder {
     columns.ScopeName.bytes(bytes, this.scopeName.start, this.scopeName.end);
     columns.ScopeVersion.bytes(bytes, this.scopeVersion.start, this.scopeVersion.end);
     columns.LastSeen.whole(Math.floor(this.nowMs));
-    this.resourceMap.row(wire, this.resource, 0x0a, this.limits.attributeBytesMax);
+    this.resourceMap.rows(wire, this.resource, 0x0a, this.limits.attributeBytesMax, 1);
     wire.position = point.start;
     while (wire.position < point.end) {
       const tag = wire.tag(point.end);

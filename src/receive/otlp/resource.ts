@@ -46,13 +46,12 @@ export class RepeatedMap {
     this.to = -1;
   }
 
-  /** `field` is the tag of the repeated KeyValue inside `head`. */
-  row(wire: Wire, head: Range, field: number, bytesMax: number): void {
+  /** Adds `times` rows. `field` is the tag of the repeated KeyValue inside `head`. */
+  rows(wire: Wire, head: Range, field: number, bytesMax: number, times: number): void {
+    if (times === 0) return;
     const { map } = this;
-    if (this.to >= 0) {
-      map.keys.repeat(this.from, this.to);
-      map.values.repeat(this.from, this.to);
-    } else {
+    let left = times;
+    if (this.to < 0) {
       this.from = map.keys.rows;
       const back = wire.position;
       wire.position = head.start;
@@ -64,8 +63,10 @@ export class RepeatedMap {
       if (this.marks.any) this.marks.write(map);
       wire.position = back;
       this.to = map.keys.rows;
+      map.endRow();
+      left -= 1;
     }
-    map.endRow();
+    map.repeatRow(this.from, this.to, left);
   }
 
   reset(): void {

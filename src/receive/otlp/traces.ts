@@ -135,6 +135,7 @@ export class TracesTranscoder implements Transcoder {
     const { name, version } = readScope(wire, head);
     keys.scopeName = columns.ScopeName.intern(wire.bytes, name.start, name.end);
     keys.scopeVersion = columns.ScopeVersion.intern(wire.bytes, version.start, version.end);
+    const before = this.rows;
     while (wire.position < end) {
       const tag = wire.tag(end);
       if (tag !== 0x12) {
@@ -152,10 +153,21 @@ export class TracesTranscoder implements Transcoder {
       } else this.rejections.add(reason, wire.bytes, start, stop);
       wire.position = stop;
     }
+    this.common(wire, this.rows - before);
+  }
+
+  /** What all spans of a scope share, for the last `count` spans. */
+  private common(wire: Wire, count: number): void {
+    const { columns, keys } = this;
+    columns.Tenant.run(keys.tenant, count);
+    columns.ServiceName.run(keys.service, count);
+    columns.ScopeName.run(keys.scopeName, count);
+    columns.ScopeVersion.run(keys.scopeVersion, count);
+    this.resourceMap.rows(wire, this.resource, 0x0a, this.limits.attributeBytesMax, count);
   }
 
   private span(wire: Wire, end: number): void {
-    const { columns, keys, fields } = this;
+    const { columns, fields } = this;
     const bytes = wire.bytes;
     this.times();
     columns.TraceId.hex(bytes, fields.traceId.start, fields.traceId.end);
@@ -178,11 +190,6 @@ export class TracesTranscoder implements Transcoder {
       'status.message',
     );
     columns.StatusMessage.bytes(bytes, fields.message.start, messageEnd);
-    columns.Tenant.index(keys.tenant);
-    columns.ServiceName.index(keys.service);
-    columns.ScopeName.index(keys.scopeName);
-    columns.ScopeVersion.index(keys.scopeVersion);
-    this.resourceMap.row(wire, this.resource, 0x0a, this.limits.attributeBytesMax);
     while (wire.position < end) {
       const tag = wire.tag(end);
       if (tag === 0x4a) {

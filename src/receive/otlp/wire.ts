@@ -30,14 +30,22 @@ export class Wire {
 
   /** Field number * 8 + wire type. */
   tag(end: number): number {
-    const first = this.bytes[this.position] ?? 0;
-    if (first < 0x80 && this.position < end) {
-      this.position += 1;
-      if (first < 8) throw this.malformed('a field number is 0');
+    const at = this.position;
+    const first = this.bytes[at] ?? 0;
+    if (at < end && first < 0x80 && first >= 8) {
+      this.position = at + 1;
       return first;
     }
+    return this.longTag(end);
+  }
+
+  private longTag(end: number): number {
     this.varint(end);
-    if (this.high !== 0 || this.low < 8) throw this.malformed('a field number is out of range');
+    if (this.high !== 0 || this.low < 8) {
+      throw this.malformed(
+        this.low === 0 && this.high === 0 ? 'a field number is 0' : 'a field number is out of range',
+      );
+    }
     return this.low;
   }
 
@@ -65,14 +73,19 @@ export class Wire {
 
   /** A length-delimited field: returns where it ends; `position` is where it starts. */
   length(end: number): number {
-    const first = this.bytes[this.position] ?? 0;
-    if (first < 0x80 && this.position < end) {
-      this.position += 1;
-      this.low = first;
-    } else {
-      this.varint(end);
-      if (this.high !== 0) throw this.malformed('a length is out of range');
+    const at = this.position;
+    const first = this.bytes[at] ?? 0;
+    const stop = at + 1 + first;
+    if (first < 0x80 && stop <= end) {
+      this.position = at + 1;
+      return stop;
     }
+    return this.longLength(end);
+  }
+
+  private longLength(end: number): number {
+    this.varint(end);
+    if (this.high !== 0) throw this.malformed('a length is out of range');
     const stop = this.position + this.low;
     if (stop > end) {
       throw this.malformed(`a field of ${this.low} bytes stands where ${end - this.position} are left`);
