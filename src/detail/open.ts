@@ -1,7 +1,7 @@
 import { mkdir, readdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { Config } from '../config/index.ts';
-import { ClewError, type Clock, type Logger } from '../lib/index.ts';
+import { ClewError, type Clock, giveBuffer, type Logger } from '../lib/index.ts';
 import type { Block } from '../model/index.ts';
 import type { DetailHealth, DetailStore } from './contract.ts';
 import { type Engine, openEngine } from './engine.ts';
@@ -143,6 +143,7 @@ function assemble(parts: Parts): DetailStore {
       checkBlock(block, pending, config.ingest.pendingBytesMax);
       addPending(block.bytes.byteLength);
       await journal.append(block);
+      giveBuffer(block.bytes);
     },
     query: (query) => runNamed(engine, clock, config.query, query),
     userSql: (tenant, sql) => parts.userSql.run(tenant, sql),

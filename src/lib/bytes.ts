@@ -31,11 +31,12 @@ export class ByteBuffer {
   /** Bytes that may be written before it must grow. */
   private capacity: number;
 
-  constructor(initial = 256) {
+  /** `memory` holds `initial` bytes and eight more; without it, memory of its own is taken. */
+  constructor(initial = 256, memory: Uint8Array = new Uint8Array(initial + slack)) {
     this.initial = initial;
     this.capacity = initial;
-    this.bytes = new Uint8Array(initial + slack);
-    this.view = new DataView(this.bytes.buffer);
+    this.bytes = memory;
+    this.view = new DataView(memory.buffer, memory.byteOffset, memory.byteLength);
   }
 
   reserve(more: number): void {

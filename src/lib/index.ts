@@ -23,6 +23,7 @@ export {
   StringColumn,
   takeBlock,
 } from './native.ts';
+export { giveBuffer, takeBuffer } from './pool.ts';
 export { type RetryPolicy, retry } from './retry.ts';
 export { shapeHash, shapeOf, shapeResult, shapeText } from './shape.ts';
 export { SnappyError, snappyDecompress } from './snappy.ts';

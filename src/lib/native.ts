@@ -1,4 +1,5 @@
 import { ByteBuffer, viewOf } from './bytes.ts';
+import { takeBuffer } from './pool.ts';
 
 /**
  * Columns of ClickHouse's `Native` format. A column takes values straight from bytes and keeps them as it will send
@@ -445,7 +446,8 @@ export class MapColumn<Values extends StringColumn | LowCardinalityColumn> imple
 
 /**
  * Writes columns as one block with a last column `lastName UInt64` of zeros, whose `rows * 8` bytes end the result so that
- * they can be filled in place. Columns are reset. Throws when a column has another number of rows.
+ * they can be filled in place. Columns are reset. The bytes come from the pool: who has stored them gives them back.
+ * Throws when a column has another number of rows.
  */
 export function takeBlock(columns: Record<string, Column>, rows: number, lastName: string): Uint8Array {
   const entries = Object.entries(columns);
@@ -453,7 +455,7 @@ export function takeBlock(columns: Record<string, Column>, rows: number, lastNam
     (sum, [name, column]) => sum + name.length + column.type.length + 8 + column.sizeMax(),
     64,
   );
-  const out = new ByteBuffer(size + rows * 8);
+  const out = new ByteBuffer(size + rows * 8, takeBuffer(size + rows * 8 + 8));
   out.varint(entries.length + 1);
   out.varint(rows);
   for (const [name, column] of entries) {

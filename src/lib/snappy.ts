@@ -1,3 +1,5 @@
+import { takeBuffer } from './pool.ts';
+
 /**
  * Snappy's block format: the length of the result as a varint, then elements. The low two bits of an element's first byte
  * say what it is: a literal, or a copy from the result so far with an offset of 1, 2 or 4 bytes.
@@ -21,7 +23,7 @@ const shortCopyMax = 32;
 
 /**
  * The decompressed bytes. The announced length is checked before anything is allocated: against `bytesMax`, and against
- * what so many compressed bytes can become at all.
+ * what so many compressed bytes can become at all. They stand in a buffer of the pool.
  */
 export function snappyDecompress(bytes: Uint8Array, bytesMax: number): Uint8Array {
   const header = announcedLength(bytes);
@@ -34,7 +36,7 @@ export function snappyDecompress(bytes: Uint8Array, bytesMax: number): Uint8Arra
   if (header.length > (bytes.length - header.end) * expansionMax) {
     throw malformed(`${bytes.length} bytes can't hold the ${header.length} bytes that are announced`);
   }
-  const out = new Uint8Array(header.length);
+  const out = takeBuffer(header.length);
   let from = header.end;
   let to = 0;
   while (from < bytes.length) {

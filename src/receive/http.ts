@@ -4,6 +4,7 @@ import { ClewError, type Clock, type Logger } from '../lib/index.ts';
 import type { Door } from './door.ts';
 import type { Transcoded } from './otlp/transcoder.ts';
 import { MalformedError } from './otlp/wire.ts';
+import { parseBodies } from './request-body.ts';
 import { takeRequest } from './take.ts';
 
 declare module 'fastify' {
@@ -68,8 +69,7 @@ export const tenantOf = (deps: Pick<FrontDeps, 'door'>, request: FastifyRequest)
 
 /** Bodies of this plugin's routes come as bytes, and only past the door. */
 export function useDoor(app: FastifyInstance, deps: Pick<FrontDeps, 'door'>): void {
-  app.removeAllContentTypeParsers();
-  app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
+  parseBodies(app);
   app.addHook('onRequest', async (request, reply) => {
     if (request.routeOptions.config.ownCredentials !== true) return;
     tenantOf(deps, request);

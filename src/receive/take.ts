@@ -1,4 +1,4 @@
-import type { Clock } from '../lib/index.ts';
+import { type Clock, giveBuffer } from '../lib/index.ts';
 import type { Door } from './door.ts';
 import type { Transcoded } from './otlp/transcoder.ts';
 import { MalformedError } from './otlp/wire.ts';
@@ -28,8 +28,19 @@ export interface Taking {
   onLost?: () => void;
 }
 
-/** Reads one request and resolves when all that could be kept is durable; the rest is in the dead letters. */
+/**
+ * Reads one request and resolves when all that could be kept is durable; the rest is in the dead letters. The memory of
+ * `raw` is given back then.
+ */
 export async function takeRequest(deps: TakeDeps, taking: Taking): Promise<Transcoded> {
+  try {
+    return await take(deps, taking);
+  } finally {
+    giveBuffer(taking.raw);
+  }
+}
+
+async function take(deps: TakeDeps, taking: Taking): Promise<Transcoded> {
   const { door, clock } = deps;
   const { tenant, signal, source, contentType } = taking;
   const startedAt = clock.monotonic();
@@ -38,6 +49,8 @@ export async function takeRequest(deps: TakeDeps, taking: Taking): Promise<Trans
   try {
     body = await taking.unpack(taking.raw);
     result = taking.transcode(body);
+    // Its records are in the blocks now, those that were refused are copies.
+    if (body !== taking.raw) giveBuffer(body);
   } catch (error) {
     if (error instanceof MalformedError)
       await door.deadLetters([{ tenant, source, contentType, reason: error.message, payload: body }]);

@@ -3,6 +3,7 @@ import type { Config } from '../../config/index.ts';
 import {
   ClewError,
   type Clock,
+  giveBuffer,
   type Logger,
   publicError,
   SnappyError,
@@ -11,6 +12,7 @@ import {
 import type { Door, Letter } from '../door.ts';
 import { announcedBytes, bearerOf, mapError, retryAfterS } from '../http.ts';
 import { MalformedError } from '../otlp/wire.ts';
+import { parseBodies } from '../request-body.ts';
 import { RemoteWriteTranscoder, type Version, type Written } from './transcoder.ts';
 
 export interface RemoteWriteDeps {
@@ -30,8 +32,7 @@ const messages = new Map<string, Version>([
 export function remoteWrite(deps: RemoteWriteDeps): FastifyPluginAsync {
   const transcoder = new RemoteWriteTranscoder(deps.config);
   return async (app) => {
-    app.removeAllContentTypeParsers();
-    app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
+    parseBodies(app);
     app.setErrorHandler((error, request, reply) => sendError(deps, error, request, reply));
     app.addHook('onRequest', async (request, reply) => {
       tenantOf(deps, request);
@@ -51,7 +52,13 @@ export function remoteWrite(deps: RemoteWriteDeps): FastifyPluginAsync {
             'A snappy-compressed prometheus.WriteRequest or io.prometheus.write.v2.Request. Answered 204 after everything is on disk; 400 names what was not kept, the rest is.',
         },
       },
-      (request, reply) => receive(deps, transcoder, request, reply),
+      async (request, reply) => {
+        try {
+          return await receive(deps, transcoder, request, reply);
+        } finally {
+          if (Buffer.isBuffer(request.body)) giveBuffer(request.body);
+        }
+      },
     );
   };
 }
@@ -76,16 +83,19 @@ async function receive(
     contentType: `application/x-protobuf; version=${version}${part}`,
     payload,
   });
-  let body: Uint8Array = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
+  const raw = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
+  let body: Uint8Array = raw;
   let written: Written;
   try {
-    body = snappyDecompress(body, deps.config.bodyBytesMax);
+    body = snappyDecompress(raw, deps.config.bodyBytesMax);
     written = transcoder.transcode(tenant, body, version, deps.clock.now());
   } catch (error) {
     if (isMalformed(error)) await deps.door.deadLetters([letter(error.message, body)]);
     throw error;
   }
   const { blocks, samples, histograms, rejected, rejections } = written;
+  // A request that is kept whole as a dead letter is still needed.
+  if (rejected === 0) giveBuffer(body);
   const records = samples + histograms;
   try {
     await deps.door.deliver({
