@@ -22,7 +22,13 @@ import {
   rollupSource,
 } from './operate/index.ts';
 import { readRows } from './query/index.ts';
-import { createOtlpServer, type Door } from './receive/index.ts';
+import {
+  createOtlpGrpcServer,
+  createOtlpIntake,
+  createOtlpServer,
+  type Door,
+  type OtlpIntake,
+} from './receive/index.ts';
 import { createRemedy, type Remedy } from './remedy/index.ts';
 import { createRollup, type Rollup } from './rollup/index.ts';
 import { createApi } from './serve/index.ts';
@@ -31,6 +37,8 @@ export interface Clew {
   /** Address of the console and the API. */
   url: string;
   otlpUrl: string;
+  /** `host:port` of OTLP/gRPC. */
+  otlpGrpc: string;
   /** Takes no more, finishes what is under way, releases the stores. Idempotent. */
   stop(): Promise<void>;
 }
@@ -189,11 +197,25 @@ function startRollup(config: Config, log: Logger, stores: Stores, started: Start
   return rollup;
 }
 
-async function startReceiver(config: Config, log: Logger, door: Door, started: Started): Promise<string> {
-  const otlp = createOtlpServer({ door, config: config.ingest, clock, log });
-  const url = await listen(otlp, config.otlpHttp, 'otlp_http');
-  started.add('otlp/http', () => otlp.close());
-  return url;
+interface OtlpParts {
+  config: Config;
+  log: Logger;
+  door: Door;
+  otlp: OtlpIntake;
+  ready: () => boolean;
+}
+
+/** OTLP on its own two ports, as every exporter has them by default. */
+async function startOtlp(parts: OtlpParts, started: Started): Promise<{ otlpUrl: string; otlpGrpc: string }> {
+  const { config, otlp, log, door, ready } = parts;
+  const deps = { door, config: config.ingest, clock, log, ready };
+  const http = createOtlpServer(deps, otlp);
+  const otlpUrl = await listen(http, config.otlpHttp, 'otlp_http');
+  started.add('otlp/http', () => http.close());
+  const grpc = createOtlpGrpcServer(deps, otlp);
+  const otlpGrpc = await listen(grpc, config.otlpGrpc, 'otlp_grpc');
+  started.add('otlp/grpc', () => grpc.close());
+  return { otlpUrl, otlpGrpc };
 }
 
 async function listen(
@@ -234,11 +256,14 @@ export async function startClew(config: Config, log: Logger): Promise<Clew> {
     ]);
     await startLoop(loop, started);
     const rollup = startRollup(config, log, stores, started);
-    const api = await createApi({ config, log, clock, health, door, rollup, productDir, ...stores, ...loop });
+    const otlp = createOtlpIntake({ door, config: config.ingest, clock });
+    const shown = { config, log, clock, health, door, otlp, rollup, productDir };
+    const api = await createApi({ ...shown, ...stores, ...loop });
     const url = await listen(api, config.http, 'http');
     started.add('api', () => api.close());
-    const otlpUrl = await startReceiver(config, log, door, started);
-    return { url, otlpUrl, stop: () => started.stop() };
+    const ready = () => stores.detail.health().ready;
+    const addresses = await startOtlp({ config, log, door, otlp, ready }, started);
+    return { url, ...addresses, stop: () => started.stop() };
   } catch (error) {
     await started.stop();
     throw error;

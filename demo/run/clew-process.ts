@@ -42,6 +42,7 @@ export class ClewProcess {
         CLEW_DATA_DIR: join(options.dir, 'clew'),
         CLEW_HTTP_PORT: String(options.httpPort),
         CLEW_OTLP_HTTP_PORT: String(options.otlpPort),
+        CLEW_OTLP_GRPC_PORT: '0',
         CLEW_CATALOG_DIRS: options.catalogDir,
         CLEW_REMEDY_SCRIPT_ALLOW: options.scriptAllow.join(','),
         CLEW_REMEDY_HTTP_ALLOW: options.httpAllow.join(','),

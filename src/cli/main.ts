@@ -24,7 +24,9 @@ async function serve(flags: Record<string, string>): Promise<void> {
   const log = createLogger({ level: config.log.level });
   const { startClew } = await import('../main.ts');
   const clew = await startClew(config, log);
-  process.stdout.write(`Clew is ready: ${clew.url} (OTLP/HTTP ${clew.otlpUrl})\n`);
+  process.stdout.write(
+    `Clew is ready: ${clew.url} (OTLP/HTTP ${clew.otlpUrl})\nOTLP/gRPC: ${clew.otlpGrpc}\n`,
+  );
   let stopping = false;
   const stop = (signal: string) => {
     if (stopping) return;

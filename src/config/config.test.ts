@@ -66,8 +66,10 @@ test('every key has a description and three names', () => {
 });
 
 test('beyond loopback Clew asks for credentials', () => {
-  const open = loadConfig({ env: { CLEW_HTTP_HOST: '0.0.0.0' }, flags: {} });
-  expect(() => requireCredentialsBeyondLoopback(open)).toThrow(/auth\.token/);
+  for (const key of ['CLEW_HTTP_HOST', 'CLEW_OTLP_HTTP_HOST', 'CLEW_OTLP_GRPC_HOST']) {
+    const open = loadConfig({ env: { [key]: '0.0.0.0' }, flags: {} });
+    expect(() => requireCredentialsBeyondLoopback(open), key).toThrow(/auth\.token/);
+  }
   const guarded = loadConfig({ env: { CLEW_HTTP_HOST: '0.0.0.0', CLEW_AUTH_TOKEN: 'x' }, flags: {} });
   expect(() => requireCredentialsBeyondLoopback(guarded)).not.toThrow();
   expect(() => requireCredentialsBeyondLoopback(loadConfig({ env: {}, flags: {} }))).not.toThrow();

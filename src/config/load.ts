@@ -154,6 +154,7 @@ export function requireCredentialsBeyondLoopback(config: Config): void {
   for (const [name, host] of [
     ['http.host', config.http.host],
     ['otlp_http.host', config.otlpHttp.host],
+    ['otlp_grpc.host', config.otlpGrpc.host],
   ] as const) {
     if (!loopback(host) && config.auth.token === '') {
       throw new ClewError(

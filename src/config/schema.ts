@@ -45,6 +45,12 @@ export const configSchema = z.strictObject({
       port: port(4318).describe('Port of the OTLP/HTTP receiver; 0 picks a free one.'),
     })
     .prefault({}),
+  otlpGrpc: z
+    .strictObject({
+      host: z.string().default('127.0.0.1').describe('Address of the OTLP/gRPC receiver.'),
+      port: port(4317).describe('Port of the OTLP/gRPC receiver; 0 picks a free one.'),
+    })
+    .prefault({}),
   auth: z
     .strictObject({
       token: z

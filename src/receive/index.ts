@@ -12,5 +12,7 @@ export { clusterInfo, wantsClusterInfo } from './elastic/handshake.ts';
 export { type ElasticDeps, elasticRoutes } from './elastic/routes.ts';
 export type { FrontDeps } from './http.ts';
 export { lokiRoutes } from './loki/routes.ts';
-export { createOtlpServer, type OtlpDeps } from './otlp/server.ts';
+export { createOtlpIntake, type OtlpIntake } from './otlp/intake.ts';
+export { createOtlpServer, type OtlpDeps, otlpRoutes } from './otlp/server.ts';
+export { createOtlpGrpcServer } from './otlp-grpc/server.ts';
 export { type RemoteWriteDeps, remoteWrite } from './remote-write/routes.ts';

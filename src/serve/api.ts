@@ -7,7 +7,15 @@ import type { Detection } from '../detect/index.ts';
 import type { Ledger } from '../ledger/index.ts';
 import { type Clock, type Logger, newUuid } from '../lib/index.ts';
 import type { Health } from '../operate/index.ts';
-import { changeBlock, type Door, elasticRoutes, lokiRoutes, remoteWrite } from '../receive/index.ts';
+import {
+  changeBlock,
+  type Door,
+  elasticRoutes,
+  lokiRoutes,
+  type OtlpIntake,
+  otlpRoutes,
+  remoteWrite,
+} from '../receive/index.ts';
 import type { Remedy } from '../remedy/index.ts';
 import { patternLookup, type Rollup } from '../rollup/index.ts';
 import { liveCallsFrom, liveLoadFrom } from '../topology/index.ts';
@@ -30,6 +38,7 @@ export interface ApiDeps {
   clock: Clock;
   health: Health;
   door: Door;
+  otlp: OtlpIntake;
   detail: DetailStore;
   ledger: Ledger;
   rollup: Rollup;
@@ -133,11 +142,15 @@ function versioned(deps: ApiDeps): RouteGroup {
   };
 }
 
-/** Other products' ways to send logs, under the paths that their clients know. */
+/** OTLP/HTTP as exporters, Loki (`/otlp`) and Prometheus (`/api/v1/otlp`) have its paths. */
+const otlpPrefixes = ['', '/otlp', '/api/v1/otlp'];
+
+/** Other products' ways to send telemetry, under the paths that their clients know. */
 function senders(deps: ApiDeps): FastifyPluginAsync {
   const { door, clock, log } = deps;
   const front = { door, clock, log, config: deps.config.ingest, ready: () => readiness(deps) };
   return async (app) => {
+    for (const prefix of otlpPrefixes) await app.register(otlpRoutes(front, deps.otlp), { prefix });
     await app.register(lokiRoutes(front));
     await app.register(elasticRoutes({ ...front, newId: newUuid }));
   };

@@ -34,6 +34,7 @@ function start(env: Record<string, string> = {}): Promise<Running> {
     CLEW_DATA_DIR: join(dir, 'data'),
     CLEW_HTTP_PORT: '0',
     CLEW_OTLP_HTTP_PORT: '0',
+    CLEW_OTLP_GRPC_PORT: '0',
     ...env,
   });
   return new Promise((resolve, reject) => {
@@ -196,7 +197,12 @@ describe('refuses to start', () => {
   test('on a port that is taken, naming the setting', async () => {
     const port = new URL(clew.url).port;
     const { code, text } = await output(
-      launch({ CLEW_HTTP_PORT: port, CLEW_OTLP_HTTP_PORT: '0', CLEW_DATA_DIR: join(dir, 'third') }),
+      launch({
+        CLEW_HTTP_PORT: port,
+        CLEW_OTLP_HTTP_PORT: '0',
+        CLEW_OTLP_GRPC_PORT: '0',
+        CLEW_DATA_DIR: join(dir, 'third'),
+      }),
     );
     expect(code).toBe(2);
     expect(text).toMatch(/already in use; set http\.port/);

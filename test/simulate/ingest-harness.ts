@@ -7,7 +7,7 @@ import { createAdmission } from '../../src/admit/index.ts';
 import { configSchema } from '../../src/config/index.ts';
 import { type DetailStore, openDetailStore } from '../../src/detail/index.ts';
 import { createLogger, systemClock } from '../../src/lib/index.ts';
-import { createOtlpServer } from '../../src/receive/index.ts';
+import { createOtlpGrpcServer, createOtlpIntake, createOtlpServer } from '../../src/receive/index.ts';
 
 /** The ingest path behind a real port: one per test file, started and stopped with it. */
 export const config = configSchema.parse({
@@ -18,20 +18,34 @@ let dir = '';
 let store: DetailStore;
 let server: FastifyInstance;
 let url = '';
-/** Bytes that the door is told are pending, on top of the real ones. */
-export const pretended = { pendingBytes: 0 };
+/** What the store is made to look like. */
+export const pretended = {
+  /** Bytes that the door is told are pending, on top of the real ones. */
+  pendingBytes: 0,
+  /** Held up, or rejected, before a block reaches the store. */
+  beforeAppend: async (): Promise<void> => undefined,
+};
 export const address = (): string => url;
 
-export function makeServer(token = '') {
-  const settings = { ...config, auth: { token } };
-  const door = createAdmission({
-    config: settings,
+const makeDoor = (token: string) =>
+  createAdmission({
+    config: { ...config, auth: { token } },
     clock: systemClock,
     log,
-    append: (block) => store.append(block),
+    append: async (block) => {
+      await pretended.beforeAppend();
+      await store.append(block);
+    },
     pendingBytes: () => pretended.pendingBytes + store.health().pendingBytes,
   });
-  return createOtlpServer({ door, config: config.ingest, clock: systemClock, log });
+
+export const makeServer = (token = '') =>
+  createOtlpServer({ door: makeDoor(token), config: config.ingest, clock: systemClock, log });
+
+export function makeGrpcServer(token = '') {
+  const ready = () => store.health().ready;
+  const deps = { door: makeDoor(token), config: config.ingest, clock: systemClock, log, ready };
+  return createOtlpGrpcServer(deps, createOtlpIntake(deps));
 }
 
 export function useIngest(): void {

@@ -1,0 +1,134 @@
+import {
+  type handleUnaryCall,
+  logVerbosity,
+  Metadata,
+  Server,
+  ServerCredentials,
+  type ServiceDefinition,
+  setLogVerbosity,
+  status as statusCodes,
+} from '@grpc/grpc-js';
+import { ClewError, publicError } from '../../lib/index.ts';
+import { mapError, retryAfterS } from '../http.ts';
+import { retryStatus, rpcCodes, type Signal } from '../otlp/answer.ts';
+import type { OtlpIntake } from '../otlp/intake.ts';
+import type { OtlpDeps } from '../otlp/server.ts';
+import { atTheDoor, bearerIn, type Failure } from './door.ts';
+
+export interface OtlpGrpcDeps extends OtlpDeps {
+  /** Whether senders may send; what the health service says. */
+  ready: () => boolean;
+}
+
+export interface GrpcServer {
+  /** Resolves with `host:port`. Throws an error with the code EADDRINUSE where the port is taken. */
+  listen(address: { host: string; port: number }): Promise<string>;
+  /** Takes no more, finishes what is under way for at most `stopMsMax`. */
+  close(): Promise<void>;
+}
+
+/** The bytes of a message are what the transcoders read: nothing is decoded on the way. */
+const asIs = (bytes: Buffer): Buffer => bytes;
+const unary = (path: string) => ({
+  path,
+  requestStream: false,
+  responseStream: false,
+  requestSerialize: asIs,
+  requestDeserialize: asIs,
+  responseSerialize: asIs,
+  responseDeserialize: asIs,
+});
+type Unary = handleUnaryCall<Buffer, Buffer>;
+
+const exportPaths: readonly (readonly [Signal, string])[] = [
+  ['logs', '/opentelemetry.proto.collector.logs.v1.LogsService/Export'],
+  ['traces', '/opentelemetry.proto.collector.trace.v1.TraceService/Export'],
+  ['metrics', '/opentelemetry.proto.collector.metrics.v1.MetricsService/Export'],
+];
+
+/** Calls at once on one connection; SDKs have one or two under way, a Collector ten. */
+const callsPerConnectionMax = 100;
+/** An idle connection whose peer is gone without a word is found out after these. */
+const keepalive = { 'grpc.keepalive_time_ms': 60_000, 'grpc.keepalive_timeout_ms': 20_000 };
+/** Time that calls under way get when the program stops. */
+const stopMsMax = 5_000;
+
+/**
+ * The OTLP/gRPC receiver: the Export methods of logs, traces and metrics, and grpc.health.v1 Check. Messages may come
+ * plain, gzip or deflate; an answer is given once everything that could be kept is durable.
+ */
+export function createOtlpGrpcServer(deps: OtlpGrpcDeps, intake: OtlpIntake): GrpcServer {
+  const { bodyBytesMax } = deps.config;
+  // What goes wrong is answered or thrown; the library would write it to stderr once more.
+  setLogVerbosity(logVerbosity.NONE);
+  const server = new Server({
+    'grpc.max_receive_message_length': bodyBytesMax,
+    'grpc.max_concurrent_streams': callsPerConnectionMax,
+    ...keepalive,
+    interceptors: [atTheDoor(deps, (error) => statusOf(deps, error))],
+  });
+  for (const [signal, path] of exportPaths) serveUnary(server, path, exportCall(deps, intake, signal));
+  serveUnary(server, '/grpc.health.v1.Health/Check', (_call, answer) => answer(null, health(deps.ready())));
+  return {
+    listen: (address) => bind(server, address),
+    close: async () => {
+      const late = new AbortController();
+      const closed = new Promise<void>((resolve) => server.tryShutdown(() => resolve()));
+      await Promise.race([closed, deps.clock.sleep(stopMsMax, late.signal)]);
+      late.abort();
+      server.forceShutdown();
+    },
+  };
+}
+
+function serveUnary(server: Server, path: string, handler: Unary): void {
+  const definition: ServiceDefinition = { call: unary(path) };
+  server.addService(definition, { call: handler });
+}
+
+function exportCall(deps: OtlpGrpcDeps, intake: OtlpIntake, signal: Signal): Unary {
+  return (call, answer) => {
+    const take = async (): Promise<Buffer> =>
+      intake({
+        tenant: deps.door.tenantOf(bearerIn(call.metadata)),
+        signal,
+        encoding: 'protobuf',
+        contentEncoding: '',
+        raw: call.request,
+      });
+    take().then(
+      (bytes) => answer(null, bytes),
+      (error: unknown) => answer(statusOf(deps, error)),
+    );
+  };
+}
+
+/** A failure as OTLP/gRPC wants it: what can be sent again says so, and when. */
+function statusOf(deps: OtlpGrpcDeps, error: unknown): Failure {
+  const mapped = mapError(error, deps.config.bodyBytesMax);
+  const status = mapped instanceof ClewError ? mapped.status : 500;
+  if (status === 500 || status === 503) deps.log.error({ err: error }, 'OTLP/gRPC call failed');
+  const code = rpcCodes.get(status) ?? statusCodes.UNKNOWN;
+  // The status travels in a header, which half of a character would break.
+  const details = publicError(mapped).message.toWellFormed();
+  const metadata = new Metadata();
+  if (status === 429 || status === 503)
+    metadata.set('grpc-status-details-bin', retryStatus(code, details, retryAfterS));
+  return { code, details, metadata };
+}
+
+/** HealthCheckResponse { status = 1 }: SERVING = 1, NOT_SERVING = 2. */
+const health = (ready: boolean): Buffer => Buffer.from([0x08, ready ? 1 : 2]);
+
+async function bind(server: Server, { host, port }: { host: string; port: number }): Promise<string> {
+  const name = host.includes(':') ? `[${host}]` : host;
+  const bound = await new Promise<number>((resolve, reject) =>
+    server.bindAsync(`${name}:${port}`, ServerCredentials.createInsecure(), (error, result) => {
+      if (error === null) resolve(result);
+      else if (error.message.includes('EADDRINUSE'))
+        reject(Object.assign(new Error(error.message), { code: 'EADDRINUSE' }));
+      else reject(error);
+    }),
+  );
+  return `${name}:${bound}`;
+}
