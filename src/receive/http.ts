@@ -83,6 +83,8 @@ export interface LogReader {
   /** Name of the receiver in dead letters: `loki/push`. */
   source: string;
   contentType: string;
+  /** What it is counted as; `logs` when not said. */
+  signal?: string;
   unpack: (raw: Buffer) => Promise<Uint8Array>;
   transcode: (tenant: string, body: Uint8Array) => Transcoded;
 }
@@ -96,7 +98,7 @@ export async function takeLogs(
   const tenant = tenantOf(deps, request);
   return takeRequest(deps, {
     tenant,
-    signal: 'logs',
+    signal: reader.signal ?? 'logs',
     source: reader.source,
     contentType: reader.contentType,
     raw: Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0),

@@ -10,6 +10,7 @@ export { deadLetterBlock } from './dead-letter-block.ts';
 export type { Delivery, Door, Letter } from './door.ts';
 export { clusterInfo, wantsClusterInfo } from './elastic/handshake.ts';
 export { type ElasticDeps, elasticRoutes } from './elastic/routes.ts';
+export { eventRoutes } from './events/routes.ts';
 export type { FrontDeps } from './http.ts';
 export { lokiRoutes } from './loki/routes.ts';
 export { createOtlpIntake, type OtlpIntake } from './otlp/intake.ts';

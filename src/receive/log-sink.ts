@@ -25,6 +25,8 @@ export interface LogRecord {
   spanId: string;
   body: string | Uint8Array;
   attributes: readonly Pair[];
+  /** Identifies the class of an event; a plain log record has none. */
+  eventName?: string;
 }
 
 /** Times that 64 bits hold; anything else was sent by a broken clock and is treated like the far future. */
@@ -115,6 +117,7 @@ export class LogSink {
     for (const [key, value] of record.attributes) this.pair(columns.LogAttributes, key, value);
     this.body(record);
     for (const name of unusedColumns) columns[name].text('');
+    this.put(columns.EventName, record.eventName ?? '', keyBytesMax);
     columns.ScopeAttributes.endRow();
     if (marks.any) marks.write(columns.LogAttributes);
     columns.LogAttributes.endRow();
@@ -218,13 +221,7 @@ export class LogSink {
 }
 
 /** What only OTLP knows. */
-const unusedColumns = [
-  'ResourceSchemaUrl',
-  'ScopeSchemaUrl',
-  'ScopeName',
-  'ScopeVersion',
-  'EventName',
-] as const;
+const unusedColumns = ['ResourceSchemaUrl', 'ScopeSchemaUrl', 'ScopeName', 'ScopeVersion'] as const;
 
 /** Takes the first of `names` that `fields` has out of them; '' when none is there. */
 export function takeFirst(fields: Map<string, string>, names: readonly string[]): string {

@@ -11,6 +11,7 @@ import {
   changeBlock,
   type Door,
   elasticRoutes,
+  eventRoutes,
   lokiRoutes,
   type OtlpIntake,
   otlpRoutes,
@@ -153,6 +154,7 @@ function senders(deps: ApiDeps): FastifyPluginAsync {
     for (const prefix of otlpPrefixes) await app.register(otlpRoutes(front, deps.otlp), { prefix });
     await app.register(lokiRoutes(front));
     await app.register(elasticRoutes({ ...front, newId: newUuid }));
+    await app.register(eventRoutes(front), { prefix: '/api/v1' });
   };
 }
 

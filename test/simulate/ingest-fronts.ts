@@ -7,7 +7,7 @@ import { createAdmission } from '../../src/admit/index.ts';
 import { configSchema } from '../../src/config/index.ts';
 import { type DetailStore, openDetailStore } from '../../src/detail/index.ts';
 import { createLogger, newUuid, systemClock } from '../../src/lib/index.ts';
-import { elasticRoutes, lokiRoutes } from '../../src/receive/index.ts';
+import { elasticRoutes, eventRoutes, lokiRoutes } from '../../src/receive/index.ts';
 import { createServer } from '../../src/serve/index.ts';
 import { consoleRoutes } from '../../src/serve/static.ts';
 
@@ -29,6 +29,7 @@ export interface Fronts {
   guardedUrl: string;
   rows(service: string): Promise<Row[]>;
   letters(source: string): Promise<Row[]>;
+  changes(service: string): Promise<Row[]>;
 }
 export type Row = Record<string, unknown>;
 
@@ -48,6 +49,7 @@ async function serve(store: DetailStore, token: string): Promise<FastifyInstance
   const deps = { door, config: config.ingest, clock: systemClock, log, ready };
   await app.register(lokiRoutes(deps));
   await app.register(elasticRoutes({ ...deps, newId: newUuid }));
+  await app.register(eventRoutes(deps), { prefix: '/api/v1' });
   await app.register(consoleRoutes({ distDir: '/nowhere' }));
   return app;
 }
@@ -75,6 +77,12 @@ export function useFronts(): Fronts {
         'test.letters',
         'SELECT * FROM dead_letters WHERE Tenant = {tenant:String} AND Source = {source:String} ORDER BY EventId',
         { source },
+      ),
+    changes: (service) =>
+      read(
+        'test.changes',
+        'SELECT * FROM change_events WHERE Tenant = {tenant:String} AND ServiceName = {service:String} ORDER BY EventId',
+        { service },
       ),
   };
   beforeAll(async () => {
