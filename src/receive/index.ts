@@ -17,3 +17,4 @@ export { createOtlpIntake, type OtlpIntake } from './otlp/intake.ts';
 export { createOtlpServer, type OtlpDeps, otlpRoutes } from './otlp/server.ts';
 export { createOtlpGrpcServer } from './otlp-grpc/server.ts';
 export { type RemoteWriteDeps, remoteWrite } from './remote-write/routes.ts';
+export { createSyslog, type Syslog, type SyslogDeps, type SyslogState } from './syslog/server.ts';
