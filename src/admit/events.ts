@@ -27,6 +27,11 @@ export const deadLettersDropped = counter(
   'Unreadable payloads that were counted but not kept, because too many came.',
   ['source'],
 );
+export const lettersDone = counter(
+  'clew_dead_letters_done_total',
+  'Dead letters that were replayed or discarded.',
+  ['outcome'],
+);
 export const ackSeconds = histogram(
   'clew_ingest_ack_seconds',
   'Time from the start of a request to the moment its records are durable.',

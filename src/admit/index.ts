@@ -7,3 +7,12 @@
  * What never happens here: parsing of payloads, queries, waiting for the engine.
  */
 export { type AdmissionOptions, createAdmission } from './admission.ts';
+export type { LetterState } from './letter-states.ts';
+export {
+  createLetters,
+  type LetterOutcome,
+  type LetterResult,
+  type Letters,
+  type LettersOptions,
+  type StoredLetter,
+} from './letters.ts';

@@ -1,7 +1,8 @@
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { loadConfig } from '../config/index.ts';
-import { ClewError, createLogger } from '../lib/index.ts';
+import { ClewError, createLogger, systemClock } from '../lib/index.ts';
+import { deadLetters, deadLettersUsage } from './dead-letters.ts';
 import { parseArguments } from './index.ts';
 
 const usage = `clew — from a symptom to a verified fix
@@ -9,6 +10,7 @@ const usage = `clew — from a symptom to a verified fix
   clew serve [--config FILE] [--<setting> VALUE …]   run Clew (settings: docs/reference/configuration.md)
   clew demo [--fault NAME] [--headless] [--json] [--list-faults]
                                                      run the demo shop, break it, watch it being repaired
+${deadLettersUsage}
   clew version
   clew help
 
@@ -60,10 +62,21 @@ function demo(argv: readonly string[]): Promise<number> {
 }
 
 async function main(argv: readonly string[]): Promise<void> {
-  const { command, flags } = parseArguments(argv, ['help', 'headless', 'json', 'list-faults']);
+  const { command, flags, rest } = parseArguments(argv, ['help', 'headless', 'json', 'list-faults']);
   if (command === 'serve') return serve(flags);
   if (command === 'demo') {
     process.exitCode = await demo(argv.slice(argv.indexOf('demo') + 1));
+    return;
+  }
+  if (command === 'dead-letters') {
+    const { http, auth } = loadConfig({ env: process.env, flags: {} });
+    process.exitCode = await deadLetters(rest, flags, {
+      url: (flags.url ?? `http://${http.host}:${http.port}`).replace(/\/$/, ''),
+      token: auth.token,
+      nowMs: systemClock.now(),
+      json: flags.json !== undefined || !process.stdout.isTTY,
+      write: (text) => process.stdout.write(text),
+    });
     return;
   }
   if (command === 'version') {

@@ -1,4 +1,4 @@
-import type { Block, TimeWindow } from '../model/index.ts';
+import type { Block, DetailTable, TimeWindow } from '../model/index.ts';
 
 /** A value bound to `{name:Type}` in the SQL. Strings are never spliced into the text. */
 export type QueryParam = string | number | boolean | readonly string[] | readonly number[];
@@ -44,6 +44,21 @@ export interface DetailStore {
   health(): DetailHealth;
   /** Stops taking appends, inserts what is closed, releases the engine. Idempotent. */
   close(): Promise<void>;
+}
+
+/**
+ * A segment that holds all of some blocks of one table or nothing, also after a crash. `reserve` gives its number, which
+ * the caller notes before it writes; `write` resolves once it is on disk; `has` says later whether it was written.
+ */
+export interface SingleSegments {
+  reserve(): number;
+  write(number: number, blocks: readonly Block[]): Promise<void>;
+  has(number: number, table: DetailTable): Promise<boolean>;
+}
+
+/** The store that this process writes. */
+export interface WritableStore extends DetailStore {
+  segments: SingleSegments;
 }
 
 export interface DetailHealth {

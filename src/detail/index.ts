@@ -13,6 +13,8 @@ export type {
   DetailStore,
   QueryParam,
   QueryStatistics,
+  SingleSegments,
   TableResult,
+  WritableStore,
 } from './contract.ts';
 export { type DetailOptions, openDetailStore } from './open.ts';

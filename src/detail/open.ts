@@ -3,7 +3,7 @@ import { join, resolve } from 'node:path';
 import type { Config } from '../config/index.ts';
 import { ClewError, type Clock, giveBuffer, type Logger } from '../lib/index.ts';
 import type { Block } from '../model/index.ts';
-import type { DetailHealth, DetailStore } from './contract.ts';
+import type { DetailHealth, WritableStore } from './contract.ts';
 import { type Engine, openEngine } from './engine.ts';
 import { pendingBytes, replayedSegments, tornBytes } from './events.ts';
 import { createInserter, type Inserter } from './inserter.ts';
@@ -18,6 +18,7 @@ import {
   rowsPerSegmentLimit,
   type SegmentName,
 } from './segment.ts';
+import { createSingleSegments } from './single.ts';
 import { createUserSql, type UserSql } from './user-sql.ts';
 
 export interface DetailOptions {
@@ -34,7 +35,7 @@ const closeDeadlineMs = 10_000;
  * Opens the embedded twin: `<dir>/engine` is the engine's, `<dir>/wal` the write-ahead segments. Resolves once every
  * segment found there is queued; `health().ready` turns true when they are inserted.
  */
-export async function openDetailStore(options: DetailOptions): Promise<DetailStore> {
+export async function openDetailStore(options: DetailOptions): Promise<WritableStore> {
   const dir = resolve(options.dir);
   const walDir = join(dir, 'wal');
   await mkdir(walDir, { recursive: true });
@@ -96,7 +97,7 @@ interface Parts extends DetailOptions {
   quarantined: number;
 }
 
-function assemble(parts: Parts): DetailStore {
+function assemble(parts: Parts): WritableStore {
   const { clock, engine, config, walDir, log } = parts;
   let pending = 0;
   let closed: Promise<void> | undefined;
@@ -145,6 +146,21 @@ function assemble(parts: Parts): DetailStore {
       await journal.append(block);
       giveBuffer(block.bytes);
     },
+    segments: createSingleSegments({
+      dir: walDir,
+      engine,
+      numbers: parts.numbers,
+      now: () => clock.now(),
+      admit(block) {
+        if (closed !== undefined)
+          throw new ClewError('unavailable', 'Clew is stopping; send again in a moment.');
+        checkBlock(block, pending, config.ingest.pendingBytesMax);
+      },
+      onWritten(segment) {
+        addPending(segment.bytes);
+        inserter.add(segment);
+      },
+    }),
     query: (query) => runNamed(engine, clock, config.query, query),
     userSql: (tenant, sql) => parts.userSql.run(tenant, sql),
     flush,

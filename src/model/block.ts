@@ -8,6 +8,7 @@ export const detailTables = [
   'metric_exemplars',
   'change_events',
   'dead_letters',
+  'dead_letter_states',
 ] as const;
 export type DetailTable = (typeof detailTables)[number];
 

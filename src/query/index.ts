@@ -10,6 +10,15 @@
 export { listChanges } from './changes.ts';
 export { addStatistics, inSignalWindow } from './clause.ts';
 export { criticalPath, type PathSpan } from './critical-path.ts';
+export {
+  groupLetters,
+  type LetterFilter,
+  type LetterGroup,
+  type LetterRow,
+  listLetters,
+  readLetters,
+  unsettledLetters,
+} from './dead-letters.ts';
 export { type Facet, type LogFacets, logFacets } from './facets.ts';
 export { type LogHistogram, logHistogram } from './histogram.ts';
 export { type EvidenceSource, evidenceSource, locatorFilter } from './locator.ts';

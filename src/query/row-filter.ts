@@ -83,6 +83,11 @@ const datasets: Record<DetailTable, Dataset> = {
     maps: [],
     time: 'Timestamp',
   },
+  dead_letter_states: {
+    columns: { LetterId: 'UInt64', State: 'String', EventId: 'UInt64' },
+    maps: [],
+    time: 'Timestamp',
+  },
 };
 
 function equalsClause(

@@ -17,4 +17,11 @@ export { createOtlpIntake, type OtlpIntake } from './otlp/intake.ts';
 export { createOtlpServer, type OtlpDeps, otlpRoutes } from './otlp/server.ts';
 export { createOtlpGrpcServer } from './otlp-grpc/server.ts';
 export { type RemoteWriteDeps, remoteWrite } from './remote-write/routes.ts';
-export { createSyslog, type Syslog, type SyslogDeps, type SyslogState } from './syslog/server.ts';
+export { fixLetter, type LetterFix } from './replay/fix.ts';
+export {
+  LetterReader,
+  type LetterReading,
+  type MakeReceivers,
+  type ReplayReceivers,
+} from './replay/read.ts';
+export { type ReplayRequest, replayableSources } from './replay/request.ts';

@@ -16,7 +16,7 @@ export interface Taking {
   /** Name of the receiver in dead letters: `loki/push`. */
   source: string;
   contentType: string;
-  /** Of a single refused record, where the request was turned into another form before it was read. */
+  /** Of a single refused record, where it is kept as a request of its own. */
   recordType?: string;
   /** The body as it came. */
   raw: Buffer;
@@ -64,7 +64,7 @@ async function take(deps: TakeDeps, taking: Taking): Promise<Transcoded> {
     throw error;
   }
   if (rejected > 0) {
-    const recordType = `${taking.recordType ?? contentType}; part=record`;
+    const recordType = taking.recordType ?? `${contentType}; part=record`;
     await door.deadLetters(
       rejections.map(({ reason, payload }) => ({
         tenant,

@@ -2,13 +2,14 @@ import { join } from 'node:path';
 import type { FastifyInstance, FastifyPluginAsync } from 'fastify';
 import type { Cases } from '../cases/index.ts';
 import type { Config } from '../config/index.ts';
-import type { DetailStore } from '../detail/index.ts';
+import type { WritableStore } from '../detail/index.ts';
 import type { Detection } from '../detect/index.ts';
 import type { Ledger } from '../ledger/index.ts';
 import { type Clock, type Logger, newUuid } from '../lib/index.ts';
 import type { Health } from '../operate/index.ts';
 import {
   changeBlock,
+  createOtlpIntake,
   type Door,
   elasticRoutes,
   eventRoutes,
@@ -22,12 +23,14 @@ import { patternLookup, type Rollup } from '../rollup/index.ts';
 import { liveCallsFrom, liveLoadFrom } from '../topology/index.ts';
 import { caseRoutes } from './cases.ts';
 import { changeRoutes } from './changes.ts';
+import { deadLetterRoutes } from './dead-letters.ts';
 import { docsRoutes } from './docs.ts';
 import { etlRoutes } from './etl.ts';
 import { evidenceRoutes } from './evidence.ts';
 import { exploreRoutes } from './explore.ts';
 import { healthRoutes } from './health.ts';
 import { objectiveRoutes } from './objectives.ts';
+import { createReplay } from './replay.ts';
 import { createServer, type RouteGroup } from './server.ts';
 import { sqlRoutes } from './sql.ts';
 import { consoleRoutes } from './static.ts';
@@ -40,7 +43,7 @@ export interface ApiDeps {
   health: Health;
   door: Door;
   otlp: OtlpIntake;
-  detail: DetailStore;
+  detail: WritableStore;
   ledger: Ledger;
   rollup: Rollup;
   detection: Detection;
@@ -127,6 +130,9 @@ function versioned(deps: ApiDeps): RouteGroup {
         frozenRows: async (_tenant, evidenceId) => (await deps.cases.evidence(evidenceId)).frozen,
       }),
     );
+    await app.register(
+      deadLetterRoutes({ ...common, letters: createReplay({ ...deps, fronts: replayed(deps) }) }),
+    );
     await app.register(sqlRoutes({ detail, tenantOf, dataDir: config.dataDir }));
     await app.register(objectiveRoutes({ ...common, detection }));
     await app.register(
@@ -157,6 +163,17 @@ function senders(deps: ApiDeps): FastifyPluginAsync {
     await app.register(eventRoutes(front), { prefix: '/api/v1' });
   };
 }
+
+/** The receivers of this port before another door. */
+const replayed =
+  (deps: ApiDeps) =>
+  (door: Door): FastifyPluginAsync =>
+  async (app) => {
+    const otlp = createOtlpIntake({ door, clock: deps.clock, config: deps.config.ingest });
+    const own = { ...deps, door, otlp };
+    await app.register(senders(own));
+    await app.register(remoteWrite({ ...own, config: deps.config.ingest }), { prefix: '/api/v1' });
+  };
 
 /** The whole HTTP face. The caller listens and closes. */
 export async function createApi(deps: ApiDeps): Promise<FastifyInstance> {

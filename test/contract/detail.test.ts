@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { openEngine } from '../../src/detail/engine.ts';
 import { type DetailStore, openDetailStore } from '../../src/detail/index.ts';
 import { createLogger, systemClock } from '../../src/lib/index.ts';
+import { detailTables } from '../../src/model/index.ts';
 import { changeBlock } from '../../src/receive/index.ts';
 import {
   change,
@@ -180,7 +181,7 @@ describe('write-ahead segments', () => {
       'TabSeparated',
     );
     await engine.close();
-    expect(text.trim()).toBe('8\t8');
+    expect(text.trim()).toBe(`${detailTables.length}\t${detailTables.length}`);
   });
 
   it('take nothing any more after close, and close twice is close once', async () => {

@@ -120,8 +120,10 @@ describe('a bulk request', () => {
     expect((await fronts.rows('elastic-part')).map((row) => row.Body)).toEqual(['kept', 'kept too']);
     const letters = await fronts.letters('elastic/bulk');
     const payloads = letters.map((row) => Buffer.from(String(row.Payload), 'base64').toString());
-    expect(payloads).toContain('{"message": unreadable');
-    expect(payloads).toContain('{"@timestamp":"soon"}');
+    const documents = payloads.map((payload) => payload.split('\n')[1]);
+    expect(payloads).toContainEqual(expect.stringMatching(/^\{"create":\{"_index":/));
+    expect(documents).toContain('{"message": unreadable');
+    expect(documents).toContain('{"@timestamp":"soon"}');
   });
 
   it('has the same limits and marks as OTLP', async () => {

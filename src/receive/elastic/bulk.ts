@@ -107,7 +107,7 @@ function refuse(
   lines: Lines,
   sink: LogSink,
 ): { json: string; failed: boolean } {
-  sink.reject(reason, lines.bytes());
+  sink.reject(reason, letterOf(item, lines.bytes()));
   const answer = {
     _index: item.index,
     _id: item.id === '' ? null : item.id,
@@ -115,6 +115,13 @@ function refuse(
     error: { type, reason },
   };
   return { json: JSON.stringify({ [item.action]: answer }), failed: true };
+}
+
+/** What a dead letter needs to be sent again: the action line and, where there is one, the document. */
+function letterOf(item: Item, document: Uint8Array): Uint8Array {
+  const id = item.id === '' ? {} : { _id: item.id };
+  const action = Buffer.from(`${JSON.stringify({ [item.action]: { _index: item.index, ...id } })}\n`);
+  return item.action === 'delete' ? action : Buffer.concat([action, document]);
 }
 
 function readAction(text: string, line: number, defaultIndex: string): Item {

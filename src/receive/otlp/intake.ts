@@ -43,7 +43,7 @@ export function createOtlpIntake(deps: IntakeDeps): OtlpIntake {
       signal,
       source: `otlp/${signal}`,
       contentType: contentTypes[encoding],
-      // Rejected records are protobuf whatever the request was: a JSON request was turned into it.
+      // Rejected records are requests of one record, in protobuf: a JSON request was turned into it.
       recordType: contentTypes.protobuf,
       raw,
       unpack: (body) => decodeBody(body, contentEncoding, bodyBytesMax),

@@ -1,4 +1,5 @@
 import { appendKeyValue, Marks } from './attributes.ts';
+import { enclosed, metricOf } from './enclose.ts';
 import { exponentialPoint, histogramFault, histogramPoint, summaryPoint } from './histogram-points.ts';
 import { hexId } from './logs.ts';
 import { type IdentityColumns, MetricTables } from './metric-columns.ts';
@@ -133,7 +134,7 @@ export class MetricsTranscoder implements Transcoder {
       }
       const stop = wire.length(metric.data.end);
       const point = { start: wire.position, end: stop };
-      if (nameless) this.rejections.add('the metric has no name', wire.bytes, point.start, stop);
+      if (nameless) this.reject('the metric has no name', wire, metric, kind, point);
       else this.point(wire, metric, kind, point);
       wire.position = stop;
     }
@@ -159,14 +160,14 @@ export class MetricsTranscoder implements Transcoder {
     const isNumber = kind.name === 'gauge' || kind.name === 'sum';
     wire.position = point.start;
     if (isNumber ? !readNumber(wire, point.end, kind) : false) {
-      this.rejections.add('the data point has no value', wire.bytes, point.start, point.end);
+      this.reject('the data point has no value', wire, metric, kind, point);
       return;
     }
     if (kind.name === 'histogram') {
       wire.position = point.start;
       const fault = histogramFault(wire, point.end);
       if (fault !== undefined) {
-        this.rejections.add(fault, wire.bytes, point.start, point.end);
+        this.reject(fault, wire, metric, kind, point);
         return;
       }
     }
@@ -186,6 +187,13 @@ export class MetricsTranscoder implements Transcoder {
     else if (kind.name === 'summary') summaryPoint(wire, point.end, this.histograms);
     else exponentialPoint(wire, point.end, this.histograms);
     if (kind.exemplars !== 0) this.exemplarRows(wire, metric, kind, point);
+  }
+
+  private reject(reason: string, wire: Wire, metric: Metric, kind: Kind, point: Range): void {
+    this.rejections.addMade(reason, () => {
+      const [tag = 0] = [...kinds].find(([, each]) => each === kind) ?? [];
+      return enclosed(wire.bytes, this.resource, this.scope, metricOf(wire.bytes, metric, tag, point));
+    });
   }
 
   private identity(wire: Wire, metric: Metric, columns: IdentityColumns): void {

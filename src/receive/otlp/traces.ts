@@ -7,6 +7,7 @@ import {
   takeBlock,
 } from '../../lib/index.ts';
 import { appendKeyValue, cutAt, Marks } from './attributes.ts';
+import { enclosed } from './enclose.ts';
 import { internServiceName, type Range, RepeatedMap, readEnvelope, readScope } from './resource.ts';
 import { nanosecondsText, TimeRule } from './time.ts';
 import { Rejections, type Transcoded, type TranscodeLimits, type Transcoder } from './transcoder.ts';
@@ -150,7 +151,10 @@ export class TracesTranscoder implements Transcoder {
         wire.position = start;
         this.span(wire, stop);
         this.rows += 1;
-      } else this.rejections.add(reason, wire.bytes, start, stop);
+      } else {
+        const span = wire.bytes.subarray(start, stop);
+        this.rejections.addMade(reason, () => enclosed(wire.bytes, this.resource, head, span));
+      }
       wire.position = stop;
     }
     this.common(wire, this.rows - before);

@@ -39,6 +39,12 @@ export class Rejections {
     if (this.kept.length < rejectionsKeptMax) this.kept.push({ reason, payload: bytes.slice(start, end) });
   }
 
+  /** The same for a record that is kept in another form than it came in. */
+  addMade(reason: string, make: () => Uint8Array): void {
+    this.count += 1;
+    if (this.kept.length < rejectionsKeptMax) this.kept.push({ reason, payload: make() });
+  }
+
   take(): { rejected: number; rejections: Rejection[] } {
     const taken = { rejected: this.count, rejections: this.kept };
     this.count = 0;

@@ -13,6 +13,7 @@ import type { Door, Letter } from '../door.ts';
 import { announcedBytes, bearerOf, mapError, retryAfterS } from '../http.ts';
 import { MalformedError } from '../otlp/wire.ts';
 import { parseBodies } from '../request-body.ts';
+import { requestOfSeries } from './letter.ts';
 import { RemoteWriteTranscoder, type Version, type Written } from './transcoder.ts';
 
 export interface RemoteWriteDeps {
@@ -114,10 +115,17 @@ async function receive(
   if (version === 2) tellWritten(reply, written);
   if (rejected === 0) return reply.status(204).send();
   const message = `${rejected} of ${records + written.exemplars + rejected} samples, histograms and exemplars were not kept; first reason: ${rejections[0]?.reason ?? 'an invalid value'}. They are in the dead letters.`;
-  // A series of version 2 means nothing without the request's string table, so the request is kept whole.
   await deps.door.deadLetters(
     version === 2
-      ? [letter(message, body)]
+      ? [
+          letter(
+            message,
+            requestOfSeries(
+              body,
+              rejections.map(({ payload }) => payload),
+            ),
+          ),
+        ]
       : rejections.map(({ reason, payload }) => letter(reason, payload, '; part=timeseries')),
   );
   return plain(reply, 400, message);

@@ -8,6 +8,7 @@ import { type Rejection, Rejections } from '../otlp/transcoder.ts';
 import { textOf, Wire } from '../otlp/wire.ts';
 import { ExemplarReader } from './exemplar.ts';
 import { LabelSet, labelNameBytesMax, readLabel, Symbols } from './labels.ts';
+import { seriesAlone } from './letter.ts';
 import {
   type Family,
   FamilyCache,
@@ -343,6 +344,7 @@ export class RemoteWriteTranscoder {
     let high = 0;
     let timestamp = 0;
     let start = series.created;
+    const from = wire.position;
     while (wire.position < end) {
       const tag = wire.tag(end);
       if (tag === 0x09) {
@@ -355,7 +357,7 @@ export class RemoteWriteTranscoder {
         else start = wire.signed();
       } else wire.skip(tag, end);
     }
-    if (!this.isInRange(wire, timestamp, 'sample')) return;
+    if (!this.isInRange(wire, timestamp, 'sample', samplesTag, from)) return;
     this.open(wire, sampleForm);
     const columns = this.samples;
     this.identity(columns);
@@ -369,13 +371,15 @@ export class RemoteWriteTranscoder {
 
   private histogramRow(wire: Wire, end: number): void {
     const { histogram } = this;
+    const from = wire.position;
+    const tag = layouts[this.version].histograms;
     histogram.read(wire, end);
     const fault = histogram.fault();
     if (fault !== undefined) {
-      this.reject(wire, `${this.who(wire)}: ${fault}`, 1);
+      this.rejectOne(wire, `${this.who(wire)}: ${fault}`, tag, from);
       return;
     }
-    if (!this.isInRange(wire, histogram.timestamp, 'histogram')) return;
+    if (!this.isInRange(wire, histogram.timestamp, 'histogram', tag, from)) return;
     this.open(wire, histogram.isCustom ? explicitForm : exponentialForm);
     const columns = this.histograms;
     this.identity(columns);
@@ -388,6 +392,8 @@ export class RemoteWriteTranscoder {
   private exemplarRow(wire: Wire, end: number): void {
     const { exemplar } = this;
     const isSecond = this.version === 2;
+    const from = wire.position;
+    const tag = layouts[this.version].exemplars;
     const fault = exemplar.read(
       wire,
       end,
@@ -395,10 +401,10 @@ export class RemoteWriteTranscoder {
       this.limits.attributeBytesMax,
     );
     if (fault !== undefined) {
-      this.reject(wire, `${this.who(wire)}: in an exemplar, ${fault}`, 1);
+      this.rejectOne(wire, `${this.who(wire)}: in an exemplar, ${fault}`, tag, from);
       return;
     }
-    if (!this.isInRange(wire, exemplar.timestamp, 'exemplar')) return;
+    if (!this.isInRange(wire, exemplar.timestamp, 'exemplar', tag, from)) return;
     this.countLabelBytes(exemplar.labels.bytes);
     if (this.form === noForm) this.open(wire, series.histograms > 0 ? exponentialForm : sampleForm);
     const columns = this.exemplars;
@@ -409,7 +415,7 @@ export class RemoteWriteTranscoder {
     exemplar.write(wire, columns);
   }
 
-  private isInRange(wire: Wire, timestamp: number, what: string): boolean {
+  private isInRange(wire: Wire, timestamp: number, what: string, tag: number, from: number): boolean {
     const latest = this.nowMs + this.limits.clockSkewS * 1_000;
     if (timestamp > 0 && timestamp <= latest) return true;
     const why =
@@ -418,7 +424,7 @@ export class RemoteWriteTranscoder {
         : timestamp < 0
           ? `has a timestamp before 1970 (${timestamp})`
           : `lies more than ${this.limits.clockSkewS} s in the future (timestamp ${timestamp}; ingest.clock_skew_s)`;
-    this.reject(wire, `${this.who(wire)}: a ${what} ${why}`, 1);
+    this.rejectOne(wire, `${this.who(wire)}: a ${what} ${why}`, tag, from);
     return false;
   }
 
@@ -429,6 +435,15 @@ export class RemoteWriteTranscoder {
 
   private reject(wire: Wire, reason: string, records: number): void {
     this.rejections.add(reason, wire.bytes, series.start, series.end, records);
+  }
+
+  /** One record that was just read, from `from` to where the wire is; the rest of its series is kept. */
+  private rejectOne(wire: Wire, reason: string, tag: number, from: number): void {
+    const whole = wire.bytes.subarray(series.start, series.end);
+    const tags = { samples: samplesTag, ...layouts[this.version] };
+    this.rejections.addMade(reason, () =>
+      seriesAlone(whole, tags, tag, from - series.start, wire.position - series.start),
+    );
   }
 
   /** The series' name for an answer, cut. */
