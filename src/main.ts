@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { createAdmission } from './admit/index.ts';
 import { type Bus, createBus } from './bus/index.ts';
 import { type Cases, createCases } from './cases/index.ts';
-import { type Config, requireCredentialsBeyondLoopback } from './config/index.ts';
+import { type Config, requireAllowBeyondLoopback, requireCredentialsBeyondLoopback } from './config/index.ts';
 import { openDetailStore, type WritableStore } from './detail/index.ts';
 import { createDetection, type Detection, loadObjectives } from './detect/index.ts';
 import { createDiagnosis } from './diagnose/index.ts';
@@ -20,12 +20,14 @@ import {
   ledgerSource,
   processSource,
   rollupSource,
+  syslogSource,
 } from './operate/index.ts';
 import { readRows } from './query/index.ts';
 import {
   createOtlpGrpcServer,
   createOtlpIntake,
   createOtlpServer,
+  createSyslog,
   type Door,
   type OtlpIntake,
 } from './receive/index.ts';
@@ -233,9 +235,13 @@ async function listen(
   }
 }
 
+const anySyslog = ({ syslog }: Config): boolean =>
+  syslog.tcp.enabled || syslog.udp.enabled || syslog.tls.enabled;
+
 /** Starts every part. Throws a ClewError that says what to change when one can't start; nothing is left running then. */
 export async function startClew(config: Config, log: Logger): Promise<Clew> {
   requireCredentialsBeyondLoopback(config);
+  requireAllowBeyondLoopback(config);
   const started = new Started(log);
   try {
     const stores = await openStores(config, log, started);
@@ -246,6 +252,7 @@ export async function startClew(config: Config, log: Logger): Promise<Clew> {
       append: (block) => stores.detail.append(block),
       pendingBytes: () => stores.detail.health().pendingBytes,
     });
+    const syslog = createSyslog({ door, config, clock, log });
     const loop = await createLoop(config, log, stores);
     const health = createHealth(clock, [
       processSource(config.dataDir),
@@ -253,6 +260,7 @@ export async function startClew(config: Config, log: Logger): Promise<Clew> {
       ledgerSource(stores.ledger),
       busSource(loop.bus),
       rollupSource(stores.ledger, clock, config.rollup, config.tenant),
+      ...(anySyslog(config) ? [syslogSource(syslog)] : []),
     ]);
     await startLoop(loop, started);
     const rollup = startRollup(config, log, stores, started);
@@ -263,6 +271,8 @@ export async function startClew(config: Config, log: Logger): Promise<Clew> {
     started.add('api', () => api.close());
     const ready = () => stores.detail.health().ready;
     const addresses = await startOtlp({ config, log, door, otlp, ready }, started);
+    started.add('syslog', () => syslog.stop());
+    await syslog.start();
     return { url, ...addresses, stop: () => started.stop() };
   } catch (error) {
     await started.stop();

@@ -5,5 +5,11 @@
  * the key, the value and where it came from. Unknown keys are errors. `CLEW_<KEY>_FILE` reads a secret from a file.
  * What never happens here: reading `process.env` directly — `main.ts` of the command line hands the environment in.
  */
-export { type ConfigSources, configKeys, loadConfig, requireCredentialsBeyondLoopback } from './load.ts';
+export {
+  type ConfigSources,
+  configKeys,
+  loadConfig,
+  requireAllowBeyondLoopback,
+  requireCredentialsBeyondLoopback,
+} from './load.ts';
 export { type Config, configSchema } from './schema.ts';

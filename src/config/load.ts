@@ -164,3 +164,15 @@ export function requireCredentialsBeyondLoopback(config: Config): void {
     }
   }
 }
+
+/** Syslog knows no credentials: beyond loopback somebody must have said who may send. */
+export function requireAllowBeyondLoopback({ syslog }: Pick<Config, 'syslog'>): void {
+  for (const name of ['tcp', 'udp', 'tls'] as const) {
+    const { enabled, host } = syslog[name];
+    if (!enabled || loopback(host) || syslog.allow.length > 0) continue;
+    throw new ClewError(
+      'bad_request',
+      `syslog.${name}.host is ${host}, which is reachable from other machines, but syslog.allow is empty. Set CLEW_SYSLOG_ALLOW to the networks that may send (for example 10.0.0.0/8), or listen on 127.0.0.1.`,
+    );
+  }
+}

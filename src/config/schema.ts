@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import { z } from 'zod';
 
 /**
@@ -24,6 +25,27 @@ const list = z.preprocess(
   z.array(z.string()),
 );
 
+/** Keys of a listener that is off until it is enabled. */
+const listener = (fallback: number, what: string) => ({
+  enabled: flag(false).describe(`Whether Clew receives ${what}.`),
+  host: z.string().default('127.0.0.1').describe(`Address of ${what}.`),
+  port: port(fallback).describe(`Port of ${what}; 0 picks a free one.`),
+});
+const isNetwork = (text: string): boolean => {
+  const [address = '', prefix, ...rest] = text.split('/');
+  const bits = isIP(address) === 6 ? 128 : 32;
+  if (isIP(address) === 0 || rest.length > 0) return false;
+  return prefix === undefined || (/^\d{1,3}$/.test(prefix) && Number(prefix) <= bits);
+};
+const isTimeZone = (name: string): boolean => {
+  if (name === 'local') return true;
+  try {
+    return new Intl.DateTimeFormat('en-US', { timeZone: name }) !== undefined;
+  } catch {
+    return false;
+  }
+};
+
 export const configSchema = z.strictObject({
   dataDir: z
     .string()
@@ -49,6 +71,63 @@ export const configSchema = z.strictObject({
     .strictObject({
       host: z.string().default('127.0.0.1').describe('Address of the OTLP/gRPC receiver.'),
       port: port(4317).describe('Port of the OTLP/gRPC receiver; 0 picks a free one.'),
+    })
+    .prefault({}),
+  syslog: z
+    .strictObject({
+      tcp: z.strictObject(listener(1514, 'syslog over TCP')).prefault({}),
+      udp: z.strictObject(listener(1514, 'syslog over UDP')).prefault({}),
+      tls: z
+        .strictObject({
+          ...listener(6514, 'syslog over TLS'),
+          certFile: z.string().default('').describe('PEM file of the certificate shown to syslog senders.'),
+          keyFile: z.string().default('').describe('PEM file of the key of that certificate.'),
+          clientCaFile: z
+            .string()
+            .default('')
+            .describe(
+              'PEM file of the authority whose certificates senders must show; empty: none is asked for.',
+            ),
+        })
+        .prefault({}),
+      allow: list
+        .pipe(z.array(z.string().refine(isNetwork, 'is no address and no network such as 10.0.0.0/8')))
+        .default([])
+        .describe(
+          'Networks (CIDR) that may send syslog, besides loopback. Syslog carries no token, so listening beyond loopback needs this list.',
+        ),
+      timeZone: z
+        .string()
+        .refine(isTimeZone, 'is no name of the IANA time zone database, nor "local"')
+        .default('local')
+        .describe('Zone of syslog times that carry none: an IANA name such as Europe/Berlin, or local.'),
+      messageBytesMax: z.coerce
+        .number()
+        .int()
+        .min(480)
+        .default(65_536)
+        .describe('Longest syslog message taken, bytes; longer ones are cut and marked.'),
+      connectionsMax: z.coerce
+        .number()
+        .int()
+        .min(1)
+        .default(512)
+        .describe('Open connections of syslog senders per listener; further ones are refused.'),
+      idleS: z.coerce
+        .number()
+        .int()
+        .min(1)
+        .max(2_000_000)
+        .default(86_400)
+        .describe('A syslog connection without a byte for so long is closed, seconds.'),
+      bufferBytesMax: z.coerce
+        .number()
+        .int()
+        .min(1_048_576)
+        .default(16_777_216)
+        .describe(
+          'Syslog bytes waiting in memory; beyond, TCP and TLS senders are not read and datagrams are dropped.',
+        ),
     })
     .prefault({}),
   auth: z

@@ -15,3 +15,4 @@ export {
 } from './health.ts';
 export { processSource } from './process.ts';
 export { busSource, detailSource, ledgerSource, rollupSource } from './stores.ts';
+export { syslogSource } from './syslog.ts';

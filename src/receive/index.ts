@@ -25,3 +25,4 @@ export {
   type ReplayReceivers,
 } from './replay/read.ts';
 export { type ReplayRequest, replayableSources } from './replay/request.ts';
+export { createSyslog, type Syslog, type SyslogDeps, type SyslogState } from './syslog/server.ts';
