@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { loadConfig } from '../config/index.ts';
 import { ClewError, createLogger, systemClock } from '../lib/index.ts';
+import { bench } from './bench.ts';
 import { deadLetters, deadLettersUsage } from './dead-letters.ts';
 import { parseArguments } from './index.ts';
 
@@ -11,6 +12,7 @@ const usage = `clew — from a symptom to a verified fix
   clew demo [--fault NAME] [--headless] [--json] [--list-faults]
                                                      run the demo shop, break it, watch it being repaired
 ${deadLettersUsage}
+  clew bench ingest [options]                        measure ingest (clew bench help)
   clew version
   clew help
 
@@ -62,6 +64,10 @@ function demo(argv: readonly string[]): Promise<number> {
 }
 
 async function main(argv: readonly string[]): Promise<void> {
+  if (argv[0] === 'bench') {
+    process.exitCode = await bench(argv.slice(1));
+    return;
+  }
   const { command, flags, rest } = parseArguments(argv, ['help', 'headless', 'json', 'list-faults']);
   if (command === 'serve') return serve(flags);
   if (command === 'demo') {

@@ -1,0 +1,42 @@
+import { ClewError } from '../lib/index.ts';
+import { parseArguments } from './arguments.ts';
+import { parseIngestOptions, reportFile, workloadNames } from './bench-options.ts';
+
+export const benchUsage = `clew bench — how fast, how exact, at what cost
+
+  clew bench ingest [options]     load the real program and compare with the engine's own limit
+    --workload NAME[,NAME]        ${workloadNames.join(', ')}; all is the default
+    --seconds N                   measured load of a round (60)
+    --rounds N                    rounds, Clew and the engine alone in turns (1)
+    --connections N               connections that send (8)
+    --records N                   records in a request (2000; logs-small 50)
+    --rate N                      records a second; 0, the default, is as fast as they are acknowledged
+    --warmup N                    seconds of load before that are checked, but not timed (3)
+    --ceiling-seconds N           how long the engine alone inserts; 0 leaves it out (as --seconds, at most 20)
+    --url http://HOST:PORT        a Clew that runs already; --otlp-url for its OTLP port (4318), --token for its token
+    --temp-dir DIR                where the data directories of the run are made
+    --json FILE                   every figure
+    --html [FILE]                 a report page with charts (${reportFile}), with its summary and picture beside it
+
+Exit codes: 0 every acknowledged record is there exactly once, 1 not so or failed, 2 wrong usage.
+`;
+
+/** Answers the exit code. The machinery is beside `src/`, for it measures the program from outside. */
+export async function bench(argv: readonly string[]): Promise<number> {
+  const { command, flags, rest } = parseArguments(argv, ['help']);
+  if (command === 'help' || flags.help !== undefined) {
+    process.stdout.write(benchUsage);
+    return 0;
+  }
+  if (rest[0] !== undefined)
+    throw new ClewError(
+      'bad_request',
+      `clew bench ${command} takes no word "${rest[0]}"; see clew bench help.`,
+    );
+  if (command === 'ingest') {
+    const options = parseIngestOptions(flags);
+    const { benchIngest } = await import('../../bench/ingest.ts');
+    return (await benchIngest(options, (text) => process.stdout.write(text))) ? 0 : 1;
+  }
+  throw new ClewError('bad_request', `There is no "clew bench ${command}".\n\n${benchUsage}`);
+}
