@@ -112,6 +112,11 @@ export class FixedColumn implements Column {
     this.rows += 1;
   }
 
+  uint16(value: number): void {
+    this.data.uint16(value);
+    this.rows += 1;
+  }
+
   int32(value: number): void {
     this.data.uint32(value >>> 0);
     this.rows += 1;

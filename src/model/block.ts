@@ -7,6 +7,7 @@ export const detailTables = [
   'metric_histograms',
   'metric_exemplars',
   'change_events',
+  'network_flows',
   'dead_letters',
   'dead_letter_states',
 ] as const;

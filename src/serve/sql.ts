@@ -22,7 +22,7 @@ export function sqlRoutes(deps: SqlDeps): RouteGroup {
           tags: ['sql'],
           summary: 'Run a SELECT over the stored telemetry',
           description:
-            'Tables: otel_logs, otel_traces, metric_series, metric_samples, metric_histograms, metric_exemplars, change_events. 64-bit integers come back as strings.',
+            'Tables: otel_logs, otel_traces, metric_series, metric_samples, metric_histograms, metric_exemplars, change_events, network_flows. 64-bit integers come back as strings.',
           body: z.strictObject({ sql: z.string().min(1) }),
           response: {
             200: z.object({
