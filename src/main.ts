@@ -17,6 +17,7 @@ import {
   busSource,
   createHealth,
   detailSource,
+  flowSource,
   ledgerSource,
   processSource,
   rollupSource,
@@ -29,7 +30,9 @@ import {
   createOtlpServer,
   createSyslog,
   type Door,
+  type FlowListener,
   type OtlpIntake,
+  startFlowListener,
 } from './receive/index.ts';
 import { createRemedy, type Remedy } from './remedy/index.ts';
 import { createRollup, type Rollup } from './rollup/index.ts';
@@ -220,6 +223,21 @@ async function startOtlp(parts: OtlpParts, started: Started): Promise<{ otlpUrl:
   return { otlpUrl, otlpGrpc };
 }
 
+/** Off unless asked for: datagrams carry no credentials. */
+async function startFlows(
+  config: Config,
+  log: Logger,
+  door: Door,
+  started: Started,
+): Promise<FlowListener | null> {
+  if (!config.flow.enabled) return null;
+  const { tenant, flow, ingest: limits } = config;
+  const listener = await startFlowListener({ door, config: flow, limits, tenant, clock, log });
+  started.add('flows', () => listener.stop());
+  log.info({ host: flow.host, ...listener.ports }, 'receiving flows');
+  return listener;
+}
+
 async function listen(
   app: { listen(options: { host: string; port: number }): Promise<string> },
   address: { host: string; port: number },
@@ -254,6 +272,7 @@ export async function startClew(config: Config, log: Logger): Promise<Clew> {
     });
     const syslog = createSyslog({ door, config, clock, log });
     const loop = await createLoop(config, log, stores);
+    let flows: FlowListener | null = null;
     const health = createHealth(clock, [
       processSource(config.dataDir),
       detailSource(stores.detail),
@@ -261,6 +280,7 @@ export async function startClew(config: Config, log: Logger): Promise<Clew> {
       busSource(loop.bus),
       rollupSource(stores.ledger, clock, config.rollup, config.tenant),
       ...(anySyslog(config) ? [syslogSource(syslog)] : []),
+      flowSource(() => flows),
     ]);
     await startLoop(loop, started);
     const rollup = startRollup(config, log, stores, started);
@@ -273,6 +293,7 @@ export async function startClew(config: Config, log: Logger): Promise<Clew> {
     const addresses = await startOtlp({ config, log, door, otlp, ready }, started);
     started.add('syslog', () => syslog.stop());
     await syslog.start();
+    flows = await startFlows(config, log, door, started);
     return { url, ...addresses, stop: () => started.stop() };
   } catch (error) {
     await started.stop();

@@ -201,6 +201,23 @@ export const configSchema = z.strictObject({
         .describe('Age after which a non-empty segment is closed and inserted, milliseconds.'),
     })
     .prefault({}),
+  flow: z
+    .strictObject({
+      enabled: flag(false).describe('Whether NetFlow, IPFIX and sFlow are received.'),
+      host: z
+        .string()
+        .default('127.0.0.1')
+        .describe('Address of the flow ports. Anything but loopback needs flow.exporters_allow.'),
+      netflowPort: port(2055).describe('UDP port for NetFlow 5 and 9; every flow port takes every version.'),
+      ipfixPort: port(4739).describe('UDP and TCP port for IPFIX.'),
+      sflowPort: port(6343).describe('UDP port for sFlow 5.'),
+      exportersAllow: list
+        .default([])
+        .describe(
+          'Addresses and CIDR ranges of the exporters that may send; empty: this machine alone. Others are counted and dropped.',
+        ),
+    })
+    .prefault({}),
   query: z
     .strictObject({
       timeMsMax: z.coerce

@@ -5,6 +5,8 @@
  * failing after its time is up. Readiness looks at queue age and lag, not at liveness alone.
  * What never happens here: repairing, restarting, reading a store directly.
  */
+
+export { flowSource } from './flows.ts';
 export {
   createHealth,
   type Health,

@@ -11,6 +11,7 @@ export type { Delivery, Door, Letter } from './door.ts';
 export { clusterInfo, wantsClusterInfo } from './elastic/handshake.ts';
 export { type ElasticDeps, elasticRoutes } from './elastic/routes.ts';
 export { eventRoutes } from './events/routes.ts';
+export { type FlowDeps, type FlowListener, startFlowListener } from './flow/listener.ts';
 export type { FrontDeps } from './http.ts';
 export { lokiRoutes } from './loki/routes.ts';
 export { createOtlpIntake, type OtlpIntake } from './otlp/intake.ts';
