@@ -280,7 +280,7 @@ export async function startClew(config: Config, log: Logger): Promise<Clew> {
       busSource(loop.bus),
       rollupSource(stores.ledger, clock, config.rollup, config.tenant),
       ...(anySyslog(config) ? [syslogSource(syslog)] : []),
-      flowSource(() => flows),
+      ...(config.flow.enabled ? [flowSource(() => flows)] : []),
     ]);
     await startLoop(loop, started);
     const rollup = startRollup(config, log, stores, started);
