@@ -21,6 +21,7 @@ import {
   ledgerSource,
   processSource,
   rollupSource,
+  scrapeSource,
   syslogSource,
 } from './operate/index.ts';
 import { readRows } from './query/index.ts';
@@ -32,6 +33,7 @@ import {
   type Door,
   type FlowListener,
   type OtlpIntake,
+  Scraper,
   startFlowListener,
 } from './receive/index.ts';
 import { createRemedy, type Remedy } from './remedy/index.ts';
@@ -273,6 +275,7 @@ export async function startClew(config: Config, log: Logger): Promise<Clew> {
     const syslog = createSyslog({ door, config, clock, log });
     const loop = await createLoop(config, log, stores);
     let flows: FlowListener | null = null;
+    const scraper = new Scraper({ door, config, clock, log });
     const health = createHealth(clock, [
       processSource(config.dataDir),
       detailSource(stores.detail),
@@ -281,11 +284,12 @@ export async function startClew(config: Config, log: Logger): Promise<Clew> {
       rollupSource(stores.ledger, clock, config.rollup, config.tenant),
       ...(anySyslog(config) ? [syslogSource(syslog)] : []),
       ...(config.flow.enabled ? [flowSource(() => flows)] : []),
+      ...(config.scrape.configFile === '' ? [] : [scrapeSource(() => scraper.state())]),
     ]);
     await startLoop(loop, started);
     const rollup = startRollup(config, log, stores, started);
     const otlp = createOtlpIntake({ door, config: config.ingest, clock });
-    const shown = { config, log, clock, health, door, otlp, rollup, productDir };
+    const shown = { config, log, clock, health, door, otlp, rollup, scraper, productDir };
     const api = await createApi({ ...shown, ...stores, ...loop });
     const url = await listen(api, config.http, 'http');
     started.add('api', () => api.close());
@@ -294,6 +298,8 @@ export async function startClew(config: Config, log: Logger): Promise<Clew> {
     started.add('syslog', () => syslog.stop());
     await syslog.start();
     flows = await startFlows(config, log, door, started);
+    started.add('scraper', () => scraper.stop());
+    await scraper.start();
     return { url, ...addresses, stop: () => started.stop() };
   } catch (error) {
     await started.stop();

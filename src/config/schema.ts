@@ -218,6 +218,42 @@ export const configSchema = z.strictObject({
         ),
     })
     .prefault({}),
+  scrape: z
+    .strictObject({
+      configFile: z
+        .string()
+        .default('')
+        .describe(
+          'File with scrape_configs in the syntax of Prometheus, an existing prometheus.yml too; empty: nothing is scraped.',
+        ),
+      targetsMax: z.coerce
+        .number()
+        .int()
+        .min(1)
+        .default(2_000)
+        .describe('Most targets scraped; further ones are not, and /healthz says so.'),
+      bodyBytesMax: z.coerce
+        .number()
+        .int()
+        .min(1024)
+        .default(67_108_864)
+        .describe('Largest answer of a target whose job has no body_size_limit, bytes, decompressed.'),
+      seriesBytesMax: z.coerce
+        .number()
+        .int()
+        .min(1_048_576)
+        .default(268_435_456)
+        .describe(
+          'Memory for the series of all targets, bytes (some 700 a series); a scrape beyond it fails.',
+        ),
+      keptBytesMax: z.coerce
+        .number()
+        .int()
+        .min(1_048_576)
+        .default(67_108_864)
+        .describe('Scrapes kept while the store is full, bytes; then the oldest are lost and counted.'),
+    })
+    .prefault({}),
   query: z
     .strictObject({
       timeMsMax: z.coerce

@@ -16,5 +16,6 @@ export {
   type NamespaceReport,
 } from './health.ts';
 export { processSource } from './process.ts';
+export { scrapeSource } from './scrape.ts';
 export { busSource, detailSource, ledgerSource, rollupSource } from './stores.ts';
 export { syslogSource } from './syslog.ts';

@@ -26,4 +26,5 @@ export {
   type ReplayReceivers,
 } from './replay/read.ts';
 export { type ReplayRequest, replayableSources } from './replay/request.ts';
+export { Scraper, type ScrapeState, type TargetState } from './scrape/scraper.ts';
 export { createSyslog, type Syslog, type SyslogDeps, type SyslogState } from './syslog/server.ts';

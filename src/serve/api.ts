@@ -17,6 +17,7 @@ import {
   type OtlpIntake,
   otlpRoutes,
   remoteWrite,
+  type Scraper,
 } from '../receive/index.ts';
 import type { Remedy } from '../remedy/index.ts';
 import { patternLookup, type Rollup } from '../rollup/index.ts';
@@ -34,6 +35,7 @@ import { createReplay } from './replay.ts';
 import { createServer, type RouteGroup } from './server.ts';
 import { sqlRoutes } from './sql.ts';
 import { consoleRoutes } from './static.ts';
+import { targetRoutes } from './targets.ts';
 import { type NodeHealth, topologyRoutes } from './topology.ts';
 
 export interface ApiDeps {
@@ -46,6 +48,7 @@ export interface ApiDeps {
   detail: WritableStore;
   ledger: Ledger;
   rollup: Rollup;
+  scraper: Pick<Scraper, 'state'>;
   detection: Detection;
   cases: Cases;
   remedy: Remedy;
@@ -135,6 +138,7 @@ function versioned(deps: ApiDeps): RouteGroup {
     );
     await app.register(sqlRoutes({ detail, tenantOf, dataDir: config.dataDir }));
     await app.register(objectiveRoutes({ ...common, detection }));
+    await app.register(targetRoutes({ state: () => deps.scraper.state() }));
     await app.register(
       topologyRoutes({
         ledger,
