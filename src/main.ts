@@ -158,11 +158,12 @@ async function createLoop(config: Config, log: Logger, stores: Stores): Promise<
     catalogDirs: catalogDirs(config),
     readObjective: (tenant, objectiveId, windowS) => detection.readObjective(tenant, objectiveId, windowS),
     hasActiveSignal: async (tenant, about) =>
-      detection
-        .activeSignals(tenant)
-        .some(
-          (signal) => signal.resource === about.resource || about.fingerprints.includes(signal.fingerprint),
-        ),
+      detection.activeSignals(tenant).some(
+        (signal) =>
+          // An alert may have been firing long before: it counts where it belongs to the incident.
+          (signal.kind !== 'alert' && signal.resource === about.resource) ||
+          about.fingerprints.includes(signal.fingerprint),
+      ),
   });
   return { detection, cases, remedy, bus };
 }

@@ -337,6 +337,15 @@ export const configSchema = z.strictObject({
         ),
     })
     .prefault({}),
+  alerts: z
+    .strictObject({
+      openCases: list
+        .default(['critical', 'page'])
+        .describe(
+          'Values of the label severity whose firing alerts open a case by themselves; others only join one. Empty: none does.',
+        ),
+    })
+    .prefault({}),
   remedy: z
     .strictObject({
       scriptAllow: list

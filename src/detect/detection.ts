@@ -3,6 +3,7 @@ import type { DetailStore } from '../detail/index.ts';
 import type { Ledger } from '../ledger/index.ts';
 import type { Clock, Logger } from '../lib/index.ts';
 import {
+  type Alert,
   type EpochMs,
   type Indicator,
   indicators,
@@ -11,6 +12,7 @@ import {
   type Signal,
   serviceRef,
 } from '../model/index.ts';
+import { AlertSignals, isNews } from './alerts.ts';
 import { Analyst, type AnalystDeps, type Incident } from './analyst.ts';
 import { type Baseline, baselineOf } from './baseline.ts';
 import { evaluateService, type Finding } from './evaluate.ts';
@@ -75,6 +77,8 @@ export interface Detection {
   readObjective(tenant: string, objectiveId: string, windowS: number): Promise<ObjectiveReading>;
   objectives(tenant: string): ObjectiveStatus[];
   activeSignals(tenant: string): Signal[];
+  /** Alerts of others: those that fire are signals from the next evaluation on. */
+  noticeAlerts(tenant: string, alerts: readonly Alert[]): void;
   incidents(tenant: string): Incident[];
 }
 
@@ -87,6 +91,7 @@ class LiveDetection implements Detection {
   readonly #deps: DetectionDeps;
   readonly #analyst: Analyst;
   readonly #ongoing = new Map<string, Ongoing>();
+  readonly #alerts = new AlertSignals();
   readonly #baselines = new Map<string, { at: EpochMs; value: Baseline | null }>();
   #stopping = new AbortController();
   #running: Promise<void> | null = null;
@@ -145,7 +150,7 @@ class LiveDetection implements Detection {
     await this.#follow(findings, now);
     const ended = await this.#analyst.step(
       now,
-      [...this.#ongoing.values()].filter((ongoing) => ongoing.firing),
+      [...this.#ongoing.values()].filter(({ firing, signal }) => firing && isNews(signal, now)),
     );
     for (const incident of ended) await this.#resolve([...incident.signals.keys()], now);
     incidentsOpen.set(this.#analyst.open().length);
@@ -196,8 +201,12 @@ class LiveDetection implements Detection {
   async #follow(findings: readonly Finding[], now: EpochMs): Promise<void> {
     const { tenant, ledger, newId } = this.#deps;
     for (const ongoing of this.#ongoing.values()) ongoing.firing = false;
-    for (const finding of findings) {
-      const fingerprint = `${finding.kind}:${finding.service}:${finding.indicator}`;
+    const seen: { signal: Signal; supporting: boolean }[] = findings.map((finding) => ({
+      signal: signalOf(finding, `${finding.kind}:${finding.service}:${finding.indicator}`, tenant, now),
+      supporting: finding.supporting,
+    }));
+    for (const { signal, supporting } of [...seen, ...this.#alerts.active(now)]) {
+      const { fingerprint, indicator, kind } = signal;
       const known = this.#ongoing.get(fingerprint);
       if (known) {
         known.firing = true;
@@ -205,17 +214,10 @@ class LiveDetection implements Detection {
         continue;
       }
       if (this.#ongoing.size >= signalsMax) break;
-      const signal = signalOf(finding, fingerprint, tenant, now);
       const eventId = newId();
       await recordSignal(ledger, signal, eventId);
-      this.#ongoing.set(fingerprint, {
-        signal,
-        supporting: finding.supporting,
-        eventId,
-        lastSeen: now,
-        firing: true,
-      });
-      signalsTotal.inc({ indicator: finding.indicator, kind: finding.kind });
+      this.#ongoing.set(fingerprint, { signal, supporting, eventId, lastSeen: now, firing: true });
+      signalsTotal.inc({ indicator, kind });
     }
     const gone = [...this.#ongoing].filter(([, ongoing]) => now - ongoing.lastSeen >= resolveAfterMs);
     await this.#resolve(
@@ -309,6 +311,10 @@ class LiveDetection implements Detection {
 
   activeSignals(tenant: string): Signal[] {
     return tenant === this.#deps.tenant ? [...this.#ongoing.values()].map((ongoing) => ongoing.signal) : [];
+  }
+
+  noticeAlerts(tenant: string, alerts: readonly Alert[]): void {
+    if (tenant === this.#deps.tenant) this.#alerts.take(tenant, alerts, this.#deps.clock.now());
   }
 
   incidents(tenant: string): Incident[] {

@@ -16,7 +16,7 @@ const sql = {
       r.urn, (SELECT coalesce(jsonb_agg(jsonb_build_object('evidence_id', l.evidence_id, 'dim', l.dim, 'note', l.note, 'locator_id', l.ref_oo)), '[]'::jsonb)
         FROM evidence_link l WHERE l.event_id = e.event_id) AS evidence
     FROM event_envelope e LEFT JOIN dim_resource r ON r.resource_id = e.resource_id
-    WHERE e.tenant_id = $1 AND e.kind IN ('slo_violation', 'anomaly') AND e.detected_at >= $2 AND e.detected_at < $3
+    WHERE e.tenant_id = $1 AND e.kind IN ('slo_violation', 'anomaly', 'alert') AND e.detected_at >= $2 AND e.detected_at < $3
     ORDER BY e.detected_at DESC LIMIT $4`,
 } as const;
 
@@ -27,6 +27,14 @@ export function signalFilter(signal: Signal): RowFilter {
   switch (signal.indicator) {
     case 'log_volume':
       return { dataset: 'otel_logs', window, equals };
+    case 'alert': {
+      const fingerprint = signal.fingerprint.slice('alert:'.length);
+      return {
+        dataset: 'otel_logs',
+        window,
+        equals: { ...equals, 'LogAttributes.alert.fingerprint': fingerprint },
+      };
+    }
     case 'latency_p95':
       return {
         dataset: 'otel_traces',

@@ -5,6 +5,7 @@
  * Contract: pure; nothing here does I/O, reads a clock or imports another room.
  * What never happens here: SQL, HTTP, anything that can fail for a reason outside its arguments.
  */
+export * from './alert.ts';
 export * from './block.ts';
 export * from './case.ts';
 export * from './change.ts';

@@ -25,6 +25,8 @@ export const sentences = {
   'signal.surge.summary': '{service} receives {value} requests/s; normal is {normal}.',
   'signal.log_volume': '{service}: {value} log records/s',
   'signal.log_volume.summary': '{service} writes {value} log records/s; normal is {normal}.',
+  'signal.alert': '{service}: alert {alert}',
+  'signal.alert.summary': 'The alert {alert} about {service} ({severity}) fires since {since} UTC[: {text}].',
 
   'error_rate.up':
     '{service}: {errors} of {requests} requests failed ({now}) in {seconds} s, normal {before}; most of them [{operation}|unknown][, status {codes}].',
@@ -149,6 +151,10 @@ export function fillTemplate(template: string, params: SentenceParams): string |
 
 export function sentence<Code extends SentenceCode>(code: Code, values: ValuesOf<Code>): Sentence;
 export function sentence(code: SentenceCode, values: Record<string, Value | undefined>): Sentence {
+  return sentenceOf(code, values);
+}
+
+function sentenceOf(code: SentenceCode, values: Record<string, Value | undefined>): Sentence {
   const params: SentenceParams = {};
   for (const [name, value] of Object.entries(values)) if (value !== undefined) params[name] = value;
   return { text: fillTemplate(sentences[code], params) ?? '', code, params };
@@ -161,9 +167,8 @@ export function titled<Code extends TitleCode>(
 ): Said & { title: string; summary: string };
 export function titled(
   code: TitleCode,
-  values: Record<string, Value>,
+  values: Record<string, Value | undefined>,
 ): Said & { title: string; summary: string } {
-  const title = fillTemplate(sentences[code], values) ?? '';
-  const summary = fillTemplate(sentences[`${code}.summary`], values) ?? '';
-  return { title, summary, code, params: values };
+  const { text: title, params } = sentenceOf(code, values);
+  return { title, summary: sentenceOf(`${code}.summary`, values).text, code, params };
 }

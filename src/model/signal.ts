@@ -5,17 +5,18 @@ import type { EpochMs } from './time.ts';
 import type { Urn } from './urn.ts';
 
 /**
- * One thing that went wrong, seen by detection: an objective that burns or a series that left its baseline. `code` and
+ * One thing that went wrong: an objective that burns or a series that left its baseline, seen by detection, or an alert of
+ * somebody else's rules (its `value` is 1, its `baseline` 0). `code` and
  * `params` say the same as `title`; the code with `.summary` says the same as `summary`.
  */
 export interface Signal extends Partial<Said> {
-  /** Stable for the same fault on the same series: `slo_violation:payments:availability`. */
+  /** Stable for the same fault on the same series: `slo_violation:payments:availability`, `alert:<fingerprint>`. */
   fingerprint: string;
-  kind: 'slo_violation' | 'anomaly';
+  kind: 'slo_violation' | 'anomaly' | 'alert';
   tenant: string;
   resource: Urn;
   service: string;
-  indicator: Indicator;
+  indicator: Indicator | 'alert';
   severity: Severity;
   title: string;
   summary: string;

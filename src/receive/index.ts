@@ -5,6 +5,7 @@
  * in the answer and handed over as dead letter; malformed, oversized and unknown requests get the protocol's own error.
  * What never happens here: storing, queueing, deciding about tenants or limits of the whole program.
  */
+export { type AlertDeps, alertRoutes } from './alerts/routes.ts';
 export { changeBlock } from './changes/block.ts';
 export { deadLetterBlock } from './dead-letter-block.ts';
 export type { Delivery, Door, Letter } from './door.ts';

@@ -8,6 +8,7 @@ import type { Ledger } from '../ledger/index.ts';
 import { type Clock, type Logger, newUuid } from '../lib/index.ts';
 import type { Health } from '../operate/index.ts';
 import {
+  alertRoutes,
   changeBlock,
   createOtlpIntake,
   type Door,
@@ -165,6 +166,13 @@ function senders(deps: ApiDeps): FastifyPluginAsync {
     await app.register(lokiRoutes(front));
     await app.register(elasticRoutes({ ...front, newId: newUuid }));
     await app.register(eventRoutes(front), { prefix: '/api/v1' });
+    await app.register(
+      alertRoutes({
+        ...front,
+        openCases: deps.config.alerts.openCases.map((severity) => severity.toLowerCase()),
+        onAlerts: (tenant, alerts) => deps.detection.noticeAlerts(tenant, alerts),
+      }),
+    );
   };
 }
 

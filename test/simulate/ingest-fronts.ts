@@ -7,7 +7,8 @@ import { createAdmission } from '../../src/admit/index.ts';
 import { configSchema } from '../../src/config/index.ts';
 import { type DetailStore, openDetailStore } from '../../src/detail/index.ts';
 import { createLogger, newUuid, systemClock } from '../../src/lib/index.ts';
-import { elasticRoutes, eventRoutes, lokiRoutes } from '../../src/receive/index.ts';
+import type { Alert } from '../../src/model/index.ts';
+import { alertRoutes, elasticRoutes, eventRoutes, lokiRoutes } from '../../src/receive/index.ts';
 import { createServer } from '../../src/serve/index.ts';
 import { consoleRoutes } from '../../src/serve/static.ts';
 
@@ -23,6 +24,9 @@ export const pretended = {
   /** Held up, or rejected, before a block reaches the store. */
   beforeAppend: async (): Promise<void> => undefined,
 };
+
+/** Alerts that were handed on. */
+export const told: Alert[] = [];
 
 export interface Fronts {
   url: string;
@@ -50,6 +54,9 @@ async function serve(store: DetailStore, token: string): Promise<FastifyInstance
   await app.register(lokiRoutes(deps));
   await app.register(elasticRoutes({ ...deps, newId: newUuid }));
   await app.register(eventRoutes(deps), { prefix: '/api/v1' });
+  await app.register(
+    alertRoutes({ ...deps, openCases: ['critical'], onAlerts: (_, alerts) => told.push(...alerts) }),
+  );
   await app.register(consoleRoutes({ distDir: '/nowhere' }));
   return app;
 }

@@ -23,6 +23,8 @@ export const sentencesZh: Record<SentenceCode, string> = {
   'signal.surge.summary': '{service} 每秒收到 {value} 个请求;正常为 {normal}。',
   'signal.log_volume': '{service}: {value} 条日志/秒',
   'signal.log_volume.summary': '{service} 每秒写入 {value} 条日志;正常为 {normal}。',
+  'signal.alert': '{service}: 告警 {alert}',
+  'signal.alert.summary': '{service} 的告警 {alert}({severity})自 {since} UTC 起触发[:{text}]。',
 
   'error_rate.up':
     '{service}: {seconds} 秒内 {requests} 个请求中有 {errors} 个失败({now}),正常为 {before};其中最多的是 [{operation}|未知操作][,状态码 {codes}]。',

@@ -52,6 +52,7 @@ export const words = {
   'indicator.error_rate': 'error rate',
   'indicator.throughput': 'throughput',
   'indicator.log_volume': 'log volume',
+  'indicator.alert': 'alert',
 
   'check.error_rate': 'error rate',
   'check.response_time': 'response time',

@@ -54,6 +54,7 @@ export const words: Record<keyof typeof english, string> = {
   'indicator.error_rate': '错误率',
   'indicator.throughput': '吞吐',
   'indicator.log_volume': '日志量',
+  'indicator.alert': '告警',
 
   'check.error_rate': '错误率',
   'check.response_time': '响应时间',

@@ -133,12 +133,16 @@ function Signals({ detail }: { detail: CaseDetail }) {
         {detail.signals.slice(0, 6).map((signal) => (
           <li key={signal.fingerprint} className="row" title={say(signal.summary, summarySaid(signal))}>
             <span className="grow clip">
-              {signal.service} {word('indicator', signal.indicator)}
+              {signal.indicator === 'alert'
+                ? say(signal.title, signal)
+                : `${signal.service} ${word('indicator', signal.indicator)}`}
             </span>
-            <span className="num">
-              <span className="dim">{formatIndicator(signal.indicator, signal.baseline)} → </span>
-              <span className="bad">{formatIndicator(signal.indicator, signal.value)}</span>
-            </span>
+            {signal.indicator !== 'alert' && (
+              <span className="num">
+                <span className="dim">{formatIndicator(signal.indicator, signal.baseline)} → </span>
+                <span className="bad">{formatIndicator(signal.indicator, signal.value)}</span>
+              </span>
+            )}
           </li>
         ))}
       </ul>
