@@ -14,6 +14,7 @@ export { type ElasticDeps, elasticRoutes } from './elastic/routes.ts';
 export { eventRoutes } from './events/routes.ts';
 export { type FlowDeps, type FlowListener, startFlowListener } from './flow/listener.ts';
 export type { FrontDeps } from './http.ts';
+export { jaegerRoutes } from './jaeger/routes.ts';
 export { lokiRoutes } from './loki/routes.ts';
 export { createOtlpIntake, type OtlpIntake } from './otlp/intake.ts';
 export { createOtlpServer, type OtlpDeps, otlpRoutes } from './otlp/server.ts';
@@ -29,3 +30,4 @@ export {
 export { type ReplayRequest, replayableSources } from './replay/request.ts';
 export { Scraper, type ScrapeState, type TargetState } from './scrape/scraper.ts';
 export { createSyslog, type Syslog, type SyslogDeps, type SyslogState } from './syslog/server.ts';
+export { zipkinRoutes } from './zipkin/routes.ts';

@@ -14,11 +14,13 @@ import {
   type Door,
   elasticRoutes,
   eventRoutes,
+  jaegerRoutes,
   lokiRoutes,
   type OtlpIntake,
   otlpRoutes,
   remoteWrite,
   type Scraper,
+  zipkinRoutes,
 } from '../receive/index.ts';
 import type { Remedy } from '../remedy/index.ts';
 import { patternLookup, type Rollup } from '../rollup/index.ts';
@@ -164,6 +166,8 @@ function senders(deps: ApiDeps): FastifyPluginAsync {
   return async (app) => {
     for (const prefix of otlpPrefixes) await app.register(otlpRoutes(front, deps.otlp), { prefix });
     await app.register(lokiRoutes(front));
+    await app.register(zipkinRoutes(front));
+    await app.register(jaegerRoutes(front));
     await app.register(elasticRoutes({ ...front, newId: newUuid }));
     await app.register(eventRoutes(front), { prefix: '/api/v1' });
     await app.register(

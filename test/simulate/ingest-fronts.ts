@@ -8,7 +8,14 @@ import { configSchema } from '../../src/config/index.ts';
 import { type DetailStore, openDetailStore } from '../../src/detail/index.ts';
 import { createLogger, newUuid, systemClock } from '../../src/lib/index.ts';
 import type { Alert } from '../../src/model/index.ts';
-import { alertRoutes, elasticRoutes, eventRoutes, lokiRoutes } from '../../src/receive/index.ts';
+import {
+  alertRoutes,
+  elasticRoutes,
+  eventRoutes,
+  jaegerRoutes,
+  lokiRoutes,
+  zipkinRoutes,
+} from '../../src/receive/index.ts';
 import { createServer } from '../../src/serve/index.ts';
 import { consoleRoutes } from '../../src/serve/static.ts';
 
@@ -32,6 +39,7 @@ export interface Fronts {
   url: string;
   guardedUrl: string;
   rows(service: string): Promise<Row[]>;
+  spans(service: string): Promise<Row[]>;
   letters(source: string): Promise<Row[]>;
   changes(service: string): Promise<Row[]>;
 }
@@ -52,6 +60,8 @@ async function serve(store: DetailStore, token: string): Promise<FastifyInstance
   const ready = () => ({ ready: pretended.ready, reason: pretended.ready ? 'ok' : 'segments are replayed' });
   const deps = { door, config: config.ingest, clock: systemClock, log, ready };
   await app.register(lokiRoutes(deps));
+  await app.register(zipkinRoutes(deps));
+  await app.register(jaegerRoutes(deps));
   await app.register(elasticRoutes({ ...deps, newId: newUuid }));
   await app.register(eventRoutes(deps), { prefix: '/api/v1' });
   await app.register(
@@ -77,6 +87,12 @@ export function useFronts(): Fronts {
       read(
         'test.rows',
         'SELECT * FROM otel_logs WHERE Tenant = {tenant:String} AND ServiceName = {service:String} ORDER BY EventId',
+        { service },
+      ),
+    spans: (service) =>
+      read(
+        'test.spans',
+        'SELECT * FROM otel_traces WHERE Tenant = {tenant:String} AND ServiceName = {service:String} ORDER BY EventId',
         { service },
       ),
     letters: (source) =>

@@ -190,7 +190,7 @@ const pathText = (path: Path): string =>
         .join('')
         .slice(1);
 
-function varint64(out: ByteBuffer, value: bigint): void {
+export function varint64(out: ByteBuffer, value: bigint): void {
   let rest = value;
   while (rest >= 0x80n) {
     out.byte(Number(rest & 0x7fn) | 0x80);

@@ -21,6 +21,8 @@ const routes = new Map<string, (letter: Letter, part: string, type: string) => R
   ['otlp/traces', otlp('/v1/traces')],
   ['otlp/metrics', otlp('/v1/metrics')],
   ['loki/push', lokiPush],
+  ['zipkin/spans', zipkinSpans],
+  ['jaeger/spans', asItCame('/api/traces')],
   ['elastic/bulk', elasticBulk],
   ['prometheus/remote-write', remoteWrite],
   ['events/cloudevents', asItCame('/api/v1/events')],
@@ -74,6 +76,12 @@ function lokiPush(letter: Letter, part: string, type: string): ReplayRequest {
   }
   const whole = part === 'record' ? field(groupTag, body) : body;
   return { url, contentType: protobuf, payload: snappyLiteral(whole) };
+}
+
+function zipkinSpans(letter: Letter, part: string, type: string): ReplayRequest {
+  const body = Buffer.from(letter.payload);
+  const list = type === json ? Buffer.from(`[${body.toString('utf8')}]`) : field(groupTag, body);
+  return { url: '/api/v2/spans', contentType: type, payload: part === 'record' ? list : body };
 }
 
 /** A document that was kept without its action line belongs to no index any more. */
