@@ -153,6 +153,11 @@ describe("Alertmanager's own API", () => {
     });
     expect(await read('/receivers')).toEqual([{ name: 'clew' }]);
     expect(await read('/silences')).toEqual([]);
+    const bad = await fetch(`${fronts.url}/api/v2/alerts?filter=a~b`);
+    expect([bad.status, await bad.json()]).toEqual([
+      400,
+      expect.stringMatching(/^bad matcher format: a~b; /),
+    ]);
   });
 
   const table: [string, unknown, Record<string, string>, number, unknown][] = [

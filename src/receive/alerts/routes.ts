@@ -201,8 +201,8 @@ function sendFailure(deps: FrontDeps, error: unknown, request: FastifyRequest, r
   if (status >= 500)
     deps.log.error({ err: error, route: request.url, trace_id: request.id }, 'alerts failed');
   if (status === 429 || status === 503) reply.header('retry-after', String(retryAfterS));
-  reply
-    .status(status)
-    .type('application/json')
-    .send(JSON.stringify({ code: status, message: publicError(mapped).message }));
+  const { message } = publicError(mapped);
+  // What a GET asked for wrongly is answered by the text alone, as clients expect it.
+  const body = request.method === 'GET' && status === 400 ? message : { code: status, message };
+  reply.status(status).type('application/json').send(JSON.stringify(body));
 }

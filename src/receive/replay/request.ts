@@ -27,6 +27,10 @@ const routes = new Map<string, (letter: Letter, part: string, type: string) => R
   ['prometheus/remote-write', remoteWrite],
   ['events/cloudevents', asItCame('/api/v1/events')],
   ['events/kubernetes', asItCame('/api/v1/events/kubernetes')],
+  ['changes/gitlab', asItCame('/api/v1/changes/gitlab')],
+  ['changes/argocd', asItCame('/api/v1/changes/argocd')],
+  ['alerts/alertmanager', alertsOf('/api/v2/alerts', '[', ']')],
+  ['alerts/webhook', alertsOf('/api/v1/alerts/webhook', '{"alerts":[', ']}')],
 ]);
 
 /** Sources whose letters can be sent again. */
@@ -64,6 +68,15 @@ function asItCame(url: string) {
   return (letter: Letter): ReplayRequest => {
     const contentType = letter.contentType.replace(/; *part=\w+$/, '');
     return { url, contentType, payload: Buffer.from(letter.payload) };
+  };
+}
+
+/** One alert that was refused stands in the frame of its request again. */
+function alertsOf(url: string, before: string, after: string) {
+  return (letter: Letter, part: string): ReplayRequest => {
+    const text = Buffer.from(letter.payload).toString('utf8');
+    const payload = Buffer.from(part === 'record' ? `${before}${text}${after}` : text);
+    return { url, contentType: json, payload };
   };
 }
 
