@@ -15,7 +15,9 @@ import {
   elasticRoutes,
   eventRoutes,
   jaegerRoutes,
+  journaldRoutes,
   lokiRoutes,
+  ndjsonRoutes,
   type OtlpIntake,
   otlpRoutes,
   remoteWrite,
@@ -169,6 +171,8 @@ function senders(deps: ApiDeps): FastifyPluginAsync {
     await app.register(zipkinRoutes(front));
     await app.register(jaegerRoutes(front));
     await app.register(elasticRoutes({ ...front, newId: newUuid }));
+    await app.register(journaldRoutes(front));
+    await app.register(ndjsonRoutes(front), { prefix: '/api/v1' });
     await app.register(eventRoutes(front), { prefix: '/api/v1' });
     await app.register(
       alertRoutes({

@@ -13,7 +13,9 @@ import {
   elasticRoutes,
   eventRoutes,
   jaegerRoutes,
+  journaldRoutes,
   lokiRoutes,
+  ndjsonRoutes,
   zipkinRoutes,
 } from '../../src/receive/index.ts';
 import { createServer } from '../../src/serve/index.ts';
@@ -63,6 +65,8 @@ async function serve(store: DetailStore, token: string): Promise<FastifyInstance
   await app.register(zipkinRoutes(deps));
   await app.register(jaegerRoutes(deps));
   await app.register(elasticRoutes({ ...deps, newId: newUuid }));
+  await app.register(journaldRoutes(deps));
+  await app.register(ndjsonRoutes(deps), { prefix: '/api/v1' });
   await app.register(eventRoutes(deps), { prefix: '/api/v1' });
   await app.register(
     alertRoutes({ ...deps, openCases: ['critical'], onAlerts: (_, alerts) => told.push(...alerts) }),

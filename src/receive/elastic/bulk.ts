@@ -1,7 +1,8 @@
 import { ClewError } from '../../lib/index.ts';
+import { DocumentError, isRecord } from '../document.ts';
+import { Lines } from '../lines.ts';
 import type { LogSink } from '../log-sink.ts';
-import { textOf } from '../otlp/wire.ts';
-import { DocumentError, isRecord, readDocument } from './document.ts';
+import { readDocument } from './document.ts';
 import { BulkError } from './failure.ts';
 
 /** Each item costs some 200 bytes of answer, however small it is; clients send a few thousand. */
@@ -152,39 +153,4 @@ function readAction(text: string, line: number, defaultIndex: string): Item {
       `Validation Failed: 1: index is missing in line [${line}];`,
     );
   return { action, index, id };
-}
-
-/** The lines of a body, one after the other, without a copy of all of them. */
-class Lines {
-  number = 0;
-  private readonly body: Uint8Array;
-  private start = 0;
-  private end = -1;
-
-  constructor(body: Uint8Array) {
-    this.body = body;
-  }
-
-  next(): boolean {
-    this.start = this.end + 1;
-    if (this.start >= this.body.length) return false;
-    const at = this.body.indexOf(newline, this.start);
-    this.end = at < 0 ? this.body.length : at;
-    this.number += 1;
-    return true;
-  }
-
-  /** Between two items an empty line does no harm; Elasticsearch skips it too. */
-  blank(): boolean {
-    for (let at = this.start; at < this.end; at++) if ((this.body[at] ?? 0) > 32) return false;
-    return true;
-  }
-
-  text(): string {
-    return textOf(this.body, this.start, this.end);
-  }
-
-  bytes(): Uint8Array {
-    return this.body.subarray(this.start, this.end);
-  }
 }

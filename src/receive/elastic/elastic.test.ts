@@ -1,12 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ClewError } from '../../lib/index.ts';
+import { DocumentError } from '../document.ts';
 import { bearerOf } from '../http.ts';
 import { isoNanoseconds } from '../iso-time.ts';
 import { LogSink } from '../log-sink.ts';
 import { severityInLine } from '../severity.ts';
 import { readBulk } from './bulk.ts';
-import { DocumentError, readDocument } from './document.ts';
+import { readDocument } from './document.ts';
 import { BulkError } from './failure.ts';
 
 /** Set to repeat a run; fast-check prints the seed of a failure as well. */

@@ -24,6 +24,7 @@ const routes = new Map<string, (letter: Letter, part: string, type: string) => R
   ['zipkin/spans', zipkinSpans],
   ['jaeger/spans', asItCame('/api/traces')],
   ['elastic/bulk', elasticBulk],
+  ['ndjson', asItCame('/api/v1/logs/ndjson')],
   ['prometheus/remote-write', remoteWrite],
   ['events/cloudevents', asItCame('/api/v1/events')],
   ['events/kubernetes', asItCame('/api/v1/events/kubernetes')],
