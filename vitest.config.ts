@@ -9,6 +9,7 @@ export default defineConfig({
       'web/src/**/*.test.ts',
       'demo/**/*.test.ts',
       'tools/**/*.test.ts',
+      'bench/**/*.test.ts',
       'test/**/*.test.ts',
     ],
     exclude: ['**/node_modules/**', 'web/dist/**'],

@@ -2,12 +2,14 @@
  * `clew bench ingest`: the real program under load from a process of its own, beside what the embedded engine alone does
  * with ready-made segments of the same rows, round by round in turns, so that a slow minute of the machine hits both.
  */
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { cpus, tmpdir, totalmem } from 'node:os';
-import { dirname } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import type { IngestOptions } from '../src/cli/bench-options.ts';
+import { ClewError } from '../src/lib/index.ts';
 import type { Ceiling } from './engine.ts';
 import { runCeiling } from './helper.ts';
+import { ingestMarkdown, ingestPage, ingestPicture } from './report/ingest-page.ts';
 import { textTable } from './report/table.ts';
 import { type RoundResult, runRound } from './round.ts';
 import { attachServer, type Server } from './server.ts';
@@ -59,11 +61,36 @@ export async function benchIngest(options: IngestOptions, print: (text: string) 
     result.workloads.push(await benchWorkload(name, options, server, print));
   print(`\n${textTable(result)}\n`);
   if (options.json !== undefined) await writeText(options.json, `${JSON.stringify(result, null, 1)}\n`);
+  if (options.html !== undefined) await writeReport(result, options.html);
   const exact = result.workloads.every((one) =>
     one.rounds.every(({ door }) => door.exactness.every((signal) => signal.exact)),
   );
   if (!exact) print('NOT EXACT: what is stored differs from what was acknowledged; see the table.\n');
   return exact;
+}
+
+/** The page, and beside it a picture and a summary that a README can link. */
+export async function writeReport(result: IngestResult, html: string): Promise<void> {
+  const picture = html.replace(/(\.html?)?$/, '.svg');
+  await writeText(html, ingestPage(result));
+  await writeText(picture, `${ingestPicture(result)}\n`);
+  const files = { page: basename(html), picture: basename(picture) };
+  await writeText(join(dirname(html), 'README.md'), ingestMarkdown(result, files));
+}
+
+/** A page from figures that were written before with --json; several files become one page, later ones win. */
+export async function reportFrom(files: readonly string[], html: string): Promise<void> {
+  const results: IngestResult[] = [];
+  for (const file of files) {
+    const parsed: IngestResult = JSON.parse(await readFile(file, 'utf8'));
+    if (parsed.format !== 'clew.bench.ingest.v1')
+      throw new ClewError('bad_request', `${file} is no result of clew bench ingest --json.`);
+    results.push(parsed);
+  }
+  const last = results.at(-1);
+  if (last === undefined) throw new ClewError('bad_request', 'clew bench report needs at least one file.');
+  const byName = new Map(results.flatMap((result) => result.workloads.map((one) => [one.workload, one])));
+  await writeReport({ ...last, workloads: [...byName.values()] }, html);
 }
 
 export async function writeText(path: string, text: string): Promise<void> {
@@ -89,6 +116,7 @@ async function benchWorkload(
       connections: options.connections,
       seconds: options.seconds,
       warmupSeconds: options.warmupSeconds,
+      settleSeconds: options.settleSeconds,
       rate: options.rate,
       tempDir: options.tempDir ?? tmpdir(),
       server,

@@ -13,6 +13,7 @@ export interface RoundOptions {
   connections: number;
   seconds: number;
   warmupSeconds: number;
+  settleSeconds: number;
   rate: number;
   tempDir: string;
   /** A running Clew; without it one is started. */
@@ -53,7 +54,6 @@ const queryableSecondsMax = 120;
 /** Merges are over when the server uses less than this share of a core for `quietSeconds`. */
 const quietShare = 0.06;
 const quietSeconds = 2;
-const settleSecondsMax = 45;
 
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
@@ -90,7 +90,7 @@ async function measure(
   const after = pid === undefined ? undefined : usageOf(pid);
   sampler?.stop();
   const exactness = await compare(server, options.run, totals);
-  const settled = pid === undefined ? undefined : await settle(pid);
+  const settled = pid === undefined ? undefined : await settle(pid, options.settleSeconds);
   await (dataDir === undefined ? undefined : stopServer(server));
   const records = countOf(load);
   const perRecord = (to: number | undefined, from: number | undefined) =>
@@ -209,8 +209,8 @@ export async function compare(
   return all;
 }
 
-async function settle(pid: number): Promise<{ cpuMs: number } | undefined> {
-  const end = performance.now() + settleSecondsMax * 1000;
+async function settle(pid: number, secondsMax: number): Promise<{ cpuMs: number } | undefined> {
+  const end = performance.now() + secondsMax * 1000;
   let last = usageOf(pid);
   while (performance.now() < end) {
     await sleep(quietSeconds * 1000);

@@ -15,7 +15,7 @@ const spansPerTrace = 8;
 /** Marks of a span: trace, span, parent, start, end, user. A root has no parent; both marks are its own id then. */
 const marksPerSpan = 6;
 
-/** OTLP spans of about 280 bytes: three resource attributes, five span attributes, traces of eight spans. */
+/** OTLP spans of about 240 bytes: three resource attributes, five span attributes, traces of eight spans. */
 export const spans: SignalWorkload = {
   signal: 'spans',
   table: 'otel_traces',

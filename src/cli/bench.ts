@@ -13,10 +13,13 @@ export const benchUsage = `clew bench — how fast, how exact, at what cost
     --rate N                      records a second; 0, the default, is as fast as they are acknowledged
     --warmup N                    seconds of load before that are checked, but not timed (3)
     --ceiling-seconds N           how long the engine alone inserts; 0 leaves it out (as --seconds, at most 20)
+    --settle N                    longest wait for merges before the disk is looked at, seconds (45)
     --url http://HOST:PORT        a Clew that runs already; --otlp-url for its OTLP port (4318), --token for its token
     --temp-dir DIR                where the data directories of the run are made
     --json FILE                   every figure
     --html [FILE]                 a report page with charts (${reportFile}), with its summary and picture beside it
+  clew bench report FILE… [--html FILE]
+                                  the same page from files that --json wrote
 
 Exit codes: 0 every acknowledged record is there exactly once, 1 not so or failed, 2 wrong usage.
 `;
@@ -26,6 +29,11 @@ export async function bench(argv: readonly string[]): Promise<number> {
   const { command, flags, rest } = parseArguments(argv, ['help']);
   if (command === 'help' || flags.help !== undefined) {
     process.stdout.write(benchUsage);
+    return 0;
+  }
+  if (command === 'report') {
+    const { reportFrom } = await import('../../bench/ingest.ts');
+    await reportFrom(rest, flags.html ?? reportFile);
     return 0;
   }
   if (rest[0] !== undefined)
