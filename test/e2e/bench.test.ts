@@ -34,6 +34,8 @@ test('two seconds of mixed load are stored exactly once, and table, figures, pag
     '0',
     '--ceiling-seconds',
     '1',
+    '--settle',
+    '2',
     '--temp-dir',
     dir,
   ];
