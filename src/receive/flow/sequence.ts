@@ -9,7 +9,7 @@ const aheadMax = 10_000_000;
 
 /** Follows the sequence numbers of each exporter, so that what the network or the kernel dropped can be counted. */
 export class Sequences {
-  private readonly next = new Map<string, number>();
+  private readonly streams = new Map<string, { last: number; next: number }>();
   private readonly label: (exporter: string) => string;
   /** Everything missing so far, of all exporters. */
   lost = 0;
@@ -22,9 +22,11 @@ export class Sequences {
   /** `count`: by how much the number rises after this message; undefined: unknown, so the next one is not judged. */
   saw(exporter: string, protocol: string, stream: string, sequence: number, count: number | undefined): void {
     const key = `${protocol} ${exporter} ${stream}`;
-    const expected = this.next.get(key);
-    const following = count === undefined ? undefined : (sequence + count) >>> 0;
-    if (expected !== undefined) {
+    const known = this.streams.get(key);
+    // softflowd counts the records of a message before it numbers it, where RFC 7011 counts those before the message.
+    const countsItself = known !== undefined && sequence === (known.last + (count ?? 0)) >>> 0;
+    if (known !== undefined && !countsItself) {
+      const expected = known.next;
       const ahead = (sequence - expected) >>> 0;
       const behind = (expected - sequence) >>> 0;
       if (ahead > 0 && ahead <= aheadMax) this.lose(exporter, protocol, ahead);
@@ -33,12 +35,12 @@ export class Sequences {
         return;
       }
     }
-    this.next.delete(key);
-    if (following === undefined) return;
-    this.next.set(key, following);
-    if (this.next.size <= streamsMax) return;
-    for (const oldest of this.next.keys()) {
-      this.next.delete(oldest);
+    this.streams.delete(key);
+    if (count === undefined) return;
+    this.streams.set(key, { last: sequence, next: (sequence + count) >>> 0 });
+    if (this.streams.size <= streamsMax) return;
+    for (const oldest of this.streams.keys()) {
+      this.streams.delete(oldest);
       return;
     }
   }
