@@ -43,9 +43,9 @@ function traffic(): Spec[] {
     talk(`10.0.${i}.2`, '10.0.0.53', 'udp', [30_000 + i, 53], 1 + (i % 3));
   }
   talk('2001:db8::1', '2001:db8::53', 'udp', [31_000, 53], 2);
-  specs.push({ atUs: (atUs += 5_000), src: '10.0.0.1', dst: '10.0.0.9', protocol: 'icmp', payload: 56 });
+  specs.push({ atUs: atUs + 5_000, src: '10.0.0.1', dst: '10.0.0.9', protocol: 'icmp', payload: 56 });
   specs.push({
-    atUs: (atUs += 5_000),
+    atUs: atUs + 10_000,
     src: '2001:db8::1',
     dst: '2001:db8::9',
     protocol: 'icmp',
