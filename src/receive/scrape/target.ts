@@ -60,6 +60,7 @@ function urlOf(job: Job, labels: Labels): URL {
     url.searchParams.delete(parameter);
     for (const one of [value, ...rest]) url.searchParams.append(parameter, one);
   }
+  url.searchParams.sort();
   return url;
 }
 
