@@ -7,6 +7,7 @@ import { tracing } from '@opentelemetry/sdk-node';
 import { afterEach, describe, expect, it } from 'vitest';
 import { ClewError } from '../../src/lib/index.ts';
 import { field, jaegerBatch, struct } from '../support/thrift.ts';
+import { zipkinProtobuf } from '../support/zipkin.ts';
 import { config, pretended, useFronts } from './ingest-fronts.ts';
 
 const fronts = useFronts();
@@ -415,58 +416,3 @@ describe.each([
     expect([refused.status, refused.headers.get('retry-after')]).toEqual([503, '1']);
   });
 });
-
-/** ListOfSpans of zipkin.proto3, written by hand. */
-function zipkinProtobuf(span: {
-  traceId: string;
-  id: string;
-  parentId: string;
-  name: string;
-  timestamp: number;
-  duration: number;
-  annotations: { timestamp: number; value: string }[];
-  tags: Record<string, string>;
-}): Buffer {
-  const part = (tag: number, content: Uint8Array | string): Buffer => {
-    const bytes = Buffer.from(content);
-    const length: number[] = [];
-    for (let rest = bytes.length; ; rest >>>= 7) {
-      length.push(rest >= 0x80 ? (rest & 0x7f) | 0x80 : rest);
-      if (rest < 0x80) break;
-    }
-    return Buffer.concat([Buffer.from([tag, ...length]), bytes]);
-  };
-  const time = (tag: number, us: number) => {
-    const bytes = Buffer.alloc(9);
-    bytes[0] = tag;
-    bytes.writeBigUInt64LE(BigInt(us), 1);
-    return bytes;
-  };
-  const endpoint = (name: string, last: number, port: number[]) =>
-    Buffer.concat([
-      part(0x0a, name),
-      part(0x12, Buffer.from([10, 0, 0, last])),
-      Buffer.from([0x20, ...port]),
-    ]);
-  return part(
-    0x0a,
-    Buffer.concat([
-      part(0x0a, Buffer.from(span.traceId, 'hex')),
-      part(0x12, Buffer.from(span.parentId, 'hex')),
-      part(0x1a, Buffer.from(span.id.padStart(16, '0'), 'hex')),
-      Buffer.from([0x20, 1]),
-      part(0x2a, span.name),
-      time(0x31, span.timestamp),
-      Buffer.from([0x38, 0xdc, 0x0b]),
-      part(0x42, endpoint('zipkin-whole', 1, [0x90, 0x3f])),
-      part(0x4a, endpoint('db', 2, [0xb8, 0x2a])),
-      ...span.annotations.map(({ timestamp, value }) =>
-        part(0x52, Buffer.concat([time(0x09, timestamp), part(0x12, value)])),
-      ),
-      ...Object.entries(span.tags).map(([key, value]) =>
-        part(0x5a, Buffer.concat([part(0x0a, key), part(0x12, value)])),
-      ),
-      Buffer.from([0x60, 1]),
-    ]),
-  );
-}

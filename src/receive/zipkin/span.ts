@@ -126,9 +126,12 @@ function endpoints(tags: Map<string, AttributeValue>, { local, remote }: ZipkinS
 /** The form in which OpenTelemetry's rules write an event that has attributes. */
 const annotated = /^("(?:[^"\\]|\\.)*")\s*:\s*(\{.*\})\s*$/s;
 
+/** Longer annotations are not looked at for that form: the expression above would need as much stack. */
+const annotatedLengthMax = 65_536;
+
 function eventOf({ timestampUs, value }: { timestampUs: bigint; value: string }): SpanEvent {
   const timeNs = nanosecondsOf(timestampUs);
-  const [, name, attributes] = annotated.exec(value) ?? [];
+  const [, name, attributes] = value.length > annotatedLengthMax ? [] : (annotated.exec(value) ?? []);
   if (name === undefined || attributes === undefined) return { timeNs, name: value, attributes: [] };
   try {
     const parsed: unknown = JSON.parse(attributes);
