@@ -54,7 +54,7 @@ describe('an upload of the journal', () => {
   it('is not read while the door is full, and loses nothing', async () => {
     pretended.pendingBytes = 1e9;
     const { upload, answer } = open();
-    const total = 20_000;
+    const total = 8_000;
     for (let i = 0; i < total; i++) upload.write(entry('jd-full', `${i} ${'x'.repeat(400)}`));
     upload.end();
     await new Promise((resolve) => setTimeout(resolve, 500));

@@ -12,6 +12,8 @@ const source = 'journald/upload';
 /** Entries wait so long for more; then they are delivered, however long the body goes on. */
 const lingerMs = 100;
 const batchBytesMax = 1_048_576;
+/** How long a sender has to notice that it was refused. */
+const readPastMs = 2_000;
 /** Uploads at once; one may last for days. */
 const uploadsMax = 64;
 
@@ -164,8 +166,21 @@ function sendFailure(deps: FrontDeps, error: unknown, request: FastifyRequest, r
     deps.log.error({ err: error, route: request.url, trace_id: request.id }, 'journal upload failed');
   if (status === 429 || status === 503) reply.header('retry-after', String(retryAfterS));
   if (status === 401) reply.header('www-authenticate', 'Bearer, Basic realm="clew"');
-  // The body may go on for ever: after an error nobody reads it.
-  sendText(reply.header('connection', 'close'), status, publicError(mapped).message);
+  sendText(reply, status, publicError(mapped).message);
+  readPast(deps, request);
+}
+
+/**
+ * Closing a connection on which bytes come takes the answer away from a sender that has not read it yet; so what still
+ * comes is read past for a moment. A body may go on for ever, so not for longer.
+ */
+function readPast({ clock }: FrontDeps, request: FastifyRequest): void {
+  const { raw } = request;
+  if (raw.complete) return;
+  raw.on('error', () => undefined).resume();
+  void clock.sleep(readPastMs).then(() => {
+    if (!raw.complete) raw.destroy();
+  });
 }
 
 const sendText = (reply: FastifyReply, status: number, text: string): FastifyReply =>

@@ -1,0 +1,80 @@
+/** The whole program as a process of its own, for tests beside other real programs. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+
+const main = join(import.meta.dirname, '..', '..', 'src', 'cli', 'main.ts');
+
+export interface RunningClew {
+  url: string;
+  /** Rows of a SQL statement. */
+  sql(text: string): Promise<unknown[][]>;
+  /** Ends it in order, and resolves when it has ended. */
+  stop(): Promise<void>;
+  kill(): Promise<void>;
+}
+
+/** Detection and windows are off: only what comes in counts. */
+export function startClew(dir: string, env: Record<string, string> = {}): Promise<RunningClew> {
+  const child = spawn(process.execPath, [main, 'serve'], {
+    cwd: dir,
+    env: {
+      PATH: process.env.PATH,
+      CLEW_LOG_LEVEL: 'warn',
+      CLEW_DATA_DIR: join(dir, 'data'),
+      CLEW_HTTP_PORT: '0',
+      CLEW_OTLP_HTTP_PORT: '0',
+      CLEW_OTLP_GRPC_PORT: '0',
+      CLEW_DETECT_ENABLED: 'false',
+      CLEW_ROLLUP_ENABLED: 'false',
+      ...env,
+    },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  return new Promise((resolve, reject) => {
+    let text = '';
+    const ended = (code: number | null) => reject(new Error(`Clew ended with ${code}: ${text}`));
+    child.on('exit', ended);
+    for (const stream of [child.stdout, child.stderr])
+      stream?.on('data', (chunk) => {
+        text += String(chunk);
+        const ready = /Clew is ready: (http:\/\/\S+)/.exec(text)?.[1];
+        if (ready === undefined) return;
+        child.off('exit', ended);
+        resolve(running(child, ready, env.CLEW_AUTH_TOKEN));
+      });
+  });
+}
+
+function running(child: ChildProcess, url: string, token: string | undefined): RunningClew {
+  const end = (signal: 'SIGTERM' | 'SIGKILL') =>
+    new Promise<void>((resolve) => {
+      if (child.exitCode !== null || child.signalCode !== null) return resolve();
+      child.once('exit', () => resolve());
+      child.kill(signal);
+    });
+  return {
+    url,
+    stop: () => end('SIGTERM'),
+    kill: () => end('SIGKILL'),
+    async sql(sql) {
+      const headers: Record<string, string> = { 'content-type': 'application/json' };
+      if (token !== undefined) headers.authorization = `Bearer ${token}`;
+      const answer = await fetch(`${url}/api/v1/sql`, {
+        method: 'POST',
+        headers,
+        body: JSON.stringify({ sql }),
+      });
+      const { rows } = (await answer.json()) as { rows: unknown[][] };
+      return rows;
+    },
+  };
+}
+
+export const freePort = (): Promise<number> =>
+  new Promise((resolve) => {
+    const server = createServer().listen(0, '127.0.0.1', () => {
+      const address = server.address();
+      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0));
+    });
+  });
