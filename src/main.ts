@@ -4,7 +4,7 @@
  */
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { createAdmission } from './admit/index.ts';
+import { createAdmission, createCardinality } from './admit/index.ts';
 import { type Bus, createBus } from './bus/index.ts';
 import { type Cases, createCases } from './cases/index.ts';
 import { type Config, requireAllowBeyondLoopback, requireCredentialsBeyondLoopback } from './config/index.ts';
@@ -15,6 +15,7 @@ import { type Ledger, openLedger } from './ledger/index.ts';
 import { ClewError, isClewError, type Logger, newUuid, systemClock } from './lib/index.ts';
 import {
   busSource,
+  cardinalitySource,
   createHealth,
   detailSource,
   flowSource,
@@ -273,13 +274,15 @@ export async function startClew(config: Config, log: Logger): Promise<Clew> {
       append: (block) => stores.detail.append(block),
       pendingBytes: () => stores.detail.health().pendingBytes,
     });
+    const guard = createCardinality(config.limits);
     const syslog = createSyslog({ door, config, clock, log });
     const loop = await createLoop(config, log, stores);
     let flows: FlowListener | null = null;
-    const scraper = new Scraper({ door, config, clock, log });
+    const scraper = new Scraper({ door, guard, config, clock, log });
     const health = createHealth(clock, [
       processSource(config.dataDir),
       detailSource(stores.detail),
+      cardinalitySource(guard, clock),
       ledgerSource(stores.ledger),
       busSource(loop.bus),
       rollupSource(stores.ledger, clock, config.rollup, config.tenant),
@@ -289,8 +292,8 @@ export async function startClew(config: Config, log: Logger): Promise<Clew> {
     ]);
     await startLoop(loop, started);
     const rollup = startRollup(config, log, stores, started);
-    const otlp = createOtlpIntake({ door, config: config.ingest, clock });
-    const shown = { config, log, clock, health, door, otlp, rollup, scraper, productDir };
+    const otlp = createOtlpIntake({ door, guard, config: config.ingest, clock });
+    const shown = { config, log, clock, health, door, guard, otlp, rollup, scraper, productDir };
     const api = await createApi({ ...shown, ...stores, ...loop });
     const url = await listen(api, config.http, 'http');
     started.add('api', () => api.close());

@@ -32,6 +32,11 @@ export const lettersDone = counter(
   'Dead letters that were replayed or discarded.',
   ['outcome'],
 );
+export const cardinalityLimited = counter(
+  'clew_cardinality_limited_total',
+  'Series and streams that went beyond a limit of their labels, by the setting and the label.',
+  ['rule', 'label'],
+);
 export const ackSeconds = histogram(
   'clew_ingest_ack_seconds',
   'Time from the start of a request to the moment its records are durable.',

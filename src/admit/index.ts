@@ -7,6 +7,13 @@
  * What never happens here: parsing of payloads, queries, waiting for the engine.
  */
 export { type AdmissionOptions, createAdmission } from './admission.ts';
+export {
+  type Cardinality,
+  type CardinalityRule,
+  createCardinality,
+  type Offender,
+  type TenantUse,
+} from './cardinality.ts';
 export type { LetterState } from './letter-states.ts';
 export {
   createLetters,

@@ -1,5 +1,6 @@
 import { isIP } from 'node:net';
 import { z } from 'zod';
+import { limitsSchema } from './limits.ts';
 
 /**
  * Every setting of Clew, once. Keys are camelCase here, snake_case in `clew.yaml`, CLEW_UPPER_SNAKE in the
@@ -201,6 +202,7 @@ export const configSchema = z.strictObject({
         .describe('Age after which a non-empty segment is closed and inserted, milliseconds.'),
     })
     .prefault({}),
+  limits: limitsSchema,
   flow: z
     .strictObject({
       enabled: flag(false).describe('Whether NetFlow, IPFIX and sFlow are received.'),

@@ -6,6 +6,7 @@
  * What never happens here: repairing, restarting, reading a store directly.
  */
 
+export { cardinalitySource } from './cardinality.ts';
 export { flowSource } from './flows.ts';
 export {
   createHealth,

@@ -2,6 +2,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Config } from '../config/index.ts';
 import { ClewError, type Clock, type Logger } from '../lib/index.ts';
 import type { Door } from './door.ts';
+import type { LabelGuard } from './label-guard.ts';
 import type { Transcoded } from './otlp/transcoder.ts';
 import { MalformedError } from './otlp/wire.ts';
 import { parseBodies } from './request-body.ts';
@@ -20,6 +21,8 @@ export interface FrontDeps {
   config: Config['ingest'];
   clock: Clock;
   log: Logger;
+  /** Of the labels of series and streams; none: only what a table can hold. */
+  guard?: LabelGuard;
   /** Whether senders may send; for the handshakes of clients that ask first. */
   ready: () => { ready: boolean; reason: string };
 }

@@ -16,6 +16,7 @@ export { type FlowDeps, type FlowListener, startFlowListener } from './flow/list
 export type { FrontDeps } from './http.ts';
 export { jaegerRoutes } from './jaeger/routes.ts';
 export { journaldRoutes } from './journald/routes.ts';
+export type { CardinalityAction, LabelFault, LabelGuard } from './label-guard.ts';
 export { lokiRoutes } from './loki/routes.ts';
 export { ndjsonRoutes } from './ndjson/routes.ts';
 export { createOtlpIntake, type OtlpIntake } from './otlp/intake.ts';

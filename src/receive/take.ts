@@ -66,13 +66,15 @@ async function take(deps: TakeDeps, taking: Taking): Promise<Transcoded> {
   if (rejected > 0) {
     const recordType = taking.recordType ?? `${contentType}; part=record`;
     await door.deadLetters(
-      rejections.map(({ reason, payload }) => ({
-        tenant,
-        source,
-        reason,
-        payload,
-        contentType: recordType,
-      })),
+      rejections
+        .filter(({ payload }) => payload.length > 0)
+        .map(({ reason, payload }) => ({
+          tenant,
+          source,
+          reason,
+          payload,
+          contentType: recordType,
+        })),
     );
   }
   return result;

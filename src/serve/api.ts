@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import type { FastifyInstance, FastifyPluginAsync } from 'fastify';
+import type { Cardinality } from '../admit/index.ts';
 import type { Cases } from '../cases/index.ts';
 import type { Config } from '../config/index.ts';
 import type { WritableStore } from '../detail/index.ts';
@@ -49,6 +50,7 @@ export interface ApiDeps {
   clock: Clock;
   health: Health;
   door: Door;
+  guard: Cardinality;
   otlp: OtlpIntake;
   detail: WritableStore;
   ledger: Ledger;
@@ -163,8 +165,8 @@ const otlpPrefixes = ['', '/otlp', '/api/v1/otlp'];
 
 /** Other products' ways to send telemetry, under the paths that their clients know. */
 function senders(deps: ApiDeps): FastifyPluginAsync {
-  const { door, clock, log } = deps;
-  const front = { door, clock, log, config: deps.config.ingest, ready: () => readiness(deps) };
+  const { door, guard, clock, log } = deps;
+  const front = { door, guard, clock, log, config: deps.config.ingest, ready: () => readiness(deps) };
   return async (app) => {
     for (const prefix of otlpPrefixes) await app.register(otlpRoutes(front, deps.otlp), { prefix });
     await app.register(lokiRoutes(front));
@@ -189,7 +191,12 @@ const replayed =
   (deps: ApiDeps) =>
   (door: Door): FastifyPluginAsync =>
   async (app) => {
-    const otlp = createOtlpIntake({ door, clock: deps.clock, config: deps.config.ingest });
+    const otlp = createOtlpIntake({
+      door,
+      guard: deps.guard,
+      clock: deps.clock,
+      config: deps.config.ingest,
+    });
     const own = { ...deps, door, otlp };
     await app.register(senders(own));
     await app.register(remoteWrite({ ...own, config: deps.config.ingest }), { prefix: '/api/v1' });

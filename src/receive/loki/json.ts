@@ -29,7 +29,8 @@ export function readPushJson(text: string, out: StreamWriter): void {
 
 function readStream(stream: Fields, path: string, out: StreamWriter): void {
   const values = listAt(stream.values, `${path}.values`);
-  out.stream(pairsAt(stream.stream, `${path}.stream`));
+  const labels = pairsAt(stream.stream, `${path}.stream`);
+  if (!out.stream(labels, values.length, () => Buffer.from(JSON.stringify(stream)))) return;
   for (const [index, value] of values.entries()) {
     const at = `${path}.values[${index}]`;
     const [time, line, metadata] = listAt(value, at);

@@ -3,6 +3,7 @@ import { ClewError, publicError, SnappyError, snappyDecompress } from '../../lib
 import { type FrontDeps, mapError, mediaTypeOf, retryAfterS, takeLogs, useDoor } from '../http.ts';
 import { LogSink } from '../log-sink.ts';
 import { decodeBody } from '../otlp/body.ts';
+import { whereabouts } from '../otlp/transcoder.ts';
 import { MalformedError } from '../otlp/wire.ts';
 import { readPushJson } from './json.ts';
 import { readPushProtobuf } from './protobuf.ts';
@@ -20,7 +21,7 @@ export function lokiRoutes(deps: FrontDeps): FastifyPluginAsync {
     useDoor(app, deps);
     app.setErrorHandler((error, request, reply) => sendFailure(deps, error, request, reply));
     const sink = new LogSink(deps.config);
-    const out = new StreamWriter(sink);
+    const out = new StreamWriter(sink, deps.guard);
     const schema = { tags: ['ingest'], summary: 'Logs, as Loki takes them (JSON or snappy protobuf)' };
     for (const path of ['/loki/api/v1/push', '/api/prom/push']) {
       app.post(path, { schema, config: { ownCredentials: true } }, (request, reply) =>
@@ -58,6 +59,7 @@ async function push(
     unpack: async (raw) => (isJson ? decodeBody(raw, encoding, bodyBytesMax) : unsnappy(raw, bodyBytesMax)),
     transcode: (tenant, body) =>
       sink.collect(tenant, deps.clock.now(), () => {
+        out.begin(tenant, deps.clock.now());
         if (isJson) readPushJson(new TextDecoder().decode(body), out);
         else readPushProtobuf(body, out);
       }),
@@ -67,7 +69,7 @@ async function push(
   return sendText(
     reply,
     400,
-    `${first}; ${rejected} of ${records + rejected} entries were not kept, they are in the dead letters`,
+    `${first}; ${rejected} of ${records + rejected} entries were not kept${whereabouts(rejections) === '' ? '' : ', they are in the dead letters'}`,
   );
 }
 

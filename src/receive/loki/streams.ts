@@ -1,5 +1,7 @@
+import { type LabelGuard, withoutLabel } from '../label-guard.ts';
 import { firstOf, type LogSink, namedService, type Pair, takeFirst, takeSeverity } from '../log-sink.ts';
 import { unknownService } from '../otlp/resource.ts';
+import { notKept } from '../otlp/transcoder.ts';
 import { LabelError, parseLabels } from './labels.ts';
 
 /** Which label names the service; the first that is there counts. */
@@ -27,13 +29,43 @@ const nothing: readonly Pair[] = [];
 /** Streams and their entries into a sink: labels become the resource, structured metadata the attributes. */
 export class StreamWriter {
   private readonly sink: LogSink;
+  private readonly guard: LabelGuard | undefined;
   private severity = '';
+  private tenant = '';
+  private nowMs = 0;
+  /** Labels that are too many for a stream become attributes of its entries. */
+  private moved: readonly Pair[] = nothing;
 
-  constructor(sink: LogSink) {
+  constructor(sink: LogSink, guard?: LabelGuard) {
     this.sink = sink;
+    this.guard = guard;
   }
 
-  stream(labels: readonly Pair[]): void {
+  /** Whose streams follow. */
+  begin(tenant: string, nowMs: number): void {
+    this.tenant = tenant;
+    this.nowMs = nowMs;
+  }
+
+  /** False when the stream is refused: then none of its entries may be written. */
+  stream(given: readonly Pair[], entries: number, payload: () => Uint8Array): boolean {
+    let labels = given;
+    this.moved = nothing;
+    for (;;) {
+      const fault = this.guard?.stream(this.tenant, labels, this.nowMs);
+      if (fault === undefined) break;
+      if (fault.action !== 'drop_label') {
+        this.sink.reject(fault.message, fault.action === 'reject' ? notKept : payload(), entries);
+        return false;
+      }
+      this.moved = [...this.moved, ...labels.filter(([name]) => name === fault.label)];
+      labels = withoutLabel(labels, fault.label);
+    }
+    this.open(labels);
+    return true;
+  }
+
+  private open(labels: readonly Pair[]): void {
     const fields = new Map(labels);
     const service = firstOf(fields, serviceLabels);
     this.sink.resource(service ?? unknownService, namedService(labels, service));
@@ -43,8 +75,7 @@ export class StreamWriter {
   /** False when the labels can't be read: then none of the stream's entries may be written. */
   labelledStream(labels: string, entries: number, payload: () => Uint8Array): boolean {
     try {
-      this.stream(parseLabels(labels));
-      return true;
+      return this.stream(parseLabels(labels), entries, payload);
     } catch (error) {
       if (!(error instanceof LabelError)) throw error;
       this.sink.reject(error.message, payload(), entries);
@@ -60,7 +91,7 @@ export class StreamWriter {
         severity: this.severity,
         traceId: '',
         spanId: '',
-        attributes: nothing,
+        attributes: this.moved,
       });
       return;
     }
@@ -74,7 +105,7 @@ export class StreamWriter {
       severity: severity === '' ? this.severity : severity,
       traceId,
       spanId,
-      attributes: [...fields],
+      attributes: this.moved.length === 0 ? [...fields] : [...fields, ...this.moved],
     });
   }
 }

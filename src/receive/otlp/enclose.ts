@@ -28,10 +28,15 @@ interface MetricParts {
   monotonic: number;
 }
 
-/** A metric with one of its data points; `kindTag` is the field of its data. */
-export function metricOf(bytes: Uint8Array, metric: MetricParts, kindTag: number, point: Range): Uint8Array {
+/** A metric of `bytes` with one data point; `kindTag` is the field of its data. */
+export function metricOf(
+  bytes: Uint8Array,
+  metric: MetricParts,
+  kindTag: number,
+  point: Uint8Array,
+): Uint8Array {
   const data = new ByteBuffer();
-  put(data, headTag, bytes, point.start, point.end);
+  put(data, headTag, point, 0, point.length);
   if (metric.temporality > 0) flag(data, 0x10, metric.temporality);
   if (metric.monotonic > 0) flag(data, 0x18, metric.monotonic);
   const out = new ByteBuffer();

@@ -1,4 +1,5 @@
 import type { Config } from '../../config/index.ts';
+import type { LabelGuard } from '../label-guard.ts';
 import { type TakeDeps, takeRequest } from '../take.ts';
 import { contentTypes, type Encoding, exportAnswer, type Signal } from './answer.ts';
 import { decodeBody } from './body.ts';
@@ -6,10 +7,11 @@ import { jsonToWire } from './json.ts';
 import { LogsTranscoder } from './logs.ts';
 import { MetricsTranscoder } from './metrics.ts';
 import { TracesTranscoder } from './traces.ts';
-import type { Transcoder } from './transcoder.ts';
+import { type Transcoder, whereabouts } from './transcoder.ts';
 
 export interface IntakeDeps extends TakeDeps {
   config: Config['ingest'];
+  guard?: LabelGuard;
 }
 
 /** One ExportXServiceRequest, whatever carried it. */
@@ -30,7 +32,7 @@ export type OtlpIntake = (request: ExportRequest) => Promise<Buffer>;
 
 /** One of it serves all listeners: its transcoders hold buffers, and the series that were written already. */
 export function createOtlpIntake(deps: IntakeDeps): OtlpIntake {
-  const metrics = new MetricsTranscoder(deps.config);
+  const metrics = new MetricsTranscoder(deps.config, deps.guard);
   const transcoders: Record<Signal, Transcoder> = {
     logs: new LogsTranscoder(deps.config),
     traces: new TracesTranscoder(deps.config),
@@ -59,7 +61,7 @@ export function createOtlpIntake(deps: IntakeDeps): OtlpIntake {
     const message =
       rejected === 0
         ? ''
-        : `${rejected} of ${records + rejected} records were not kept, the first because ${reason}. They are in the dead letters.`;
+        : `${rejected} of ${records + rejected} records were not kept, the first because ${reason}.${whereabouts(rejections)}`;
     return exportAnswer(encoding, signal, rejected, message);
   };
 }

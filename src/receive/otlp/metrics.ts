@@ -1,13 +1,15 @@
+import type { LabelFault, LabelGuard } from '../label-guard.ts';
 import { appendKeyValue, Marks } from './attributes.ts';
 import { enclosed, metricOf } from './enclose.ts';
 import { exponentialPoint, histogramFault, histogramPoint, summaryPoint } from './histogram-points.ts';
+import { labelsOf, pointWithout } from './labels.ts';
 import { hexId } from './logs.ts';
 import { type IdentityColumns, MetricTables } from './metric-columns.ts';
 import { internServiceName, type Range, RepeatedMap, readEnvelope, readScope } from './resource.ts';
 import { Hash64, hashAttributes, SeenSeries } from './series.ts';
 import { millisecondsOf, TimeRule } from './time.ts';
-import { Rejections, type Transcoded, type TranscodeLimits, type Transcoder } from './transcoder.ts';
-import { Wire } from './wire.ts';
+import { notKept, Rejections, type Transcoded, type TranscodeLimits, type Transcoder } from './transcoder.ts';
+import { textOf, Wire } from './wire.ts';
 
 /** Per kind of metric: its name, and the tags inside a data point that all kinds have under different numbers. */
 interface Kind {
@@ -52,6 +54,7 @@ export class MetricsTranscoder implements Transcoder {
   private readonly base = new Hash64();
   private readonly id = new Hash64();
   private readonly limits: TranscodeLimits;
+  private readonly guard: LabelGuard | undefined;
   private readonly time: TimeRule;
   private readonly rejections = new Rejections();
   private tenant = '';
@@ -61,8 +64,9 @@ export class MetricsTranscoder implements Transcoder {
   private scopeName: Range = { start: 0, end: 0 };
   private scopeVersion: Range = { start: 0, end: 0 };
 
-  constructor(limits: TranscodeLimits) {
+  constructor(limits: TranscodeLimits, guard?: LabelGuard) {
     this.limits = limits;
+    this.guard = guard;
     this.time = new TimeRule(limits.clockSkewS);
   }
 
@@ -72,12 +76,7 @@ export class MetricsTranscoder implements Transcoder {
     this.time.receivedAt(nowMs);
     let whole = false;
     try {
-      const wire = new Wire(body);
-      while (wire.position < body.length) {
-        const tag = wire.tag(body.length);
-        if (tag === 0x0a) this.resourceMetrics(wire, wire.length(body.length));
-        else wire.skip(tag, body.length);
-      }
+      this.requestBody(body);
       const records = this.samples.Value.rows + this.histograms.Count.rows;
       const blocks = this.tables.takeBlocks();
       whole = true;
@@ -95,6 +94,15 @@ export class MetricsTranscoder implements Transcoder {
   /** The last request could not be stored. */
   forget(): void {
     this.seen.clear();
+  }
+
+  private requestBody(body: Uint8Array): void {
+    const wire = new Wire(body);
+    while (wire.position < body.length) {
+      const tag = wire.tag(body.length);
+      if (tag === 0x0a) this.resourceMetrics(wire, wire.length(body.length));
+      else wire.skip(tag, body.length);
+    }
   }
 
   private resourceMetrics(wire: Wire, end: number): void {
@@ -175,7 +183,14 @@ export class MetricsTranscoder implements Transcoder {
     this.id.high = this.base.high;
     hashAttributes(wire, point, kind.attributes, this.id);
     this.id.finish();
-    if (this.seen.isNew(this.id.low, this.id.high, this.nowMs)) this.seriesRow(wire, metric, kind, point);
+    if (this.seen.isNew(this.id.low, this.id.high, this.nowMs)) {
+      const refused = this.askGuard(wire, metric, kind, point);
+      if (refused !== undefined) {
+        this.refuse(refused, wire, metric, kind, point);
+        return;
+      }
+      this.seriesRow(wire, metric, kind, point);
+    }
     wire.position = point.start;
     readCommon(wire, point.end, kind);
     const columns = isNumber ? this.samples : this.histograms;
@@ -190,10 +205,38 @@ export class MetricsTranscoder implements Transcoder {
   }
 
   private reject(reason: string, wire: Wire, metric: Metric, kind: Kind, point: Range): void {
-    this.rejections.addMade(reason, () => {
-      const [tag = 0] = [...kinds].find(([, each]) => each === kind) ?? [];
-      return enclosed(wire.bytes, this.resource, this.scope, metricOf(wire.bytes, metric, tag, point));
-    });
+    this.rejections.addMade(reason, () =>
+      this.alone(wire, metric, kind, wire.bytes.subarray(point.start, point.end)),
+    );
+  }
+
+  /** One data point as a request of its own. */
+  private alone(wire: Wire, metric: Metric, kind: Kind, point: Uint8Array): Uint8Array {
+    const [tag = 0] = [...kinds].find(([, each]) => each === kind) ?? [];
+    return enclosed(wire.bytes, this.resource, this.scope, metricOf(wire.bytes, metric, tag, point));
+  }
+
+  private askGuard(wire: Wire, metric: Metric, kind: Kind, point: Range): LabelFault | undefined {
+    if (this.guard === undefined) return undefined;
+    const name = textOf(wire.bytes, metric.name.start, metric.name.end);
+    const labels = labelsOf(wire, point, kind.attributes);
+    return this.guard.series(this.tenant, name, this.id.low, this.id.high, labels, this.nowMs);
+  }
+
+  /** A series beyond a limit of its labels: its point is refused, or read again without the label. */
+  private refuse(fault: LabelFault, wire: Wire, metric: Metric, kind: Kind, point: Range): void {
+    this.seen.remove(this.id.low, this.id.high);
+    if (fault.action === 'reject') this.rejections.addMade(fault.message, () => notKept);
+    if (fault.action === 'dead_letter') this.reject(fault.message, wire, metric, kind, point);
+    if (fault.action !== 'drop_label') return;
+    const rest = pointWithout(wire, point, kind.attributes, fault.label);
+    const { resource, scope, scopeName, scopeVersion } = this;
+    const { low, high } = this.base;
+    this.requestBody(this.alone(wire, metric, kind, rest));
+    Object.assign(this, { resource, scope, scopeName, scopeVersion });
+    this.base.low = low;
+    this.base.high = high;
+    this.resourceMap.begin();
   }
 
   private identity(wire: Wire, metric: Metric, columns: IdentityColumns): void {

@@ -97,6 +97,11 @@ export class SeenSeries {
     return true;
   }
 
+  /** The series was refused, so it is asked about again. */
+  remove(low: number, high: number): void {
+    this.seen.delete((BigInt(high) << 32n) | BigInt(low));
+  }
+
   /** After a request that was not stored: its series must be written again. */
   clear(): void {
     this.seen = new Set();

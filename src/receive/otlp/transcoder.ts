@@ -1,10 +1,15 @@
 import type { Block } from '../../model/index.ts';
 
-/** A record that can't be kept, with its bytes for the dead-letter table. */
+/** A record that can't be kept, with its bytes for the dead-letter table; empty ones get no letter. */
 export interface Rejection {
   reason: string;
   payload: Uint8Array;
 }
+export const notKept = new Uint8Array(0);
+
+/** Where the refused records of a request are, for its answer. */
+export const whereabouts = (rejections: readonly Rejection[]): string =>
+  rejections.some(({ payload }) => payload.length > 0) ? ' They are in the dead letters.' : '';
 
 /** What one request became. */
 export interface Transcoded {

@@ -75,6 +75,28 @@ export class LabelSet {
     return undefined;
   }
 
+  /** Takes a label out, by its name; the hash is that of the rest. */
+  drop(source: Uint8Array, name: string): void {
+    this.name = this.service = this.instance = -1;
+    this.serviceRank = serviceKeys.length;
+    this.hashLow = this.hashHigh = 0;
+    for (let at = 0; at < this.count; at++) {
+      const start = this.nameStart[at] ?? 0;
+      if (textOf(source, start, this.nameEnd[at] ?? 0) === name) this.valueEnd[at] = this.valueStart[at] ?? 0;
+      if (!this.isEmpty(at)) this.take(source, at);
+    }
+  }
+
+  /** Names and values, without that of the metric. */
+  pairs(source: Uint8Array): [string, string][] {
+    const pairs: [string, string][] = [];
+    for (let at = 0; at < this.count; at++) {
+      if (at === this.name || this.isEmpty(at)) continue;
+      pairs.push([textOf(source, this.nameStart[at] ?? 0, this.nameEnd[at] ?? 0), this.value(source, at)]);
+    }
+    return pairs;
+  }
+
   /** The text of a label's value. */
   value(source: Uint8Array, at: number): string {
     return textOf(source, this.valueStart[at] ?? 0, this.valueEnd[at] ?? 0);

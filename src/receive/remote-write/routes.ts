@@ -11,6 +11,8 @@ import {
 } from '../../lib/index.ts';
 import type { Door, Letter } from '../door.ts';
 import { announcedBytes, bearerOf, mapError, retryAfterS } from '../http.ts';
+import type { LabelGuard } from '../label-guard.ts';
+import { whereabouts } from '../otlp/transcoder.ts';
 import { MalformedError } from '../otlp/wire.ts';
 import { parseBodies } from '../request-body.ts';
 import { requestOfSeries } from './letter.ts';
@@ -18,6 +20,8 @@ import { RemoteWriteTranscoder, type Version, type Written } from './transcoder.
 
 export interface RemoteWriteDeps {
   door: Door;
+  /** Of the labels of series; none: only what a table can hold. */
+  guard?: LabelGuard;
   config: Pick<Config['ingest'], 'bodyBytesMax' | 'attributeBytesMax' | 'clockSkewS'>;
   clock: Clock;
   log: Logger;
@@ -31,7 +35,7 @@ const messages = new Map<string, Version>([
 
 /** Prometheus remote write 1.0 and 2.0: POST /write. Register it under /api/v1, on a server of any other routes. */
 export function remoteWrite(deps: RemoteWriteDeps): FastifyPluginAsync {
-  const transcoder = new RemoteWriteTranscoder(deps.config);
+  const transcoder = new RemoteWriteTranscoder(deps.config, deps.guard);
   return async (app) => {
     parseBodies(app);
     app.setErrorHandler((error, request, reply) => sendError(deps, error, request, reply));
@@ -114,20 +118,16 @@ async function receive(
   }
   if (version === 2) tellWritten(reply, written);
   if (rejected === 0) return reply.status(204).send();
-  const message = `${rejected} of ${records + written.exemplars + rejected} samples, histograms and exemplars were not kept; first reason: ${rejections[0]?.reason ?? 'an invalid value'}. They are in the dead letters.`;
-  await deps.door.deadLetters(
-    version === 2
-      ? [
-          letter(
-            message,
-            requestOfSeries(
-              body,
-              rejections.map(({ payload }) => payload),
-            ),
-          ),
-        ]
-      : rejections.map(({ reason, payload }) => letter(reason, payload, '; part=timeseries')),
-  );
+  const message = `${rejected} of ${records + written.exemplars + rejected} samples, histograms and exemplars were not kept; first reason: ${rejections[0]?.reason ?? 'an invalid value'}.${whereabouts(rejections)}`;
+  const kept = rejections.filter(({ payload }) => payload.length > 0);
+  if (kept.length > 0) {
+    const all = kept.map(({ payload }) => payload);
+    await deps.door.deadLetters(
+      version === 2
+        ? [letter(message, requestOfSeries(body, all))]
+        : kept.map(({ reason, payload }) => letter(reason, payload, '; part=timeseries')),
+    );
+  }
   return plain(reply, 400, message);
 }
 

@@ -1,10 +1,10 @@
 import { ClewError } from '../../lib/index.ts';
 import type { Block } from '../../model/index.ts';
-import { cutAt } from '../otlp/attributes.ts';
+import type { CardinalityAction, LabelFault, LabelGuard } from '../label-guard.ts';
 import { type IdentityColumns, MetricTables } from '../otlp/metric-columns.ts';
 import { unknownService } from '../otlp/resource.ts';
 import { Hash64, SeenSeries } from '../otlp/series.ts';
-import { type Rejection, Rejections } from '../otlp/transcoder.ts';
+import { notKept, type Rejection, Rejections } from '../otlp/transcoder.ts';
 import { textOf, Wire } from '../otlp/wire.ts';
 import { ExemplarReader } from './exemplar.ts';
 import { LabelSet, labelNameBytesMax, readLabel, Symbols } from './labels.ts';
@@ -19,6 +19,7 @@ import {
   unitBytesMax,
 } from './metadata.ts';
 import { isStaleMarker, NativeHistogram } from './native-histogram.ts';
+import { readSeriesMetadata, series, shortText } from './open-series.ts';
 
 export type Version = 1 | 2;
 
@@ -55,19 +56,6 @@ const noForm = -1;
 const serviceNameAttribute = 'service.name';
 const instanceAttribute = 'service.instance.id';
 
-/** The series that is being read; reused, so that a series costs no object. */
-const series = {
-  start: 0,
-  end: 0,
-  samples: 0,
-  histograms: 0,
-  exemplars: 0,
-  type: 0,
-  help: 0,
-  unit: 0,
-  created: 0,
-};
-
 /** WriteRequest of both versions to blocks of the four metric tables. Synchronous; throws MalformedError. */
 export class RemoteWriteTranscoder {
   private readonly tables = new MetricTables();
@@ -85,14 +73,16 @@ export class RemoteWriteTranscoder {
   private readonly keys = { tenant: 0, name: 0, service: 0 };
   private readonly rejections = new Rejections();
   private readonly limits: RemoteWriteLimits;
+  private readonly guard: LabelGuard | undefined;
   private tenant = '';
   private nowMs = 0;
   private version: Version = 1;
   private form = noForm;
   private labelBytes = 0;
 
-  constructor(limits: RemoteWriteLimits) {
+  constructor(limits: RemoteWriteLimits, guard?: LabelGuard) {
     this.limits = limits;
+    this.guard = guard;
   }
 
   transcode(tenant: string, body: Uint8Array, version: Version, nowMs: number): Written {
@@ -249,11 +239,33 @@ export class RemoteWriteTranscoder {
     );
   }
 
-  /** The series' id for rows of one form; its row in metric_series when that is due. */
-  private open(wire: Wire, form: number): void {
-    if (this.form === form) return;
+  /** The series' id for rows of one form; its row in metric_series when that is due. Answers why it is refused. */
+  private open(wire: Wire, form: number): LabelFault | undefined {
+    if (this.form === form) return undefined;
+    this.hashSeries(form);
+    const { id, keys } = this;
+    // A series whose type comes to be known is written once more.
+    const typeMark = Math.imul(series.type, 0x9e3779b1);
+    if (this.seen.isNew((id.low ^ typeMark) >>> 0, id.high, this.nowMs)) {
+      const fault = this.askGuard(wire);
+      if (fault !== undefined) {
+        this.seen.remove((id.low ^ typeMark) >>> 0, id.high);
+        if (fault.action !== 'drop_label') return fault;
+        this.labels.drop(wire.bytes, fault.label);
+        return this.open(wire, form);
+      }
+      this.seriesRow(wire, form);
+    }
     this.form = form;
-    const { id, labels, keys } = this;
+    const columns = form === sampleForm ? this.samples : this.histograms;
+    keys.tenant = columns.Tenant.internText(this.tenant);
+    keys.name = this.internName(wire, columns);
+    keys.service = this.internService(wire, columns);
+    return undefined;
+  }
+
+  private hashSeries(form: number): void {
+    const { id, labels } = this;
     id.reset();
     id.text(this.tenant);
     id.text('prometheus');
@@ -261,13 +273,13 @@ export class RemoteWriteTranscoder {
     id.number(labels.hashLow);
     id.number(labels.hashHigh);
     id.finish();
-    // A series whose type comes to be known is written once more.
-    const typeMark = Math.imul(series.type, 0x9e3779b1);
-    if (this.seen.isNew((id.low ^ typeMark) >>> 0, id.high, this.nowMs)) this.seriesRow(wire, form);
-    const columns = form === sampleForm ? this.samples : this.histograms;
-    keys.tenant = columns.Tenant.internText(this.tenant);
-    keys.name = this.internName(wire, columns);
-    keys.service = this.internService(wire, columns);
+  }
+
+  private askGuard(wire: Wire): LabelFault | undefined {
+    const { guard, labels, id } = this;
+    if (guard === undefined) return undefined;
+    const metric = labels.value(wire.bytes, labels.name);
+    return guard.series(this.tenant, metric, id.low, id.high, labels.pairs(wire.bytes), this.nowMs);
   }
 
   private internName(wire: Wire, columns: IdentityColumns): number {
@@ -358,7 +370,11 @@ export class RemoteWriteTranscoder {
       } else wire.skip(tag, end);
     }
     if (!this.isInRange(wire, timestamp, 'sample', samplesTag, from)) return;
-    this.open(wire, sampleForm);
+    const fault = this.open(wire, sampleForm);
+    if (fault !== undefined) {
+      this.rejectOne(wire, fault.message, samplesTag, from, fault.action);
+      return;
+    }
     const columns = this.samples;
     this.identity(columns);
     columns.Timestamp.whole(timestamp);
@@ -380,7 +396,11 @@ export class RemoteWriteTranscoder {
       return;
     }
     if (!this.isInRange(wire, histogram.timestamp, 'histogram', tag, from)) return;
-    this.open(wire, histogram.isCustom ? explicitForm : exponentialForm);
+    const refused = this.open(wire, histogram.isCustom ? explicitForm : exponentialForm);
+    if (refused !== undefined) {
+      this.rejectOne(wire, refused.message, tag, from, refused.action);
+      return;
+    }
     const columns = this.histograms;
     this.identity(columns);
     columns.Timestamp.whole(histogram.timestamp);
@@ -406,7 +426,14 @@ export class RemoteWriteTranscoder {
     }
     if (!this.isInRange(wire, exemplar.timestamp, 'exemplar', tag, from)) return;
     this.countLabelBytes(exemplar.labels.bytes);
-    if (this.form === noForm) this.open(wire, series.histograms > 0 ? exponentialForm : sampleForm);
+    const refused =
+      this.form === noForm
+        ? this.open(wire, series.histograms > 0 ? exponentialForm : sampleForm)
+        : undefined;
+    if (refused !== undefined) {
+      this.rejectOne(wire, refused.message, tag, from, refused.action);
+      return;
+    }
     const columns = this.exemplars;
     columns.Tenant.text(this.tenant);
     columns.SeriesId.uint64(this.id.low, this.id.high);
@@ -438,7 +465,17 @@ export class RemoteWriteTranscoder {
   }
 
   /** One record that was just read, from `from` to where the wire is; the rest of its series is kept. */
-  private rejectOne(wire: Wire, reason: string, tag: number, from: number): void {
+  private rejectOne(
+    wire: Wire,
+    reason: string,
+    tag: number,
+    from: number,
+    action: CardinalityAction = 'dead_letter',
+  ): void {
+    if (action === 'reject') {
+      this.rejections.addMade(reason, () => notKept);
+      return;
+    }
     const whole = wire.bytes.subarray(series.start, series.end);
     const tags = { samples: samplesTag, ...layouts[this.version] };
     this.rejections.addMade(reason, () =>
@@ -454,26 +491,4 @@ export class RemoteWriteTranscoder {
     const end = Math.min(this.labels.valueEnd[at] ?? 0, start + 100);
     return `the series ${JSON.stringify(textOf(wire.bytes, start, end))}`;
   }
-}
-
-/** Metadata { type = 1, help_ref = 3, unit_ref = 4 } of version 2. */
-function readSeriesMetadata(wire: Wire, end: number): void {
-  while (wire.position < end) {
-    const tag = wire.tag(end);
-    if (tag !== 0x08 && tag !== 0x18 && tag !== 0x20) {
-      wire.skip(tag, end);
-      continue;
-    }
-    wire.varint(end);
-    if (tag === 0x08) series.type = familyType(wire.low);
-    else if (tag === 0x18) series.help = wire.unsigned();
-    else series.unit = wire.unsigned();
-  }
-}
-
-function shortText(wire: Wire, end: number, bytesMax: number): string {
-  const stop = wire.length(end);
-  const start = wire.position;
-  wire.position = stop;
-  return textOf(wire.bytes, start, stop - start > bytesMax ? cutAt(wire.bytes, start, bytesMax) : stop);
 }

@@ -26,6 +26,7 @@ const routes = new Map<string, (letter: Letter, part: string, type: string) => R
   ['elastic/bulk', elasticBulk],
   ['ndjson', asItCame('/api/v1/logs/ndjson')],
   ['prometheus/remote-write', remoteWrite],
+  ['prometheus/scrape', remoteWrite],
   ['events/cloudevents', asItCame('/api/v1/events')],
   ['events/kubernetes', asItCame('/api/v1/events/kubernetes')],
   ['changes/gitlab', asItCame('/api/v1/changes/gitlab')],

@@ -1,11 +1,13 @@
 import { ClewError, type Clock, isClewError, type Logger } from '../../lib/index.ts';
 import type { Door } from '../door.ts';
+import type { LabelGuard } from '../label-guard.ts';
 import { RemoteWriteTranscoder } from '../remote-write/transcoder.ts';
 import { keptBytes, lostSamples } from './events.ts';
 import type { Chunk } from './write-request.ts';
 
 export interface OutletOptions {
   door: Door;
+  guard?: LabelGuard;
   clock: Clock;
   log: Logger;
   tenant: string;
@@ -38,7 +40,7 @@ export class Outlet {
 
   constructor(options: OutletOptions) {
     this.options = options;
-    this.transcoder = new RemoteWriteTranscoder(options.limits);
+    this.transcoder = new RemoteWriteTranscoder(options.limits, options.guard);
   }
 
   get kept(): number {
@@ -146,7 +148,9 @@ export class Outlet {
   ): Promise<void> {
     this.lose('refused', count, rejections[0]?.reason ?? 'an invalid value');
     await this.options.door.deadLetters(
-      rejections.map(({ reason, payload }) => this.letter(reason, payload, '; part=timeseries')),
+      rejections
+        .filter(({ payload }) => payload.length > 0)
+        .map(({ reason, payload }) => this.letter(reason, payload, '; part=timeseries')),
     );
   }
 

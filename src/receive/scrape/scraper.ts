@@ -3,6 +3,7 @@ import { isAbsolute, join } from 'node:path';
 import type { Config } from '../../config/index.ts';
 import { ClewError, type Clock, type Logger } from '../../lib/index.ts';
 import type { Door } from '../door.ts';
+import type { LabelGuard } from '../label-guard.ts';
 import { type Job, readScrapeFile, type ScrapeFile } from './config.ts';
 import { FileDiscovery, stampOf } from './discovery.ts';
 import { reloads, seriesBytes, targetsByHealth } from './events.ts';
@@ -16,6 +17,7 @@ import { WriteRequest } from './write-request.ts';
 
 export interface ScraperOptions {
   door: Door;
+  guard?: LabelGuard;
   config: Pick<Config, 'scrape' | 'ingest' | 'tenant'>;
   clock: Clock;
   log: Logger;
@@ -104,6 +106,7 @@ export class Scraper {
     const bodyBytesMax = Math.max(config.ingest.bodyBytesMax, transcodeBytesMin);
     this.outlet = new Outlet({
       door,
+      ...(options.guard === undefined ? {} : { guard: options.guard }),
       clock,
       log,
       tenant: config.tenant,
