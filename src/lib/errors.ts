@@ -10,6 +10,7 @@ export const errorRegistry = {
   not_found: { status: 404, retryable: false, text: 'Nothing exists under that name.' },
   illegal_transition: { status: 409, retryable: false, text: 'The state does not allow that event.' },
   conflict: { status: 409, retryable: true, text: 'Another writer was first.' },
+  schema_conflict: { status: 409, retryable: false, text: 'The schema differs from the registered one.' },
   version_mismatch: { status: 412, retryable: true, text: 'The expected version is not the current one.' },
   too_large: { status: 413, retryable: false, text: 'A size limit is exceeded.' },
   unsupported_media_type: { status: 415, retryable: false, text: 'The content type is not understood.' },

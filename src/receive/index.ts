@@ -9,6 +9,7 @@ export { type AlertDeps, alertRoutes } from './alerts/routes.ts';
 export { changeBlock } from './changes/block.ts';
 export { deadLetterBlock } from './dead-letter-block.ts';
 export type { Delivery, Door, Letter } from './door.ts';
+export { type DynamicDeps, dynamicRoutes } from './dynamic/routes.ts';
 export { clusterInfo, wantsClusterInfo } from './elastic/handshake.ts';
 export { type ElasticDeps, elasticRoutes } from './elastic/routes.ts';
 export { eventRoutes } from './events/routes.ts';

@@ -13,6 +13,7 @@ import {
   changeBlock,
   createOtlpIntake,
   type Door,
+  dynamicRoutes,
   elasticRoutes,
   eventRoutes,
   jaegerRoutes,
@@ -183,6 +184,8 @@ function senders(deps: ApiDeps): FastifyPluginAsync {
         onAlerts: (tenant, alerts) => deps.detection.noticeAlerts(tenant, alerts),
       }),
     );
+    for (const prefix of ['', '/api/v1'])
+      await app.register(dynamicRoutes({ ...front, registry: deps.ledger }), { prefix });
   };
 }
 

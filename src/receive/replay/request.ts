@@ -31,6 +31,8 @@ const routes = new Map<string, (letter: Letter, part: string, type: string) => R
   ['events/kubernetes', asItCame('/api/v1/events/kubernetes')],
   ['changes/gitlab', asItCame('/api/v1/changes/gitlab')],
   ['changes/argocd', asItCame('/api/v1/changes/argocd')],
+  ['write/metrics', tableWrite('/write/metrics')],
+  ['write/logs', tableWrite('/write/logs')],
   ['alerts/alertmanager', alertsOf('/api/v2/alerts', '[', ']')],
   ['alerts/webhook', alertsOf('/api/v1/alerts/webhook', '{"alerts":[', ']}')],
 ]);
@@ -70,6 +72,14 @@ function asItCame(url: string) {
   return (letter: Letter): ReplayRequest => {
     const contentType = letter.contentType.replace(/; *part=\w+$/, '');
     return { url, contentType, payload: Buffer.from(letter.payload) };
+  };
+}
+
+/** The letter's type says which table its records were for. */
+function tableWrite(path: string) {
+  return (letter: Letter, _part: string, type: string): ReplayRequest => {
+    const table = /; *table=(\w+)/.exec(letter.contentType)?.[1] ?? '';
+    return { url: `${path}/${table}`, contentType: type, payload: Buffer.from(letter.payload) };
   };
 }
 
