@@ -64,6 +64,8 @@ export function createOtlpGrpcServer(deps: OtlpGrpcDeps, intake: OtlpIntake): Gr
   const server = new Server({
     'grpc.max_receive_message_length': bodyBytesMax,
     'grpc.max_concurrent_streams': callsPerConnectionMax,
+    // Bookkeeping of every call that nothing here reads.
+    'grpc.enable_channelz': 0,
     ...keepalive,
     interceptors: [atTheDoor(deps, (error) => statusOf(deps, error))],
   });

@@ -133,11 +133,11 @@ const kindOf = (value: unknown): string =>
         ? 'an object'
         : `a ${typeof value}`;
 
-/** A span that is nested deeper than it can be written again is kept by its reason alone. */
+/** What is nested deeper than it can be written again is not kept, but its reason is. */
 function payloadOf(item: unknown): Uint8Array {
   try {
     return Buffer.from(JSON.stringify(item));
   } catch {
-    return new Uint8Array(0);
+    return Buffer.from('"it is nested too deeply to be kept"');
   }
 }
