@@ -21,7 +21,13 @@ export interface Comparison {
   /** rate() of Prometheus' query_range against the same formula over Clew's rows. */
   rates: { points: number; different: number; worstRelative: number };
   /** `up` of both jobs as each path has it. */
-  up: { prometheus: number; remoteWrite: number; scraper: number; notOne: number };
+  up: {
+    prometheus: number;
+    remoteWrite: number;
+    scraper: number;
+    /** Of each path, how many are 0: on a busy machine an exporter is late now and then. */
+    zeros: { prometheus: number; remoteWrite: number; scraper: number };
+  };
   /** Clew's own scrapes against Prometheus' around them. */
   scraper: {
     series: number;
@@ -351,12 +357,16 @@ function compareUp(paths: { prometheus: SeriesPoints; remoteWrite: SeriesPoints;
     [...points]
       .filter(([key]) => key.startsWith('up['))
       .flatMap(([, list]) => list.map(([, value]) => value));
-  const values = Object.values(paths).flatMap(ups);
+  const zeros = (points: SeriesPoints): number => ups(points).filter((value) => value === 0).length;
   return {
     prometheus: ups(paths.prometheus).length,
     remoteWrite: ups(paths.remoteWrite).length,
     scraper: ups(paths.scraper).length,
-    notOne: values.filter((value) => value !== 1).length,
+    zeros: {
+      prometheus: zeros(paths.prometheus),
+      remoteWrite: zeros(paths.remoteWrite),
+      scraper: zeros(paths.scraper),
+    },
   };
 }
 
