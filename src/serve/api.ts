@@ -11,6 +11,7 @@ import type { Health } from '../operate/index.ts';
 import {
   alertRoutes,
   changeBlock,
+  cloudFlowRoutes,
   createOtlpIntake,
   type Door,
   dynamicRoutes,
@@ -177,6 +178,7 @@ function senders(deps: ApiDeps): FastifyPluginAsync {
     await app.register(journaldRoutes(front));
     await app.register(ndjsonRoutes(front), { prefix: '/api/v1' });
     await app.register(eventRoutes(front), { prefix: '/api/v1' });
+    await app.register(cloudFlowRoutes(front), { prefix: '/api/v1' });
     await app.register(
       alertRoutes({
         ...front,
