@@ -10,6 +10,7 @@ import { createLogger, newUuid, systemClock } from '../../src/lib/index.ts';
 import type { Alert } from '../../src/model/index.ts';
 import {
   alertRoutes,
+  cloudFlowRoutes,
   elasticRoutes,
   eventRoutes,
   jaegerRoutes,
@@ -43,6 +44,7 @@ export interface Fronts {
   rows(service: string): Promise<Row[]>;
   spans(service: string): Promise<Row[]>;
   letters(source: string): Promise<Row[]>;
+  flows(accountOrExporter: string): Promise<Row[]>;
   changes(service: string): Promise<Row[]>;
 }
 export type Row = Record<string, unknown>;
@@ -68,6 +70,7 @@ async function serve(store: DetailStore, token: string): Promise<FastifyInstance
   await app.register(journaldRoutes(deps));
   await app.register(ndjsonRoutes(deps), { prefix: '/api/v1' });
   await app.register(eventRoutes(deps), { prefix: '/api/v1' });
+  await app.register(cloudFlowRoutes(deps), { prefix: '/api/v1' });
   await app.register(
     alertRoutes({ ...deps, openCases: ['critical'], onAlerts: (_, alerts) => told.push(...alerts) }),
   );
@@ -98,6 +101,12 @@ export function useFronts(): Fronts {
         'test.spans',
         'SELECT * FROM otel_traces WHERE Tenant = {tenant:String} AND ServiceName = {service:String} ORDER BY EventId',
         { service },
+      ),
+    flows: (owner) =>
+      read(
+        'test.flows',
+        'SELECT * FROM network_flows WHERE Tenant = {tenant:String} AND (AccountId = {owner:String} OR Exporter = {owner:String}) ORDER BY EventId',
+        { owner },
       ),
     letters: (source) =>
       read(
