@@ -4,7 +4,7 @@
  */
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { createAdmission, createCardinality } from './admit/index.ts';
+import { createAdmission, createCardinality, createMasker, loadMasking } from './admit/index.ts';
 import { type Bus, createBus } from './bus/index.ts';
 import { type Cases, createCases } from './cases/index.ts';
 import { type Config, requireAllowBeyondLoopback, requireCredentialsBeyondLoopback } from './config/index.ts';
@@ -34,6 +34,7 @@ import {
   type Door,
   type FlowListener,
   type OtlpIntake,
+  type Refinery,
   Scraper,
   startFlowListener,
 } from './receive/index.ts';
@@ -242,6 +243,13 @@ async function startFlows(
   return listener;
 }
 
+/** The configuration with what happens to records before they are stored, for all receivers alike. */
+async function withRefinery(config: Config): Promise<Config> {
+  const masker = createMasker(await loadMasking(catalogDirs(config), clock), config.masking);
+  const refinery: Refinery = { masker };
+  return { ...config, ingest: Object.assign({ refinery }, config.ingest) };
+}
+
 async function listen(
   app: { listen(options: { host: string; port: number }): Promise<string> },
   address: { host: string; port: number },
@@ -261,9 +269,10 @@ const anySyslog = ({ syslog }: Config): boolean =>
   syslog.tcp.enabled || syslog.udp.enabled || syslog.tls.enabled;
 
 /** Starts every part. Throws a ClewError that says what to change when one can't start; nothing is left running then. */
-export async function startClew(config: Config, log: Logger): Promise<Clew> {
-  requireCredentialsBeyondLoopback(config);
-  requireAllowBeyondLoopback(config);
+export async function startClew(settings: Config, log: Logger): Promise<Clew> {
+  requireCredentialsBeyondLoopback(settings);
+  requireAllowBeyondLoopback(settings);
+  const config = await withRefinery(settings);
   const started = new Started(log);
   try {
     const stores = await openStores(config, log, started);

@@ -44,3 +44,8 @@ export const ackSeconds = histogram(
   [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 1, 5],
 );
 export const inFlightBytes = gauge('clew_ingest_in_flight_bytes', 'Bytes of requests that are being taken.');
+
+export const masked = counter('clew_masked_total', 'Secrets and personal data hidden before storage.', [
+  'rule',
+  'tenant',
+]);

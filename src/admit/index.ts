@@ -23,3 +23,5 @@ export {
   type LettersOptions,
   type StoredLetter,
 } from './letters.ts';
+export { createMasker } from './masking/masker.ts';
+export { loadMasking, type MaskingCatalog, type MaskingRule, parseMasking } from './masking/rules.ts';

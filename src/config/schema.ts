@@ -256,6 +256,21 @@ export const configSchema = z.strictObject({
         .describe('Scrapes kept while the store is full, bytes; then the oldest are lost and counted.'),
     })
     .prefault({}),
+  masking: z
+    .strictObject({
+      enabled: flag(true).describe('Whether secrets and personal data are hidden before anything is stored.'),
+      rulesOff: list.default([]).describe('Masking rules that are not applied; names as in catalog/masking.'),
+      rulesOn: list
+        .default([])
+        .describe('Masking rules to apply that are off by default, as cn_identity_15.'),
+      hashKey: z
+        .string()
+        .default('')
+        .describe(
+          'Key of the hash by which rules with `replace: hash` replace a value. May come from CLEW_MASKING_HASH_KEY_FILE.',
+        ),
+    })
+    .prefault({}),
   query: z
     .strictObject({
       timeMsMax: z.coerce
@@ -369,7 +384,7 @@ export const configSchema = z.strictObject({
       dirs: list
         .default([])
         .describe(
-          'Further directories with objectives/, playbooks/ and policies/, read after the built-in catalogue; same names override.',
+          'Further directories with objectives/, playbooks/, policies/ and masking/, read after the built-in catalogue; same names override.',
         ),
     })
     .prefault({}),

@@ -22,8 +22,13 @@ export type { CardinalityAction, LabelFault, LabelGuard } from './label-guard.ts
 export { lokiRoutes } from './loki/routes.ts';
 export { ndjsonRoutes } from './ndjson/routes.ts';
 export { createOtlpIntake, type OtlpIntake } from './otlp/intake.ts';
-export { createOtlpServer, type OtlpDeps, otlpRoutes } from './otlp/server.ts';
+export {
+  createOtlpServer,
+  type OtlpDeps,
+  otlpRoutes,
+} from './otlp/server.ts';
 export { createOtlpGrpcServer } from './otlp-grpc/server.ts';
+export type { Masker, Refinery } from './refine.ts';
 export { type RemoteWriteDeps, remoteWrite } from './remote-write/routes.ts';
 export { fixLetter, type LetterFix } from './replay/fix.ts';
 export {

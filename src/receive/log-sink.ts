@@ -11,6 +11,8 @@ import { makeLogColumns } from './log-columns.ts';
 import { type AttributeMap, cutAt, keyBytesMax, Marks, truncatedNamesMax } from './otlp/attributes.ts';
 import { TimeRule } from './otlp/time.ts';
 import { Rejections, type Transcoded, type TranscodeLimits } from './otlp/transcoder.ts';
+import { textOf } from './otlp/wire.ts';
+import type { Masker } from './refine.ts';
 import { severityInLine, severityNumber } from './severity.ts';
 
 export type Pair = readonly [key: string, value: string];
@@ -51,7 +53,9 @@ export class LogSink {
   private readonly marks = new Marks();
   private readonly rejections = new Rejections();
   private readonly limits: TranscodeLimits;
+  private readonly masker: Masker | null;
   private readonly time: TimeRule;
+  private tenant = '';
   private readonly scratch = new ByteBuffer(4096);
   private rows = 0;
   private cells = 0;
@@ -63,6 +67,7 @@ export class LogSink {
 
   constructor(limits: TranscodeLimits) {
     this.limits = limits;
+    this.masker = limits.refinery?.masker ?? null;
     this.time = new TimeRule(limits.clockSkewS);
   }
 
@@ -70,6 +75,7 @@ export class LogSink {
   collect(tenant: string, nowMs: number, fill: () => void): Transcoded {
     this.time.receivedAt(nowMs);
     this.tenantKey = this.columns.Tenant.internText(tenant);
+    this.tenant = tenant;
     try {
       fill();
       const records = this.rows;
@@ -174,6 +180,12 @@ export class LogSink {
       bytes = record.body;
       end = bytes.length;
     }
+    if (this.masker?.suspects(bytes, 0, end)) {
+      const text = typeof record.body === 'string' ? record.body : textOf(bytes, 0, end);
+      this.scratch.reset();
+      end = this.scratch.text(this.masker.mask(text, this.tenant));
+      bytes = this.scratch.bytes;
+    }
     if (end > limits.bodyFieldBytesMax) {
       end = cutAt(bytes, 0, limits.bodyFieldBytesMax);
       marks.truncated.push('body');
@@ -187,17 +199,24 @@ export class LogSink {
   }
 
   private pair(map: AttributeMap, key: string, value: string): void {
-    const { truncated } = this.marks;
-    if (this.put(map.keys, key, keyBytesMax)) truncated.push('(key)');
-    if (this.put(map.values, value, this.limits.attributeBytesMax) && truncated.length < truncatedNamesMax)
+    const { marks, masker } = this;
+    const { bytes, end, cut } = this.encoded(key, keyBytesMax);
+    map.keys.bytes(bytes, 0, end);
+    if (cut) marks.truncated.push('(key)');
+    const hidden =
+      masker?.suspectsKey(bytes, 0, end) && masker.maskKey(key, this.tenant) ? masker.maskedValue : value;
+    const { truncated } = marks;
+    if (this.put(map.values, hidden, this.limits.attributeBytesMax) && truncated.length < truncatedNamesMax)
       truncated.push(key.slice(0, keyBytesMax));
   }
 
-  /** True when the text was cut. */
+  /** Writes a text without what is to be hidden; true when it was cut. */
   private put(column: StringColumn | LowCardinalityColumn, text: string, bytesMax: number): boolean {
-    const { bytes, end, cut } = this.encoded(text, bytesMax);
-    column.bytes(bytes, 0, end);
-    return cut;
+    let written = this.encoded(text, bytesMax);
+    if (this.masker?.suspects(written.bytes, 0, this.scratch.length))
+      written = this.encoded(this.masker.mask(text, this.tenant), bytesMax);
+    column.bytes(written.bytes, 0, written.end);
+    return written.cut;
   }
 
   private encoded(text: string, bytesMax: number): { bytes: Uint8Array; end: number; cut: boolean } {

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { FastifyInstance } from 'fastify';
 import { afterAll, beforeAll } from 'vitest';
-import { createAdmission } from '../../src/admit/index.ts';
+import { createAdmission, createMasker, loadMasking } from '../../src/admit/index.ts';
 import { configSchema } from '../../src/config/index.ts';
 import { type DetailStore, openDetailStore } from '../../src/detail/index.ts';
 import { createLogger, newUuid, systemClock } from '../../src/lib/index.ts';
@@ -62,7 +62,9 @@ async function serve(store: DetailStore, token: string): Promise<FastifyInstance
     pendingBytes: () => pretended.pendingBytes + store.health().pendingBytes,
   });
   const ready = () => ({ ready: pretended.ready, reason: pretended.ready ? 'ok' : 'segments are replayed' });
-  const deps = { door, config: config.ingest, clock: systemClock, log, ready };
+  const masker = createMasker(await loadMasking(['catalog'], systemClock), config.masking);
+  const refined = { ...config.ingest, refinery: { masker } };
+  const deps = { door, config: refined, clock: systemClock, log, ready };
   await app.register(lokiRoutes(deps));
   await app.register(zipkinRoutes(deps));
   await app.register(jaegerRoutes(deps));

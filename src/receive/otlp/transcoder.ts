@@ -1,4 +1,5 @@
 import type { Block } from '../../model/index.ts';
+import type { Refinery } from '../refine.ts';
 
 /** A record that can't be kept, with its bytes for the dead-letter table; empty ones get no letter. */
 export interface Rejection {
@@ -25,6 +26,8 @@ export interface TranscodeLimits {
   attributeBytesMax: number;
   bodyFieldBytesMax: number;
   clockSkewS: number;
+  /** What is done to records before they are stored. It travels with the limits so that no receiver can leave it out. */
+  refinery?: Refinery;
 }
 
 /** Turns the protobuf bytes of one export request into blocks. Synchronous; throws MalformedError. */
