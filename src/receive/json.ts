@@ -4,7 +4,15 @@ import { MalformedError } from './otlp/wire.ts';
 export type Fields = Record<string, unknown>;
 
 /** A record that can't be kept; the others of its request can. The message names the field and what is wrong with it. */
-export class RecordError extends Error {}
+export class RecordError extends Error {
+  /** What is kept of it, where that is not the record as it came. */
+  readonly payload: Uint8Array | undefined;
+
+  constructor(message: string, payload?: Uint8Array) {
+    super(message);
+    this.payload = payload;
+  }
+}
 
 export const isRecord = (value: unknown): value is Fields =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
@@ -59,7 +67,8 @@ export function eachItem(
       read(value, index);
     } catch (error) {
       if (!(error instanceof RecordError) && !(error instanceof MalformedError)) throw error;
-      refuse(index, error.message, Buffer.from(source ?? safeText(value)));
+      const kept = error instanceof RecordError ? error.payload : undefined;
+      refuse(index, error.message, kept ?? Buffer.from(source ?? safeText(value)));
     }
   };
   const trimmed = text.trim();

@@ -220,6 +220,23 @@ describe('a record', () => {
   ];
   it.each(times)('of the time %j', (time, ns) => expect(read({ app: 'a', time }).timeNs).toBe(ns));
 
+  it('of a series beyond a limit of its labels is refused, or kept without the label', () => {
+    const guarded = (action: 'reject' | 'drop_label' | 'dead_letter') =>
+      new MetricSink(limits, {
+        series: (_tenant, _metric, _low, _high, labels) =>
+          labels.some(([name]) => name === 'user')
+            ? { action, label: 'user', message: 'too many users' }
+            : undefined,
+        stream: () => undefined,
+      });
+    const value = { app: 'a', cpu: 1, labels: { user: 'u1' } };
+    const write = (sink: MetricSink) =>
+      sink.collect('t', nowMs, () => sink.record(read(value, 'metrics'), 'orders'));
+    expect(() => write(guarded('dead_letter'))).toThrow('too many users');
+    expect(() => write(guarded('reject'))).toThrow(expect.objectContaining({ payload: new Uint8Array(0) }));
+    expect(write(guarded('drop_label')).records).toBe(1);
+  });
+
   it('of metrics without a number is refused, and one far in the future', () => {
     const sink = new MetricSink(limits);
     const write = (value: object) => () =>

@@ -3,7 +3,7 @@ import { changeBlock } from '../changes/block.ts';
 import { LogSink } from '../log-sink.ts';
 import type { Transcoded, TranscodeLimits } from '../otlp/transcoder.ts';
 
-/** Reasons that stand in an answer; all refused records are counted, and their bytes are in the dead letters. */
+/** Reasons that stand in an answer, as many as refused records of a request are kept as dead letters; all are counted. */
 const errorsMax = 100;
 
 /** What became of the records of one request. */
