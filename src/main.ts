@@ -2,9 +2,15 @@
  * The wiring: which parts there are, what each is handed, the order in which they start, and the reverse in which they
  * stop. Rooms know only rooms to their left; everything else they need comes from here as functions.
  */
-import { mkdir } from 'node:fs/promises';
+import { mkdir, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
-import { createAdmission, createCardinality, createMasker, loadMasking } from './admit/index.ts';
+import {
+  createAdmission,
+  createCardinality,
+  createDiskWatch,
+  createMasker,
+  loadMasking,
+} from './admit/index.ts';
 import { type Bus, createBus } from './bus/index.ts';
 import { type Cases, createCases } from './cases/index.ts';
 import { type Config, requireAllowBeyondLoopback, requireCredentialsBeyondLoopback } from './config/index.ts';
@@ -18,6 +24,7 @@ import {
   cardinalitySource,
   createHealth,
   detailSource,
+  doorSource,
   flowSource,
   ledgerSource,
   processSource,
@@ -268,6 +275,11 @@ async function listen(
 const anySyslog = ({ syslog }: Config): boolean =>
   syslog.tcp.enabled || syslog.udp.enabled || syslog.tls.enabled;
 
+async function diskFree(dir: string): Promise<number> {
+  const { bavail, bsize } = await statfs(dir);
+  return bavail * bsize;
+}
+
 /** Starts every part. Throws a ClewError that says what to change when one can't start; nothing is left running then. */
 export async function startClew(settings: Config, log: Logger): Promise<Clew> {
   requireCredentialsBeyondLoopback(settings);
@@ -282,6 +294,7 @@ export async function startClew(settings: Config, log: Logger): Promise<Clew> {
       log,
       append: (block) => stores.detail.append(block),
       pendingBytes: () => stores.detail.health().pendingBytes,
+      diskFreeBytes: createDiskWatch(() => diskFree(config.dataDir), clock, log).free,
     });
     const guard = createCardinality(config.limits);
     const syslog = createSyslog({ door, config, clock, log });
@@ -291,6 +304,7 @@ export async function startClew(settings: Config, log: Logger): Promise<Clew> {
     const health = createHealth(clock, [
       processSource(config.dataDir),
       detailSource(stores.detail),
+      doorSource(config, stores.detail, door),
       cardinalitySource(guard, clock),
       ledgerSource(stores.ledger),
       busSource(loop.bus),

@@ -3,6 +3,7 @@ import type { Config } from '../config/index.ts';
 import { ClewError, type Clock, type Logger } from '../lib/index.ts';
 import type { Block } from '../model/index.ts';
 import { type Delivery, type Door, deadLetterBlock, type Letter } from '../receive/index.ts';
+import { Commits } from './commits.ts';
 import {
   ackSeconds,
   deadLettered,
@@ -13,15 +14,31 @@ import {
   ingestRefused,
   ingestRejected,
 } from './events.ts';
+import { createRates, type RateLimits, type Rates } from './rate.ts';
+import { Share } from './share.ts';
 
 export interface AdmissionOptions {
-  config: Pick<Config, 'ingest' | 'tenant' | 'auth'>;
+  config: Pick<Config, 'ingest' | 'tenant' | 'auth'> & { limits?: RateLimits };
   clock: Clock;
   log: Logger;
   /** Resolves when the block is durable; the detail store's `append`. */
   append: (block: Block) => Promise<void>;
   /** Bytes durable but not yet inserted; from the detail store's `health`. */
   pendingBytes: () => number;
+  /** Free bytes of the disk of the write-ahead log; without it the disk is not looked at. */
+  diskFreeBytes?: () => number;
+}
+
+/** What the door sees of the store, for readiness and health. */
+export interface DoorState {
+  /** Longest write to the write-ahead log of the last seconds, hanging ones included, milliseconds. */
+  commitMs: number;
+  /** Infinite where it is not known. */
+  diskFreeBytes: number;
+}
+
+export interface Admission extends Door {
+  state(): DoorState;
 }
 
 /** Bodies in memory at once, in units of the largest body: four of the largest, or thousands of usual ones. */
@@ -31,13 +48,16 @@ const letterBytesMax = 262_144;
 /** Bytes of dead letters kept a minute: a sender that is broken for a day fills 23 GB less than it sends. */
 const letterBytesPerMinuteMax = 16_777_216;
 
-export function createAdmission(options: AdmissionOptions): Door {
+export function createAdmission(options: AdmissionOptions): Admission {
   const { config, clock } = options;
   const { pendingBytesMax, bodyBytesMax } = config.ingest;
   const inFlightMax = inFlightBodiesMax * bodyBytesMax;
   const expected = digest(`Bearer ${config.auth.token}`);
   const budget = createBudget(clock);
-  let inFlight = 0;
+  const share = new Share(inFlightMax, clock);
+  const rates = createRates(config.limits ?? unlimited, clock);
+  const commits = new Commits(clock);
+  const diskFree = options.diskFreeBytes ?? (() => Number.POSITIVE_INFINITY);
 
   const refuse = (reason: string, message: string, details: Record<string, unknown>): ClewError => {
     ingestRefused.inc({ reason });
@@ -54,7 +74,9 @@ export function createAdmission(options: AdmissionOptions): Door {
       }
       return config.tenant;
     },
-    enter(bytes) {
+    enter(bytes, tenant = config.tenant) {
+      checkRate(rates, tenant);
+      checkDisk(diskFree(), config.ingest.diskFreeBytesMin);
       const pending = options.pendingBytes();
       if (pending + bytes > pendingBytesMax) {
         throw refuse(
@@ -63,28 +85,28 @@ export function createAdmission(options: AdmissionOptions): Door {
           { pending_bytes: pending, limit: pendingBytesMax },
         );
       }
-      // One request is always let in, whatever its size: the body limit bounds it.
-      if (inFlight > 0 && inFlight + bytes > inFlightMax) {
+      if (!share.take(tenant, bytes)) {
         throw refuse('in_flight', 'Too many large requests at once; try again in a moment.', {
           limit: inFlightMax,
         });
       }
-      inFlight += bytes;
-      inFlightBytes.set(inFlight);
+      inFlightBytes.set(share.total);
       let left = false;
       return () => {
         if (left) return;
         left = true;
-        inFlight -= bytes;
-        inFlightBytes.set(inFlight);
+        share.give(tenant, bytes);
+        inFlightBytes.set(share.total);
       };
     },
     async deliver(delivery) {
       checkRoom(delivery, options.pendingBytes(), pendingBytesMax, refuse);
       // All blocks get their place in this turn of the event loop, so either all find room or none.
-      await Promise.all(delivery.blocks.map((block) => options.append(block)));
+      await commits.run(() => Promise.all(delivery.blocks.map((block) => options.append(block))));
+      rates.charge(delivery.tenant, delivery.bytes, delivery.records);
       tell(delivery, clock);
     },
+    state: () => ({ commitMs: commits.worstMs(), diskFreeBytes: diskFree() }),
     async deadLetters(letters) {
       const kept = letters.filter((letter) => budget.take(letter)).map(cut);
       if (kept.length === 0) return;
@@ -97,6 +119,30 @@ export function createAdmission(options: AdmissionOptions): Door {
       }
     },
   };
+}
+
+const unlimited: RateLimits = { bytesPerS: 0, bytesBurst: 0, recordsPerS: 0, recordsBurst: 0 };
+/** A full disk is not free again in the next moment. */
+const diskRetryS = 5;
+
+function checkRate(rates: Rates, tenant: string): void {
+  try {
+    rates.check(tenant);
+  } catch (error) {
+    ingestRefused.inc({ reason: 'rate' });
+    throw error;
+  }
+}
+
+/** Before the disk is full: what was acknowledged still has to be inserted, and merged. */
+function checkDisk(free: number, min: number): void {
+  if (free >= min) return;
+  ingestRefused.inc({ reason: 'disk' });
+  throw new ClewError(
+    'unavailable',
+    `Only ${free} bytes are free on the disk; the limit is ingest.disk_free_bytes_min (${min}). Free some space, or move data_dir to a larger disk.`,
+    { details: { free_bytes: free, limit: min, retry_after_s: diskRetryS } },
+  );
 }
 
 function tell(delivery: Delivery, clock: Clock): void {

@@ -6,7 +6,7 @@
  * stored; unreadable payloads become dead letters, bounded in size and rate, every one counted.
  * What never happens here: parsing of payloads, queries, waiting for the engine.
  */
-export { type AdmissionOptions, createAdmission } from './admission.ts';
+export { type Admission, type AdmissionOptions, createAdmission, type DoorState } from './admission.ts';
 export {
   type Cardinality,
   type CardinalityRule,
@@ -14,6 +14,7 @@ export {
   type Offender,
   type TenantUse,
 } from './cardinality.ts';
+export { createDiskWatch } from './disk.ts';
 export type { LetterState } from './letter-states.ts';
 export {
   createLetters,

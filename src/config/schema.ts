@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
 import { z } from 'zod';
-import { limitsSchema } from './limits.ts';
+import { limitsSchema, readySchema } from './limits.ts';
 
 /**
  * Every setting of Clew, once. Keys are camelCase here, snake_case in `clew.yaml`, CLEW_UPPER_SNAKE in the
@@ -180,6 +180,12 @@ export const configSchema = z.strictObject({
         .min(1_048_576)
         .default(268_435_456)
         .describe('Bytes waiting on disk to be inserted before senders are answered 429.'),
+      diskFreeBytesMin: z.coerce
+        .number()
+        .int()
+        .min(0)
+        .default(268_435_456)
+        .describe('Free bytes of the disk below which senders are answered 503, so that it never runs full.'),
       clockSkewS: z.coerce
         .number()
         .int()
@@ -203,6 +209,7 @@ export const configSchema = z.strictObject({
     })
     .prefault({}),
   limits: limitsSchema,
+  ready: readySchema,
   flow: z
     .strictObject({
       enabled: flag(false).describe('Whether NetFlow, IPFIX and sFlow are received.'),

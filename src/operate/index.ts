@@ -8,6 +8,7 @@
 
 export { cardinalitySource } from './cardinality.ts';
 export { flowSource } from './flows.ts';
+export { doorSource, greyFailures } from './grey.ts';
 export {
   createHealth,
   type Health,

@@ -28,8 +28,11 @@ export interface Letter {
 export interface Door {
   /** Whose telemetry this is. Throws `unauthenticated`. */
   tenantOf(authorization: string): string;
-  /** Asks for room for a request of about so many bytes; throws `overloaded`. The function answered gives it back. */
-  enter(bytes: number): () => void;
+  /**
+   * Asks for room for a request of about so many bytes; throws `overloaded` or `unavailable`, with `retry_after_s` in its
+   * details where the wait is known. The function answered gives the room back. Without a tenant it is the usual one.
+   */
+  enter(bytes: number, tenant?: string): () => void;
   /** Resolves when every block is durable. */
   deliver(delivery: Delivery): Promise<void>;
   /** Keeps what could not be read. Never throws. */

@@ -32,6 +32,12 @@ const unannouncedBytes = 1_048_576;
 /** Seconds that a sender is asked to wait when too much is pending: about as long as inserting a segment takes. */
 export const retryAfterS = 1;
 
+/** The wait that the error names, or a moment. */
+export function retryAfterOf(error: unknown): string {
+  const named = error instanceof ClewError ? error.details.retry_after_s : undefined;
+  return String(typeof named === 'number' ? named : retryAfterS);
+}
+
 export function announcedBytes(request: FastifyRequest): number {
   const announced = Number(request.headers['content-length'] ?? unannouncedBytes);
   return Number.isFinite(announced) ? announced : unannouncedBytes;
@@ -75,9 +81,9 @@ export function useDoor(app: FastifyInstance, deps: Pick<FrontDeps, 'door'>): vo
   parseBodies(app);
   app.addHook('onRequest', async (request, reply) => {
     if (request.routeOptions.config.ownCredentials !== true) return;
-    tenantOf(deps, request);
+    const tenant = tenantOf(deps, request);
     if (request.method === 'GET' || request.method === 'HEAD') return;
-    reply.raw.once('close', deps.door.enter(announcedBytes(request)));
+    reply.raw.once('close', deps.door.enter(announcedBytes(request), tenant));
   });
 }
 

@@ -1,6 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { ClewError, publicError } from '../lib/index.ts';
-import { type FrontDeps, mapError, mediaTypeOf, retryAfterS, tenantOf } from './http.ts';
+import { type FrontDeps, mapError, mediaTypeOf, retryAfterOf, tenantOf } from './http.ts';
 import { decodeBody } from './otlp/body.ts';
 import type { Transcoded } from './otlp/transcoder.ts';
 import { takeRequest } from './take.ts';
@@ -59,7 +59,7 @@ export function sendSpanFailure(
   const status = mapped instanceof ClewError ? mapped.status : 500;
   if (status >= 500)
     deps.log.error({ err: error, route: request.url, trace_id: request.id }, 'spans could not be taken');
-  if (status === 429 || status === 503) reply.header('retry-after', String(retryAfterS));
+  if (status === 429 || status === 503) reply.header('retry-after', retryAfterOf(mapped));
   sendText(reply, status, publicError(mapped).message);
 }
 

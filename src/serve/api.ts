@@ -1,13 +1,13 @@
 import { join } from 'node:path';
 import type { FastifyInstance, FastifyPluginAsync } from 'fastify';
-import type { Cardinality } from '../admit/index.ts';
+import type { Admission, Cardinality } from '../admit/index.ts';
 import type { Cases } from '../cases/index.ts';
 import type { Config } from '../config/index.ts';
 import type { WritableStore } from '../detail/index.ts';
 import type { Detection } from '../detect/index.ts';
 import type { Ledger } from '../ledger/index.ts';
 import { type Clock, type Logger, newUuid } from '../lib/index.ts';
-import type { Health } from '../operate/index.ts';
+import { greyFailures, type Health } from '../operate/index.ts';
 import {
   alertRoutes,
   changeBlock,
@@ -51,7 +51,7 @@ export interface ApiDeps {
   log: Logger;
   clock: Clock;
   health: Health;
-  door: Door;
+  door: Admission;
   guard: Cardinality;
   otlp: OtlpIntake;
   detail: WritableStore;
@@ -90,16 +90,12 @@ async function appendChanges(
 }
 
 function readiness(deps: ApiDeps): { ready: boolean; reason: string } {
+  const { config, door } = deps;
   const detail = deps.detail.health();
   if (!detail.ready)
     return { ready: false, reason: detail.lastError ?? 'write-ahead segments are being replayed' };
-  if (detail.pendingBytes >= deps.config.ingest.pendingBytesMax) {
-    return {
-      ready: false,
-      reason: `${detail.pendingBytes} bytes wait to be inserted (ingest.pending_bytes_max)`,
-    };
-  }
-  return { ready: true, reason: 'ok' };
+  const [reason] = greyFailures(config, detail, door.state());
+  return reason === undefined ? { ready: true, reason: 'ok' } : { ready: false, reason };
 }
 
 /** What detection says of each service that it watches: a broken objective is failing, another signal suspect. */
@@ -166,11 +162,11 @@ function versioned(deps: ApiDeps): RouteGroup {
 const otlpPrefixes = ['', '/otlp', '/api/v1/otlp'];
 
 /** Other products' ways to send telemetry, under the paths that their clients know. */
-function senders(deps: ApiDeps): FastifyPluginAsync {
-  const { door, guard, clock, log } = deps;
+function senders(deps: ApiDeps, door: Door = deps.door, otlp = deps.otlp): FastifyPluginAsync {
+  const { guard, clock, log } = deps;
   const front = { door, guard, clock, log, config: deps.config.ingest, ready: () => readiness(deps) };
   return async (app) => {
-    for (const prefix of otlpPrefixes) await app.register(otlpRoutes(front, deps.otlp), { prefix });
+    for (const prefix of otlpPrefixes) await app.register(otlpRoutes(front, otlp), { prefix });
     await app.register(lokiRoutes(front));
     await app.register(zipkinRoutes(front));
     await app.register(jaegerRoutes(front));
@@ -202,9 +198,8 @@ const replayed =
       clock: deps.clock,
       config: deps.config.ingest,
     });
-    const own = { ...deps, door, otlp };
-    await app.register(senders(own));
-    await app.register(remoteWrite({ ...own, config: deps.config.ingest }), { prefix: '/api/v1' });
+    await app.register(senders(deps, door, otlp));
+    await app.register(remoteWrite({ ...deps, door, config: deps.config.ingest }), { prefix: '/api/v1' });
   };
 
 /** The whole HTTP face. The caller listens and closes. */

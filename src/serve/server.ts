@@ -33,7 +33,7 @@ function sendError(log: Logger, error: unknown, request: FastifyRequest, reply: 
   const status = mapped instanceof ClewError ? mapped.status : 500;
   if (status >= 500)
     log.error({ err: error, method: request.method, route: request.routeOptions.url }, 'request failed');
-  if (status === 429) reply.header('retry-after', '1');
+  if (status === 429) reply.header('retry-after', String(body.details.retry_after_s ?? 1));
   reply.status(status).send({ error: { ...body, trace_id: request.id } });
 }
 

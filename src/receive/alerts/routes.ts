@@ -1,7 +1,7 @@
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
 import { ClewError, publicError } from '../../lib/index.ts';
 import { type Alert, alertAgeMsMax } from '../../model/index.ts';
-import { type FrontDeps, mapError, mediaTypeOf, retryAfterS, takeLogs, tenantOf, useDoor } from '../http.ts';
+import { type FrontDeps, mapError, mediaTypeOf, retryAfterOf, takeLogs, tenantOf, useDoor } from '../http.ts';
 import { eachItem, isRecord, shown } from '../json.ts';
 import { LogSink, type Pair } from '../log-sink.ts';
 import { decodeBody } from '../otlp/body.ts';
@@ -200,7 +200,7 @@ function sendFailure(deps: FrontDeps, error: unknown, request: FastifyRequest, r
   const status = mapped instanceof ClewError ? mapped.status : 500;
   if (status >= 500)
     deps.log.error({ err: error, route: request.url, trace_id: request.id }, 'alerts failed');
-  if (status === 429 || status === 503) reply.header('retry-after', String(retryAfterS));
+  if (status === 429 || status === 503) reply.header('retry-after', retryAfterOf(mapped));
   const { message } = publicError(mapped);
   // What a GET asked for wrongly is answered by the text alone, as clients expect it.
   const body = request.method === 'GET' && status === 400 ? message : { code: status, message };

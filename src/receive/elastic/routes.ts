@@ -1,6 +1,6 @@
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
 import { ClewError } from '../../lib/index.ts';
-import { type FrontDeps, mapError, mediaTypeOf, retryAfterS, takeLogs, useDoor } from '../http.ts';
+import { type FrontDeps, mapError, mediaTypeOf, retryAfterOf, takeLogs, useDoor } from '../http.ts';
 import { LogSink } from '../log-sink.ts';
 import { decodeBody } from '../otlp/body.ts';
 import { type BulkResult, readBulk } from './bulk.ts';
@@ -76,7 +76,7 @@ function sendFailure(deps: FrontDeps, error: unknown, request: FastifyRequest, r
   const status = mapped instanceof ClewError ? mapped.status : 500;
   if (status >= 500)
     deps.log.error({ err: error, route: request.url, trace_id: request.id }, 'bulk request failed');
-  if (status === 429 || status === 503) reply.header('retry-after', String(retryAfterS));
+  if (status === 429 || status === 503) reply.header('retry-after', retryAfterOf(mapped));
   if (status === 401) reply.header('www-authenticate', 'Bearer, ApiKey, Basic realm="clew"');
   answer(request, reply, status, failureOf(error, mapped));
 }

@@ -1,6 +1,6 @@
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
 import { ClewError, publicError } from '../../lib/index.ts';
-import { type FrontDeps, mapError, mediaTypeOf, retryAfterS, tenantOf } from '../http.ts';
+import { type FrontDeps, mapError, mediaTypeOf, retryAfterOf, tenantOf } from '../http.ts';
 import { LogSink } from '../log-sink.ts';
 import { MalformedError } from '../otlp/wire.ts';
 import { deliverPatiently } from '../patient.ts';
@@ -164,7 +164,7 @@ function sendFailure(deps: FrontDeps, error: unknown, request: FastifyRequest, r
   const status = mapped instanceof ClewError ? mapped.status : 500;
   if (status >= 500 && !(mapped instanceof ClewError))
     deps.log.error({ err: error, route: request.url, trace_id: request.id }, 'journal upload failed');
-  if (status === 429 || status === 503) reply.header('retry-after', String(retryAfterS));
+  if (status === 429 || status === 503) reply.header('retry-after', retryAfterOf(mapped));
   if (status === 401) reply.header('www-authenticate', 'Bearer, Basic realm="clew"');
   sendText(reply, status, publicError(mapped).message);
   readPast(deps, request);

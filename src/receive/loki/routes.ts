@@ -1,6 +1,6 @@
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
 import { ClewError, publicError, SnappyError, snappyDecompress } from '../../lib/index.ts';
-import { type FrontDeps, mapError, mediaTypeOf, retryAfterS, takeLogs, useDoor } from '../http.ts';
+import { type FrontDeps, mapError, mediaTypeOf, retryAfterOf, takeLogs, useDoor } from '../http.ts';
 import { LogSink } from '../log-sink.ts';
 import { decodeBody } from '../otlp/body.ts';
 import { whereabouts } from '../otlp/transcoder.ts';
@@ -103,7 +103,7 @@ function sendFailure(deps: FrontDeps, error: unknown, request: FastifyRequest, r
   const status = mapped instanceof ClewError ? mapped.status : 500;
   if (status >= 500)
     deps.log.error({ err: error, route: request.url, trace_id: request.id }, 'Loki push failed');
-  if (status === 429 || status === 503) reply.header('retry-after', String(retryAfterS));
+  if (status === 429 || status === 503) reply.header('retry-after', retryAfterOf(mapped));
   sendText(reply, status, publicError(mapped).message);
 }
 

@@ -1,6 +1,6 @@
 import type { FastifyPluginAsync } from 'fastify';
 import { ClewError } from '../../lib/index.ts';
-import { type FrontDeps, mapError, mediaTypeOf, retryAfterS, takeLogs, useDoor } from '../http.ts';
+import { type FrontDeps, mapError, mediaTypeOf, retryAfterOf, takeLogs, useDoor } from '../http.ts';
 import { LogSink } from '../log-sink.ts';
 import { decodeBody } from '../otlp/body.ts';
 import { type LineError, readRecords } from './records.ts';
@@ -24,7 +24,7 @@ export function ndjsonRoutes(deps: FrontDeps): FastifyPluginAsync {
     app.setErrorHandler((error, _request, reply) => {
       const mapped = mapError(error, deps.config.bodyBytesMax);
       if (mapped instanceof ClewError && (mapped.status === 429 || mapped.status === 503))
-        reply.header('retry-after', String(retryAfterS));
+        reply.header('retry-after', retryAfterOf(mapped));
       throw mapped;
     });
     const sink = new LogSink(deps.config);

@@ -9,7 +9,7 @@ import {
   status as statusCodes,
 } from '@grpc/grpc-js';
 import { ClewError, publicError } from '../../lib/index.ts';
-import { mapError, retryAfterS } from '../http.ts';
+import { mapError, retryAfterOf } from '../http.ts';
 import { retryStatus, rpcCodes, type Signal } from '../otlp/answer.ts';
 import type { OtlpIntake } from '../otlp/intake.ts';
 import type { OtlpDeps } from '../otlp/server.ts';
@@ -115,7 +115,7 @@ function statusOf(deps: OtlpGrpcDeps, error: unknown): Failure {
   const details = publicError(mapped).message.toWellFormed();
   const metadata = new Metadata();
   if (status === 429 || status === 503)
-    metadata.set('grpc-status-details-bin', retryStatus(code, details, retryAfterS));
+    metadata.set('grpc-status-details-bin', retryStatus(code, details, Number(retryAfterOf(mapped))));
   return { code, details, metadata };
 }
 

@@ -5,7 +5,7 @@ import Fastify, {
   type FastifyRequest,
 } from 'fastify';
 import { ClewError, type Logger, newTraceId, publicError } from '../../lib/index.ts';
-import { mapError, mediaTypeOf, retryAfterS, tenantOf, useDoor } from '../http.ts';
+import { mapError, mediaTypeOf, retryAfterOf, tenantOf, useDoor } from '../http.ts';
 import { contentTypes, type Encoding, rpcCodes, type Signal, statusAnswer } from './answer.ts';
 import { acceptedEncodings } from './body.ts';
 import { createOtlpIntake, type IntakeDeps, type OtlpIntake } from './intake.ts';
@@ -74,7 +74,7 @@ function sendStatus(deps: OtlpDeps, error: unknown, request: FastifyRequest, rep
   const status = mapped instanceof ClewError ? mapped.status : 500;
   if (status >= 500)
     deps.log.error({ err: error, route: request.url, trace_id: request.id }, 'OTLP request failed');
-  if (status === 429 || status === 503) reply.header('retry-after', String(retryAfterS));
+  if (status === 429 || status === 503) reply.header('retry-after', retryAfterOf(mapped));
   if (status === 415) reply.header('accept-encoding', acceptedEncodings);
   const encoding: Encoding = (request.headers['content-type'] ?? '').includes('protobuf')
     ? 'protobuf'

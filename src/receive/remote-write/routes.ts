@@ -10,7 +10,7 @@ import {
   snappyDecompress,
 } from '../../lib/index.ts';
 import type { Door, Letter } from '../door.ts';
-import { announcedBytes, bearerOf, mapError, retryAfterS } from '../http.ts';
+import { announcedBytes, bearerOf, mapError, retryAfterOf } from '../http.ts';
 import type { LabelGuard } from '../label-guard.ts';
 import { whereabouts } from '../otlp/transcoder.ts';
 import { MalformedError } from '../otlp/wire.ts';
@@ -40,11 +40,11 @@ export function remoteWrite(deps: RemoteWriteDeps): FastifyPluginAsync {
     parseBodies(app);
     app.setErrorHandler((error, request, reply) => sendError(deps, error, request, reply));
     app.addHook('onRequest', async (request, reply) => {
-      tenantOf(deps, request);
+      const tenant = tenantOf(deps, request);
       // A sender of 2.0 learns from these headers that it was understood, whatever the answer is.
       if (versionOf(request) === 2) tellWritten(reply, { samples: 0, histograms: 0, exemplars: 0 });
       checkEncoding(request);
-      reply.raw.once('close', deps.door.enter(announcedBytes(request)));
+      reply.raw.once('close', deps.door.enter(announcedBytes(request), tenant));
     });
     app.post(
       '/write',
@@ -188,7 +188,7 @@ function sendError(
   const mapped = mapError(asOurs(error, deps.config.bodyBytesMax), deps.config.bodyBytesMax);
   const status = mapped instanceof ClewError ? mapped.status : 500;
   if (status >= 500) deps.log.error({ err: error, trace_id: request.id }, 'remote write failed');
-  if (status === 429 || status === 503) reply.header('retry-after', String(retryAfterS));
+  if (status === 429 || status === 503) reply.header('retry-after', retryAfterOf(mapped));
   plain(reply, status, publicError(mapped).message);
 }
 
