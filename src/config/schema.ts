@@ -253,7 +253,7 @@ export const configSchema = z.strictObject({
         .min(1_048_576)
         .default(268_435_456)
         .describe(
-          'Memory for the series of all targets, bytes (some 700 a series); a scrape beyond it fails.',
+          'Memory for the series of all targets, bytes (some 1 300 a series); a scrape beyond it fails.',
         ),
       keptBytesMax: z.coerce
         .number()
