@@ -1,5 +1,5 @@
-import { connect } from 'node:http2';
-import { gzipSync } from 'node:zlib';
+import { connect, type IncomingHttpHeaders } from 'node:http2';
+import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { credentials, Metadata } from '@grpc/grpc-js';
 import { SpanStatusCode } from '@opentelemetry/api';
 import { SeverityNumber } from '@opentelemetry/api-logs';
@@ -332,25 +332,41 @@ describe('an export over gRPC', () => {
     expect(await rows('otel_logs', 'grpc-cut')).toHaveLength(0);
   });
 
-  it('whose gzip is broken is refused for good', async () => {
-    const code = await new Promise<string>((resolve, reject) => {
+  /** A call with a grpc-encoding of our choice around bytes of our choice. */
+  const packedCall = (encoding: string, packed: Uint8Array): Promise<string> =>
+    new Promise((resolve, reject) => {
       const session = connect(`http://${open}`);
       session.on('error', reject);
-      const stream = session.request({
-        ':method': 'POST',
-        ':path': exportPath.logs,
-        'content-type': 'application/grpc',
-        'grpc-encoding': 'gzip',
-        te: 'trailers',
-      });
-      stream.on('response', (headers) => {
-        resolve(`${headers['grpc-status']} ${headers['grpc-message']}`);
+      const headers = { ':method': 'POST', ':path': exportPath.logs, 'content-type': 'application/grpc' };
+      const stream = session.request({ ...headers, 'grpc-encoding': encoding, te: 'trailers' });
+      const told: IncomingHttpHeaders = {};
+      stream.on('response', (given) => Object.assign(told, given));
+      stream.on('trailers', (given) => Object.assign(told, given));
+      stream.on('close', () => {
+        resolve(`${told['grpc-status']} ${decodeURI(String(told['grpc-message']))}`);
         session.close();
       });
-      const packed = gzipSync(logs('x')).subarray(0, 20).fill(7, 10);
-      stream.end(Buffer.concat([Buffer.from([1, 0, 0, 0, packed.length]), packed]));
+      const head = Buffer.alloc(5, 1);
+      head.writeUInt32BE(packed.length, 1);
+      stream.resume();
+      stream.end(Buffer.concat([head, packed]));
     });
-    expect(decodeURI(code)).toBe('3 The message is not what its grpc-encoding says.');
+
+  it('whose gzip is broken is refused for good and kept as it came', async () => {
+    const packed = gzipSync(logs('x')).subarray(0, 40).fill(7, 12);
+    expect(await packedCall('gzip', packed)).toMatch(/^3 The body is not valid gzip: /);
+    expect((await letters()).at(-1)).toMatchObject({
+      Source: 'otlp/logs',
+      Payload: packed.toString('base64'),
+    });
+  });
+
+  it('in zstd is taken, one in an encoding that nobody knows is told so', async () => {
+    expect(await packedCall('zstd', zstdCompressSync(logs('grpc-zstd')))).toBe('0 OK');
+    expect(await rows('otel_logs', 'grpc-zstd')).toHaveLength(1);
+    expect(await packedCall('br', logs('x'))).toBe(
+      '12 grpc-encoding "br" is not understood; send gzip, deflate, zstd or none.',
+    );
   });
 });
 

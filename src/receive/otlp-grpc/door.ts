@@ -21,6 +21,11 @@ export interface Failure {
   metadata: Metadata;
 }
 
+const encodings = new WeakMap<Buffer, string>();
+/** How a message is compressed; '' when it is not. */
+export const encodingOf = (message: Buffer): string => encodings.get(message) ?? '';
+const knownEncodings = ['identity', 'gzip', 'deflate', 'zstd'];
+
 export const bearerIn = (metadata: Metadata): string =>
   bearerOf(String(metadata.get('authorization')[0] ?? ''));
 
@@ -29,9 +34,10 @@ export function atTheDoor(deps: OtlpDeps, statusOf: (error: unknown) => Failure)
   const announced = Math.min(unannouncedBytes, deps.config.bodyBytesMax);
   return (method, call) => {
     if (!method.path.endsWith('/Export')) return new ServerInterceptingCall(call);
-    // The library's own refusals (size, compression) pass no interceptor on their way out, so its method is wrapped.
+    // The library's own refusals (size, encoding) pass no interceptor on their way out, so its method is wrapped.
     const send = call.sendStatus.bind(call);
     call.sendStatus = (status) => send(inOurWords(status, deps.config.bodyBytesMax, statusOf));
+    Object.assign(call, { decompressMessage: asItCame });
     let leave = () => {};
     const read = new AbortController();
     const giveUp = async () => {
@@ -73,18 +79,31 @@ export function atTheDoor(deps: OtlpDeps, statusOf: (error: unknown) => Failure)
   };
 }
 
+/**
+ * In place of the library's own method, which unpacks any number of messages at once: 120 calls of 30 kB took 4.3 GB. The
+ * bytes go on packed, and are unpacked where those of HTTP are. `framed` has a head of five bytes.
+ */
+async function asItCame(framed: Buffer, encoding: string): Promise<Buffer> {
+  if (!knownEncodings.includes(encoding)) {
+    const shown = JSON.stringify(encoding.slice(0, 40));
+    const details = `grpc-encoding ${shown} is not understood; send gzip, deflate, zstd or none.`;
+    throw Object.assign(new Error(details), { code: statusCodes.UNIMPLEMENTED, details });
+  }
+  const message = framed.subarray(5);
+  if (encoding !== 'identity') encodings.set(message, encoding);
+  return message;
+}
+
 const tooSlow = (): ClewError =>
   new ClewError('timeout', `The message did not come whole within ${messageMsMax / 1000} s.`);
 
 type Sent = Parameters<ServerInterceptingCall['sendStatus']>[0];
 
-/** What the library says of messages that it can't take, as Clew says it over HTTP: final, with the setting that changes it. */
+/** What the library says of a message that is too large for it, as Clew says it over HTTP: final, with the setting that changes it. */
 function inOurWords(status: Sent, bodyBytesMax: number, statusOf: (error: unknown) => Failure): Sent {
   if (status.code === statusCodes.RESOURCE_EXHAUSTED && status.details.startsWith('Received message')) {
     const message = `The message is larger than ${bodyBytesMax} bytes, the limit of ingest.body_bytes_max. Send smaller batches.`;
     return statusOf(new ClewError('too_large', message));
   }
-  if (status.code === statusCodes.INTERNAL && status.details.startsWith('Failed to decompress'))
-    return statusOf(new ClewError('bad_request', 'The message is not what its grpc-encoding says.'));
   return status;
 }

@@ -13,7 +13,7 @@ import { mapError, retryAfterOf } from '../http.ts';
 import { retryStatus, rpcCodes, type Signal } from '../otlp/answer.ts';
 import type { OtlpIntake } from '../otlp/intake.ts';
 import type { OtlpDeps } from '../otlp/server.ts';
-import { atTheDoor, bearerIn, type Failure } from './door.ts';
+import { atTheDoor, bearerIn, encodingOf, type Failure } from './door.ts';
 
 export interface OtlpGrpcDeps extends OtlpDeps {
   /** Whether senders may send; what the health service says. */
@@ -55,7 +55,7 @@ const stopMsMax = 5_000;
 
 /**
  * The OTLP/gRPC receiver: the Export methods of logs, traces and metrics, and grpc.health.v1 Check. Messages may come
- * plain, gzip or deflate; an answer is given once everything that could be kept is durable.
+ * plain, gzip, deflate or zstd; an answer is given once everything that could be kept is durable.
  */
 export function createOtlpGrpcServer(deps: OtlpGrpcDeps, intake: OtlpIntake): GrpcServer {
   const { bodyBytesMax } = deps.config;
@@ -95,7 +95,7 @@ function exportCall(deps: OtlpGrpcDeps, intake: OtlpIntake, signal: Signal): Una
         tenant: deps.door.tenantOf(bearerIn(call.metadata)),
         signal,
         encoding: 'protobuf',
-        contentEncoding: '',
+        contentEncoding: encodingOf(call.request),
         raw: call.request,
       });
     take().then(

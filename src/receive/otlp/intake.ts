@@ -19,7 +19,7 @@ export interface ExportRequest {
   tenant: string;
   signal: Signal;
   encoding: Encoding;
-  /** Content-Encoding of `raw`; '' where the transport has unpacked it. */
+  /** Content-Encoding of `raw`; '' for none. */
   contentEncoding: string;
   raw: Buffer;
 }
