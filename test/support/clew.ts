@@ -7,6 +7,8 @@ const main = join(import.meta.dirname, '..', '..', 'src', 'cli', 'main.ts');
 
 export interface RunningClew {
   url: string;
+  /** OTLP/HTTP on its own port. */
+  otlpUrl: string;
   /** Rows of a SQL statement. */
   sql(text: string): Promise<unknown[][]>;
   /** Ends it in order, and resolves when it has ended. */
@@ -38,15 +40,15 @@ export function startClew(dir: string, env: Record<string, string> = {}): Promis
     for (const stream of [child.stdout, child.stderr])
       stream?.on('data', (chunk) => {
         text += String(chunk);
-        const ready = /Clew is ready: (http:\/\/\S+)/.exec(text)?.[1];
-        if (ready === undefined) return;
+        const [, url, otlpUrl] = /Clew is ready: (\S+) \(OTLP\/HTTP (\S+)\)/.exec(text) ?? [];
+        if (url === undefined || otlpUrl === undefined) return;
         child.off('exit', ended);
-        resolve(running(child, ready, env.CLEW_AUTH_TOKEN));
+        resolve(running(child, url, otlpUrl, env.CLEW_AUTH_TOKEN));
       });
   });
 }
 
-function running(child: ChildProcess, url: string, token: string | undefined): RunningClew {
+function running(child: ChildProcess, url: string, otlpUrl: string, token: string | undefined): RunningClew {
   const end = (signal: 'SIGTERM' | 'SIGKILL') =>
     new Promise<void>((resolve) => {
       if (child.exitCode !== null || child.signalCode !== null) return resolve();
@@ -55,6 +57,7 @@ function running(child: ChildProcess, url: string, token: string | undefined): R
     });
   return {
     url,
+    otlpUrl,
     stop: () => end('SIGTERM'),
     kill: () => end('SIGKILL'),
     async sql(sql) {
