@@ -38,6 +38,7 @@ export function atTheDoor(deps: OtlpDeps, statusOf: (error: unknown) => Failure)
     const send = call.sendStatus.bind(call);
     call.sendStatus = (status) => send(inOurWords(status, deps.config.bodyBytesMax, statusOf));
     Object.assign(call, { decompressMessage: asItCame });
+    let tenant = '';
     let leave = () => {};
     const read = new AbortController();
     const giveUp = async () => {
@@ -47,8 +48,8 @@ export function atTheDoor(deps: OtlpDeps, statusOf: (error: unknown) => Failure)
     const listener = new ServerListenerBuilder()
       .withOnReceiveMetadata((metadata, next) => {
         try {
-          deps.door.tenantOf(bearerIn(metadata));
-          leave = deps.door.enter(announced);
+          tenant = deps.door.tenantOf(bearerIn(metadata));
+          leave = deps.door.enter(announced, tenant);
         } catch (error) {
           call.sendStatus(statusOf(error));
           return;
@@ -59,7 +60,7 @@ export function atTheDoor(deps: OtlpDeps, statusOf: (error: unknown) => Failure)
       .withOnReceiveMessage((message: Buffer, next) => {
         leave();
         try {
-          leave = deps.door.enter(message.length);
+          leave = deps.door.enter(message.length, tenant);
         } catch (error) {
           call.sendStatus(statusOf(error));
           return;
