@@ -13,6 +13,8 @@ export type Row = Record<string, unknown>;
 
 export interface FlowSystem {
   listener: FlowListener;
+  /** Another listener before the same store. */
+  listen(more: { exportersAllow?: string[]; netflowPort?: number }): Promise<FlowListener>;
   store: DetailStore;
   /** Bytes that the door is told are pending, on top of the real ones. */
   pretended: { pendingBytes: number };
@@ -24,9 +26,9 @@ export interface FlowSystem {
 }
 
 /** The flow ports before a real door and a real detail store. */
-export async function openFlowSystem(settings: Record<string, unknown> = {}): Promise<FlowSystem> {
+export async function openFlowSystem(): Promise<FlowSystem> {
   const config = configSchema.parse({
-    flow: { enabled: true, netflowPort: 0, ipfixPort: 0, sflowPort: 0, ...settings },
+    flow: { enabled: true, netflowPort: 0, ipfixPort: 0, sflowPort: 0 },
   });
   const dir = await mkdtemp(join(tmpdir(), 'clew-flows-'));
   const store = await openDetailStore({ dir, config, clock: systemClock, log });
@@ -39,7 +41,9 @@ export async function openFlowSystem(settings: Record<string, unknown> = {}): Pr
     pendingBytes: () => pretended.pendingBytes + store.health().pendingBytes,
   });
   const { tenant, flow, ingest: limits } = config;
-  const listener = await startFlowListener({ door, config: flow, limits, tenant, clock: systemClock, log });
+  const listen = (more: Partial<typeof flow>) =>
+    startFlowListener({ door, config: { ...flow, ...more }, limits, tenant, clock: systemClock, log });
+  const listener = await listen({});
   const read = async (sql: string): Promise<Row[]> => {
     await listener.flush();
     await store.flush();
@@ -48,6 +52,7 @@ export async function openFlowSystem(settings: Record<string, unknown> = {}): Pr
   };
   return {
     listener,
+    listen,
     store,
     pretended,
     send: (port, ...datagrams) => sendTo(port, datagrams),
