@@ -1,9 +1,12 @@
 /** Clew's scraper against targets that misbehave on purpose: what is stored, as SQL sees it, and what is said of the targets. */
-import { rm, writeFile } from 'node:fs/promises';
+import { execFileSync } from 'node:child_process';
+import { readFile, rm, writeFile } from 'node:fs/promises';
+import { createServer as createSecureServer } from 'node:https';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { RemoteWriteTranscoder } from '../../src/receive/remote-write/transcoder.ts';
+import { missingPrograms } from '../support/programs.ts';
 import { encodeFirst } from '../support/remote-write.ts';
 import {
   config,
@@ -279,7 +282,7 @@ describe('a target is down and says why', () => {
     });
     expect(rows).toEqual([
       {
-        Source: 'prometheus/scrape',
+        Source: 'prometheus/exposition',
         Reason: `http://${served.address}/metrics: line 2: the value "!" is not a number`,
         Payload: Buffer.from('a 1\nletter !\n').toString('base64'),
       },
@@ -288,6 +291,49 @@ describe('a target is down and says why', () => {
 });
 
 describe('asking a target', () => {
+  it('ends with scrape_timeout also when the answer comes drop by drop', async () => {
+    const served = await target((_request, response) => {
+      const timer = setInterval(() => response.write('a 1\n'), 20);
+      response.on('close', () => clearInterval(timer));
+    });
+    const { scraper } = await scrape([job('drops', served.address)]);
+    expect((await down(scraper, 'drops')).lastError).toBe('no answer within 150 ms (scrape_timeout)');
+  });
+
+  it.skipIf(missingPrograms('openssl').length > 0)(
+    'trusts what ca_file says and nothing else, unless insecure_skip_verify is set',
+    async () => {
+      const [key, cert] = [join(dir, 'key.pem'), join(dir, 'cert.pem')];
+      const subject = ['-subj', '/CN=target', '-addext', 'subjectAltName=IP:127.0.0.1'];
+      const files = ['-keyout', key, '-out', cert];
+      execFileSync(
+        'openssl',
+        ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '2', ...files, ...subject],
+        {
+          stdio: 'ignore',
+        },
+      );
+      const tls = { key: await readFile(key), cert: await readFile(cert) };
+      const served = await target('a 1\n', (handler) => createSecureServer(tls, handler));
+      const secure = (name: string, tls_config: object) =>
+        job(name, served.address, { scheme: 'https', tls_config });
+      const { scraper } = await scrape([
+        secure('tls_ca', { ca_file: cert }),
+        secure('tls_skip', { insecure_skip_verify: true }),
+        secure('tls_none', {}),
+        secure('tls_name', { ca_file: cert, server_name: 'other' }),
+      ]);
+      await up(scraper, 'tls_ca');
+      await up(scraper, 'tls_skip');
+      expect((await down(scraper, 'tls_none')).lastError).toBe(
+        'self-signed certificate; name its authority in tls_config.ca_file',
+      );
+      expect((await down(scraper, 'tls_name')).lastError).toContain(
+        "Hostname/IP does not match certificate's altnames",
+      );
+    },
+  );
+
   it('sends credentials, takes gzip, follows redirects, and does not carry credentials elsewhere', async () => {
     await writeFile(join(dir, 'token'), 'secret\n');
     const seen: string[] = [];

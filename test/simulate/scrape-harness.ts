@@ -50,9 +50,12 @@ export function useScraper(): void {
 
 export type Handler = (request: IncomingMessage, response: ServerResponse) => void;
 /** A target; `serve` may be changed while it runs. */
-export async function target(first: string | Handler) {
+export async function target(
+  first: string | Handler,
+  listen: (handler: Handler) => Server = (handler) => createServer(handler),
+) {
   const state = { serve: first, requests: 0, address: '' };
-  const server = createServer((request, response) => {
+  const server = listen((request, response) => {
     state.requests += 1;
     if (typeof state.serve === 'function') state.serve(request, response);
     else response.end(state.serve);

@@ -200,5 +200,8 @@ export class TargetLoop {
 function messageOf(thrown: unknown): string {
   if (thrown instanceof AggregateError && thrown.message === '')
     return thrown.errors.map(messageOf).join('; ');
-  return thrown instanceof Error ? thrown.message : String(thrown);
+  if (!(thrown instanceof Error)) return String(thrown);
+  // Node advises one of its own flags here.
+  const [before = '', advice] = thrown.message.split('; if the root CA');
+  return advice === undefined ? before : `${before}; name its authority in tls_config.ca_file`;
 }

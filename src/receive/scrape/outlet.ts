@@ -16,7 +16,8 @@ export interface OutletOptions {
   keptBytesMax: number;
 }
 
-export const scrapeSource = 'prometheus/scrape';
+/** Of series that could not be stored, as remote write would have sent them. */
+const scrapeSource = 'prometheus/scrape';
 /** Chunks are joined up to this: many small targets make one block of rows. */
 const joinedBytesMax = 2_097_152;
 const retryMs = 1_000;

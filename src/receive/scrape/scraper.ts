@@ -10,7 +10,7 @@ import { reloads, seriesBytes, targetsByHealth } from './events.ts';
 import { type Fetched, Fetcher } from './fetch.ts';
 import { keyOfLabels, type Labels } from './labels.ts';
 import { type LoopDeps, type TargetHealth, TargetLoop } from './loop.ts';
-import { Outlet, scrapeSource } from './outlet.ts';
+import { Outlet } from './outlet.ts';
 import type { SeriesBudget } from './series.ts';
 import { type Target, type TargetList, targetsOf } from './target.ts';
 import { WriteRequest } from './write-request.ts';
@@ -50,6 +50,8 @@ export interface ScrapeState {
   lostSamples: number;
 }
 
+/** Of bodies of targets that could not be read: they can't be sent again, for they hold no time and no target. */
+const expositionSource = 'prometheus/exposition';
 /** How often the scrape file and the files of service discovery are looked at. */
 const watchMs = 2_000;
 /** Fewer bytes than this could not hold one chunk of a scrape. */
@@ -297,7 +299,7 @@ export class Scraper {
     void door.deadLetters([
       {
         tenant: config.tenant,
-        source: scrapeSource,
+        source: expositionSource,
         reason: `${target.url.href}: ${reason}`,
         contentType,
         payload: fetched.body,
