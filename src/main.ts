@@ -146,6 +146,7 @@ async function createLoop(config: Config, log: Logger, stores: Stores): Promise<
     cases: {
       openIncident: (incident) => cases.openIncident(incident),
       attachSignals: ({ caseId, signals }) => cases.attachSignals(caseId, signals),
+      signalsEnded: ({ caseId, fingerprints }) => cases.signalsEnded(caseId, fingerprints),
       caseStatus: (_tenant, caseId) => stateOf(cases, caseId),
     },
   });

@@ -34,6 +34,8 @@ export interface Cases {
   readonly orchestrator: Orchestrator;
   openIncident(incident: OpenIncident): Promise<{ caseId: string; opened: boolean }>;
   attachSignals(caseId: string, signals: readonly Signal[]): Promise<void>;
+  /** Writes into the timeline that signals of an open case are over; the case itself goes its way. */
+  signalsEnded(caseId: string, fingerprints: readonly string[]): Promise<void>;
   openCases(tenant: string): Promise<(CaseHead & { fingerprints: string[] })[]>;
   recordVerdict(caseId: string, verdict: Verdict, traceId?: string): Promise<void>;
   verifyEvidence(caseId: string): Promise<{ ok: boolean; evidence_hash: string | null; broken: string[] }>;
@@ -73,6 +75,7 @@ export function createCases(deps: CaseDeps): Cases {
     orchestrator,
     openIncident: (incident) => incidents.open(incident),
     attachSignals: (caseId, signals) => incidents.attach(caseId, signals),
+    signalsEnded: (caseId, fingerprints) => incidents.ended(caseId, fingerprints),
     openCases: (tenant) => incidents.openCases(tenant),
     recordVerdict: (caseId, verdict, traceId) => findings.record(caseId, verdict, traceId),
     verifyEvidence: (caseId) => findings.verify(caseId),

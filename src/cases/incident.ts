@@ -51,6 +51,8 @@ const sql = {
       ORDER BY o.closed_at DESC LIMIT 1)`,
   open: `SELECT ${headColumns} FROM ops_case WHERE tenant = $1 AND status <> 'CLOSED' ORDER BY created_at`,
   openFingerprints: `SELECT case_id, fingerprint FROM case_signal WHERE tenant = $1 AND open`,
+  named:
+    'SELECT signal FROM case_signal WHERE case_id = $1 AND fingerprint = ANY($2::text[]) ORDER BY fingerprint',
   known: 'SELECT fingerprint, open FROM case_signal WHERE case_id = $1',
   elsewhere: `SELECT fingerprint FROM case_signal
               WHERE tenant = $1 AND open AND case_id <> $2 AND fingerprint = ANY($3::text[])`,
@@ -239,6 +241,28 @@ export class Incidents {
       head.severity,
     );
     if (worst !== head.severity) await tx.query(sql.raise, [head.id, worst]);
+  }
+
+  /** Nothing but a note: whether the case is done is decided by its plan and its verification, or by a person. */
+  async ended(caseId: string, fingerprints: readonly string[]): Promise<void> {
+    await this.#deps.ledger.transaction(async (tx) => {
+      const head = await findHead(tx, caseId);
+      if (head.status === 'CLOSED') return;
+      const rows = await tx.query<{ signal: Signal }>(sql.named, [caseId, fingerprints]);
+      if (rows.length === 0) return;
+      await this.#deps.orchestrator.note(tx, head, {
+        caseId,
+        event: 'signals_ended',
+        actor: 'analyst@svc',
+        reason: rows.map(({ signal }) => signal.title).join('; '),
+        meta: {
+          fingerprints: [...fingerprints],
+          titles: rows.map(({ signal: { code, params } }) => ({ code, params })),
+        },
+        traceId: head.traceId,
+      });
+    });
+    this.#deps.notify();
   }
 
   /** Every case that is not closed, with the fingerprints it holds. */

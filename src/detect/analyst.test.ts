@@ -31,6 +31,7 @@ function setUp(connected: (a: string, b: string) => boolean = () => true) {
       opened.push(incident);
       return { caseId: `c${opened.length}`, opened: true };
     },
+    signalsEnded: async () => {},
     attachSignals: async ({ signals }) => {
       attached.push(...signals.map((each) => each.fingerprint));
     },

@@ -36,6 +36,8 @@ export interface AnalystDeps {
   tenant: string;
   openIncident(incident: IncidentToOpen): Promise<{ caseId: string; opened: boolean }>;
   attachSignals(input: { tenant: string; caseId: string; signals: Signal[] }): Promise<void>;
+  /** Alerts of a case are over, as those who sent them say. */
+  signalsEnded(input: { tenant: string; caseId: string; fingerprints: string[] }): Promise<void>;
   /** The case's state; null when it is gone. */
   caseStatus(tenant: string, caseId: string): Promise<CaseState | null>;
   /** Whether one of the two services calls the other, directly or not. */
@@ -58,6 +60,11 @@ export class Analyst {
 
   open(): Incident[] {
     return this.#incidents.filter((incident) => incident.closedAt === null);
+  }
+
+  /** The case of the incident that a signal belongs to; null while there is none. */
+  caseOf(fingerprint: string): string | null {
+    return this.#incidents.findLast((incident) => incident.signals.has(fingerprint))?.caseId ?? null;
   }
 
   /** Windows that are not normal and must stay out of every baseline. */

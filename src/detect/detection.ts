@@ -46,7 +46,7 @@ export interface DetectionDeps {
   tenant: string;
   config: Config['detect'];
   rules: readonly ObjectiveRule[];
-  cases: Pick<AnalystDeps, 'openIncident' | 'attachSignals' | 'caseStatus'>;
+  cases: Pick<AnalystDeps, 'openIncident' | 'attachSignals' | 'signalsEnded' | 'caseStatus'>;
 }
 
 /** The reading of an objective with what the console shows beside it. */
@@ -231,8 +231,12 @@ class LiveDetection implements Detection {
     for (const fingerprint of fingerprints) {
       const ongoing = this.#ongoing.get(fingerprint);
       if (!ongoing) continue;
-      await recordResolved(this.#deps.ledger, this.#deps.tenant, ongoing.eventId, now);
+      const { ledger, tenant, cases } = this.#deps;
+      await recordResolved(ledger, tenant, ongoing.eventId, now);
       this.#ongoing.delete(fingerprint);
+      // An alert's end is somebody's word; detection's own signals come and go with the load.
+      const caseId = ongoing.signal.kind === 'alert' ? this.#analyst.caseOf(fingerprint) : null;
+      if (caseId !== null) await cases.signalsEnded({ tenant, caseId, fingerprints: [fingerprint] });
     }
   }
 

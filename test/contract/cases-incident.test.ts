@@ -53,6 +53,19 @@ describe('one case per incident', () => {
     expect(answers.filter((answer) => answer.opened)).toHaveLength(1);
   });
 
+  test('the end of a signal is a note in the timeline of an open case, and changes nothing else', async () => {
+    const { caseId } = await world.cases.openIncident(incident('t-ended'));
+    const [given] = incident('t-ended').signals;
+    const before = await world.cases.head(caseId);
+    await world.cases.signalsEnded(caseId, ['unknown']);
+    await world.cases.signalsEnded(caseId, [given?.fingerprint ?? '']);
+    expect(await world.cases.head(caseId)).toEqual(before);
+    const timeline = await world.cases.timeline(caseId);
+    expect(timeline.filter((entry) => entry.event === 'signals_ended')).toMatchObject([
+      { reason: given?.title },
+    ]);
+  });
+
   test('a list and the timeline carry what the title was made of, so that it can be said in another language', async () => {
     const named = titled('signal.surge', { service: 'payments', value: '12', normal: '4.0' });
     const { code, params, title } = named;

@@ -139,6 +139,21 @@ describe.skipIf(!hasPrometheus)('Prometheus (skipped where it is not installed)'
       };
       return known.data.activeAlertmanagers[0]?.url === `${url}/api/v2/alerts` ? true : undefined;
     });
+    // What Kubernetes did shortly before is a change that the diagnosis weighs.
+    const rollout = {
+      involvedObject: { kind: 'Deployment', name: 'till', namespace: 'shop' },
+      metadata: { uid: 'rollout-1' },
+      reason: 'ScalingReplicaSet',
+      type: 'Normal',
+      message: 'Scaled up replica set till-7d9f8b6c54 to 1 from 0',
+      lastTimestamp: new Date().toISOString(),
+    };
+    const told = await fetch(`${url}/api/v1/events/kubernetes`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(rollout),
+    });
+    expect(await told.json()).toMatchObject({ accepted: 1, changes: 1 });
     up = 0;
     const shown = await until('the alert is listed', 30, async () => {
       const [alert] = (await json('/api/v2/alerts')) as { labels: Record<string, string> }[];
@@ -178,6 +193,20 @@ describe.skipIf(!hasPrometheus)('Prometheus (skipped where it is not installed)'
       return data.find((each) => each.kind === 'alert' && each.labels.resolved_at !== undefined);
     });
     expect(signal.kind).toBe('alert');
+    const entry = await until('the timeline tells the end', 10, async () => {
+      const { data } = (await json(`/case/${opened.case_id}/timeline`)) as {
+        data: { event: string; reason: string }[];
+      };
+      return data.find(({ event }) => event === 'signals_ended');
+    });
+    expect(entry.reason).toBe('till: alert TillClosed');
+    const verdict = await until('the diagnosis is done', 60, async () => {
+      const { data } = (await json(`/case/${opened.case_id}`)) as {
+        data: { verdict: { changes: { kind: string; title: string }[] } | null };
+      };
+      return data.verdict ?? undefined;
+    });
+    expect(verdict.changes).toMatchObject([{ kind: 'rollout', title: 'till: rollout of till-7d9f8b6c54' }]);
     const metrics = await (await fetch(`${prometheusUrl}/metrics`)).text();
     expect(metrics).toMatch(/^prometheus_notifications_errors_total\{alertmanager="[^"]+"\} 0$/m);
     expect(metrics).not.toMatch(/^prometheus_notifications_sent_total\{alertmanager="[^"]+"\} 0$/m);

@@ -68,6 +68,7 @@ async function run(
         return { caseId: `c${cases.length}`, opened: true };
       },
       attachSignals: async () => {},
+      signalsEnded: async () => {},
       caseStatus: async () => 'ANALYZING',
     },
   });

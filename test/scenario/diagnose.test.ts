@@ -68,6 +68,7 @@ async function play(scenario: Scenario, tenant: string): Promise<Played> {
         cases.push({ ...incident, openedS: (clock.at - onset) / 1000 });
         return { caseId: `c${cases.length}`, opened: true };
       },
+      signalsEnded: async () => {},
       attachSignals: async ({ signals }) => {
         cases[0]?.signals.push(...signals);
       },

@@ -7,7 +7,7 @@ export function timelineReason(entry: TimelineEntry, { language, word, phrase, t
   const { kind, resource, titles } = entry.meta;
   if (entry.event === 'findings' && typeof kind === 'string' && typeof resource === 'string')
     return t('case.finding', { kind: word('kind', kind), resource });
-  if (entry.event === 'signals' && Array.isArray(titles)) {
+  if ((entry.event === 'signals' || entry.event === 'signals_ended') && Array.isArray(titles)) {
     const texts = entry.reason.split('; ');
     if (texts.length === titles.length)
       return texts.map((text, i) => saySentence(language, text, titles[i])).join('; ');

@@ -13,6 +13,7 @@ export const words = {
   'event.resume': 'resumed',
   'event.park': 'parked',
   'event.signals': 'signals attached',
+  'event.signals_ended': 'signals over',
   'event.findings': 'findings',
   'event.step_result': 'step',
   'event.compensation_result': 'compensation result',

@@ -15,6 +15,7 @@ export const words: Record<keyof typeof english, string> = {
   'event.resume': '恢复处理',
   'event.park': '搁置',
   'event.signals': '附加信号',
+  'event.signals_ended': '信号已消失',
   'event.findings': '结论',
   'event.step_result': '步骤',
   'event.compensation_result': '撤销步骤',
