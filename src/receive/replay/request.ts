@@ -31,6 +31,10 @@ const routes = new Map<string, (letter: Letter, part: string, type: string) => R
   ['events/kubernetes', asItCame('/api/v1/events/kubernetes')],
   ['changes/gitlab', asItCame('/api/v1/changes/gitlab')],
   ['changes/argocd', asItCame('/api/v1/changes/argocd')],
+  ['flows/aws-vpc', asItCame('/api/v1/flows/aws-vpc')],
+  ['flows/aws-firehose', firehose],
+  ['flows/azure', azure],
+  ['flows/hubble', asItCame('/api/v1/flows/hubble')],
   ['write/metrics', tableWrite('/write/metrics')],
   ['write/logs', tableWrite('/write/logs')],
   ['alerts/alertmanager', alertsOf('/api/v2/alerts', '[', ']')],
@@ -73,6 +77,20 @@ function asItCame(url: string) {
     const contentType = letter.contentType.replace(/; *part=\w+$/, '');
     return { url, contentType, payload: Buffer.from(letter.payload) };
   };
+}
+
+/** Lines were packed; unpacked they are lines like any other. */
+function firehose(letter: Letter, part: string): ReplayRequest {
+  const url = `/api/v1/flows/${part === 'record' ? 'aws-vpc' : 'aws-firehose'}`;
+  return { url, contentType: json, payload: Buffer.from(letter.payload) };
+}
+
+function azure(letter: Letter, part: string): ReplayRequest {
+  if (part === 'record')
+    throw new UnreplayableError(
+      'it is one tuple without the record that says where it was seen; send the record again',
+    );
+  return { url: '/api/v1/flows/azure', contentType: json, payload: Buffer.from(letter.payload) };
 }
 
 /** The letter's type says which table its records were for. */
