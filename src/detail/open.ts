@@ -10,6 +10,7 @@ import { createInserter, type Inserter } from './inserter.ts';
 import { createJournal, type Journal } from './journal.ts';
 import { migrate, type Schema } from './migrate.ts';
 import { openSegmentNumbers } from './numbers.ts';
+import { lowerMergePriority } from './priority.ts';
 import { runNamed } from './query.ts';
 import {
   type ClosedSegment,
@@ -131,6 +132,8 @@ function assemble(parts: Parts): WritableStore {
     addPending(segment.bytes);
     inserter.add(segment);
   }
+  const stopped = new AbortController();
+  void lowerMergePriority(clock, log, stopped.signal);
   const flush = async () => {
     await journal.rotate();
     await inserter.drained();
@@ -169,6 +172,7 @@ function assemble(parts: Parts): WritableStore {
       closed ??= (async () => {
         await Promise.race([flush(), clock.sleep(closeDeadlineMs)]);
         await inserter.stop();
+        stopped.abort();
         await engine.close();
       })();
       return closed;
