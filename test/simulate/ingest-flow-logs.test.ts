@@ -1,6 +1,5 @@
 import { gzipSync } from 'node:zlib';
 import { afterEach, describe, expect, it } from 'vitest';
-import { replayRequest } from '../../src/receive/replay/request.ts';
 import { pretended, useFronts } from './ingest-fronts.ts';
 
 const fronts = useFronts();
@@ -450,53 +449,5 @@ describe('a request that can not be kept', () => {
       (await send('hubble', '{"lost_events":{}}', { authorization: 'Bearer secret' }, fronts.guardedUrl))
         .status,
     ).toBe(200);
-  });
-});
-
-describe('a refused record', () => {
-  const mended: [string, string, string, (payload: string) => string][] = [
-    [
-      'aws-vpc',
-      '300000000001',
-      awsLine('300000000001', 'MAYBE OK'),
-      (line) => line.replace('MAYBE', 'ACCEPT'),
-    ],
-    [
-      'aws-firehose',
-      '300000000002',
-      firehose([awsLine('300000000002', 'NO OK')]),
-      (line) => line.replace('NO', 'REJECT'),
-    ],
-    [
-      'hubble',
-      'node-3',
-      '{"flow":{"IP":{"source":"10.0.0.x"},"node_name":"node-3"}}',
-      (line) => line.replace('.x', '.1'),
-    ],
-  ];
-  it.each(mended)('of %s can be mended and sent again', async (path, owner, body, mend) => {
-    await send(path, body, path === 'aws-vpc' ? text : {});
-    const letters = await fronts.letters(`flows/${path}`);
-    const letter = letters
-      .map(
-        (row) =>
-          ({ ...row, text: Buffer.from(String(row.Payload), 'base64').toString() }) as Record<
-            string,
-            unknown
-          > & { text: string },
-      )
-      .find((row) => row.text.includes(owner));
-    const request = replayRequest({
-      ...{ tenant: 'default', source: `flows/${path}`, reason: '' },
-      contentType: String(letter?.ContentType),
-      payload: Buffer.from(mend(letter?.text ?? '')),
-    });
-    const answer = await fetch(fronts.url + request.url, {
-      method: 'POST',
-      headers: { 'content-type': request.contentType },
-      body: Buffer.from(request.payload),
-    });
-    expect(await answer.json()).toMatchObject({ accepted: 1, rejected: 0 });
-    expect(await fronts.flows(owner)).toHaveLength(1);
   });
 });
