@@ -5,6 +5,7 @@ import { ClewError, createLogger, systemClock } from '../lib/index.ts';
 import { bench } from './bench.ts';
 import { deadLetters, deadLettersUsage } from './dead-letters.ts';
 import { parseArguments } from './index.ts';
+import { lint, lintUsage } from './lint.ts';
 
 const usage = `clew — from a symptom to a verified fix
 
@@ -12,6 +13,7 @@ const usage = `clew — from a symptom to a verified fix
   clew demo [--fault NAME] [--headless] [--json] [--list-faults]
                                                      run the demo shop, break it, watch it being repaired
 ${deadLettersUsage}
+${lintUsage}
   clew bench ingest [options]                        measure ingest (clew bench help)
   clew version
   clew help
@@ -82,6 +84,17 @@ async function main(argv: readonly string[]): Promise<void> {
       nowMs: systemClock.now(),
       json: flags.json !== undefined || !process.stdout.isTTY,
       write: (text) => process.stdout.write(text),
+    });
+    return;
+  }
+  if (command === 'lint') {
+    const { loadLintRules } = await import('../operate/index.ts');
+    const dirs = [join(import.meta.dirname, '../../catalog'), ...(flags.catalog?.split(',') ?? [])];
+    process.exitCode = lint(rest, flags, {
+      cwd: process.cwd(),
+      rules: loadLintRules(dirs),
+      write: (text) => process.stdout.write(text),
+      tell: (text) => process.stderr.write(text),
     });
     return;
   }

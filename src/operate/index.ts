@@ -17,6 +17,9 @@ export {
   type HealthSource,
   type NamespaceReport,
 } from './health.ts';
+export { formatFindings, type LintFormat, lintFormats } from './lint/format.ts';
+export { type Finding, lintText } from './lint/lint.ts';
+export { type LintRules, type LintSeverity, lintSeverities, loadLintRules } from './lint/rules.ts';
 export { processSource } from './process.ts';
 export { scrapeSource } from './scrape.ts';
 export { busSource, detailSource, ledgerSource, rollupSource } from './stores.ts';
