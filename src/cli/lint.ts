@@ -1,5 +1,5 @@
 import { globSync, readFileSync, statSync } from 'node:fs';
-import { join, relative, resolve } from 'node:path';
+import { join, normalize, resolve } from 'node:path';
 import { ClewError } from '../lib/index.ts';
 import {
   type Finding,
@@ -69,7 +69,7 @@ function filesOf(paths: readonly string[], cwd: string): string[] {
     const usable = found.filter((file) => statSync(resolve(cwd, file)).isFile());
     if (stat === undefined && usable.length === 0)
       throw new ClewError('bad_request', `There is no file ${JSON.stringify(path)}.`);
-    for (const file of usable.toSorted()) files.add(relative('', file));
+    for (const file of usable.toSorted()) files.add(normalize(file));
     if (files.size > filesMax)
       throw new ClewError('too_large', `More than ${filesMax} files; name fewer directories.`);
   }
