@@ -41,7 +41,7 @@ export async function deliverPatiently(deps: PatientDeps, delivery: PatientDeliv
   for (;;) {
     const last = giveUp.aborted;
     try {
-      const leave = door.enter(bytes);
+      const leave = door.enter(bytes, tenant);
       try {
         await door.deliver({ tenant, signal: 'logs', blocks, records, rejected, bytes, startedAt });
       } finally {

@@ -135,16 +135,19 @@ describe.skipIf(!hasRsyslog)('rsyslog forwards every line once', () => {
   test('50 000 over TCP across a restart of Clew: its queue keeps what can not be sent', async () => {
     const action = `port="${ports.plain}" protocol="tcp" TCP_Framing="octet-counted" template="RSYSLOG_SyslogProtocol23Format" ${queue}`;
     const rsyslog = startRsyslog('rs-restart', action);
-    rsyslog.write(0, 20_000);
+    // Lines come all the time, before, while and after Clew is away.
+    const writing = (async () => {
+      for (let from = 0; from < 50_000; from += 500) {
+        rsyslog.write(from, from + 500);
+        await new Promise((resolve) => setTimeout(resolve, 50));
+      }
+    })();
     await expect
       .poll(async () => (await counted('rs-restart'))[0], { timeout: 20_000, interval: 20 })
       .toBeGreaterThan(0);
-    const stopping = clew.stop();
-    rsyslog.write(20_000, 40_000);
-    await stopping;
-    rsyslog.write(40_000, 45_000);
+    await clew.stop();
     clew = await startClew(dir, env);
-    rsyslog.write(45_000, 50_000);
+    await writing;
     await arrives('rs-restart', 50_000);
   });
 });
