@@ -13,6 +13,7 @@ import {
   type Door,
   elasticRoutes,
   lokiRoutes,
+  ndjsonRoutes,
   otlpRoutes,
   remoteWrite,
 } from '../../src/receive/index.ts';
@@ -62,6 +63,7 @@ const frontsOf =
     await server.register(otlpRoutes(deps, createOtlpIntake(deps)));
     await server.register(lokiRoutes(deps));
     await server.register(elasticRoutes({ ...deps, newId: newUuid }));
+    await server.register(ndjsonRoutes(deps), { prefix: '/api/v1' });
     await server.register(remoteWrite({ door, config: ingest, clock, log }), { prefix: '/api/v1' });
   };
 
@@ -237,6 +239,23 @@ test('a refused stream of protobuf, a refused document of a bulk and a refused s
   });
   expect(created.json.data[0]).toMatchObject({ outcome: 'replayed', records: 1 });
   expect(await count('otel_logs', "Body = 'bulk letter'")).toBe(1);
+});
+
+test('a refused line of JSON is mended and sent again', async () => {
+  await app.inject({
+    method: 'POST',
+    url: '/api/v1/logs/ndjson',
+    headers: { 'content-type': 'application/x-ndjson' },
+    payload: '{"message":"fine"}\n{"message":"json letter"]\n',
+  });
+  const [letter] = (await list('source=ndjson')).letters;
+  expect(letter).toMatchObject({ payload: '{"message":"json letter"]', replayable: true });
+  const result = await post('replay', {
+    ids: [letter?.id ?? ''],
+    fix: [{ op: 'replace', find: ']', with: '}' }],
+  });
+  expect(result.json.data[0]).toMatchObject({ outcome: 'replayed', records: 1 });
+  expect(await count('otel_logs', "Body = 'json letter'")).toBe(1);
 });
 
 test.each([1, 2] as const)(

@@ -101,10 +101,14 @@ describe('an upload that is refused', () => {
       '422 Processing failed: The body ends in the middle of a field.\n',
     );
     expect(await bodies('jd-bad')).toEqual(['good', 'good']);
-    expect((await fronts.letters('journald/upload')).map((row) => row.Reason)).toEqual([
+    const letters = await fronts.letters('journald/upload');
+    expect(letters.map((row) => row.Reason)).toEqual([
       '"not a field" is no name of a journal field.',
       'The body ends in the middle of a field.',
     ]);
+    const payloads = letters.map((row) => Buffer.from(String(row.Payload), 'base64').toString());
+    expect(payloads[0]).toContain('not a field');
+    expect(payloads[1]).toBe('MESSAGE=cut');
   });
 
   it('because its token is missing; the token may be the password of the URL', async () => {

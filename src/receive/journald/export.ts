@@ -51,6 +51,17 @@ export class ExportReader {
     this.endEntry();
   }
 
+  /** The entry that has begun, as far as it is held. */
+  unfinished(): Uint8Array {
+    const fields = this.fields.flatMap(({ name, value }) => [
+      Buffer.from(`${name}=`),
+      value,
+      Buffer.from('\n'),
+    ]);
+    const name = this.state === 'line' ? '' : `${this.name}\n`;
+    return Buffer.concat([...fields, Buffer.from(name), ...this.held]);
+  }
+
   private step(chunk: Uint8Array, at: number): number {
     switch (this.state) {
       case 'line': {

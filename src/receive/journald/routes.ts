@@ -96,12 +96,18 @@ class Upload {
         continue;
       }
       if (result.done === true) break;
-      await this.read(() => this.reader.push(result.value));
+      await this.read(
+        () => this.reader.push(result.value),
+        () => result.value,
+      );
       if (this.bytes >= batchBytesMax) await this.deliver();
       next = chunks.next();
       next.catch(() => undefined);
     }
-    await this.read(() => this.reader.end());
+    await this.read(
+      () => this.reader.end(),
+      () => this.reader.unfinished(),
+    );
     await this.deliver();
   }
 
@@ -122,14 +128,14 @@ class Upload {
   }
 
   /** What came before the place that can't be read is kept. */
-  private async read(work: () => void): Promise<void> {
+  private async read(work: () => void, payload: () => Uint8Array): Promise<void> {
     try {
       work();
     } catch (error) {
       if (!(error instanceof MalformedError)) throw error;
       await this.deliver();
       const letter = { tenant: this.tenant, source, contentType, reason: error.message };
-      await this.deps.door.deadLetters([{ ...letter, payload: Buffer.from(error.message) }]);
+      await this.deps.door.deadLetters([{ ...letter, payload: payload() }]);
       throw new ClewError('unprocessable', `Processing failed: ${error.message}`);
     }
   }
