@@ -94,6 +94,8 @@ export interface LogReader {
   contentType: string;
   /** What it is counted as; `logs` when not said. */
   signal?: string;
+  /** Of a single refused record, where it is kept in another form than it came in. */
+  recordType?: string;
   unpack: (raw: Buffer) => Promise<Uint8Array>;
   transcode: (tenant: string, body: Uint8Array) => Transcoded;
 }
@@ -110,6 +112,7 @@ export async function takeLogs(
     signal: reader.signal ?? 'logs',
     source: reader.source,
     contentType: reader.contentType,
+    ...(reader.recordType === undefined ? {} : { recordType: reader.recordType }),
     raw: Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0),
     unpack: reader.unpack,
     transcode: (body) => reader.transcode(tenant, body),

@@ -173,7 +173,7 @@ function senders(deps: ApiDeps, door: Door = deps.door, otlp = deps.otlp): Fasti
     await app.register(elasticRoutes({ ...front, newId: newUuid }));
     await app.register(journaldRoutes(front));
     await app.register(ndjsonRoutes(front), { prefix: '/api/v1' });
-    await app.register(eventRoutes(front), { prefix: '/api/v1' });
+    await app.register(eventRoutes({ ...front, secret: deps.config.auth.token }), { prefix: '/api/v1' });
     await app.register(cloudFlowRoutes(front), { prefix: '/api/v1' });
     await app.register(
       alertRoutes({

@@ -1,3 +1,4 @@
+import { createHmac } from 'node:crypto';
 import { CloudEvent, emitterFor, HTTP, httpTransport, Mode } from 'cloudevents';
 import { describe, expect, it } from 'vitest';
 import { useFronts } from './ingest-fronts.ts';
@@ -87,6 +88,23 @@ describe('the CloudEvents SDK', () => {
   });
 });
 
+it('a refused event of binary mode is kept with what its headers said', async () => {
+  const head = { 'ce-specversion': '1.0', 'ce-id': '9', 'ce-type': 't', 'content-type': 'text/plain' };
+  expect((await post('/events', 'hello', head)).status).toBe(400);
+  const letter = (await fronts.letters('events/cloudevents')).at(-1);
+  expect(letter).toMatchObject({
+    Reason: 'record 0: the header ce-source is missing',
+    ContentType: 'application/cloudevents+json',
+  });
+  expect(JSON.parse(Buffer.from(String(letter?.Payload), 'base64').toString())).toEqual({
+    specversion: '1.0',
+    id: '9',
+    type: 't',
+    datacontenttype: 'text/plain',
+    data_base64: 'aGVsbG8=',
+  });
+});
+
 const event = (over: object) => ({
   apiVersion: 'v1',
   kind: 'Event',
@@ -161,6 +179,38 @@ describe('delivery tools', () => {
     expect(await fronts.rows('hooked')).toEqual([]);
     const ping = await post('/changes/github', {}, { 'x-github-event': 'ping' });
     expect([ping.status, await ping.json()]).toMatchObject([202, { accepted: 0, ignored: 1 }]);
+  });
+
+  it('GitHub signs with the token, and only what it signed is taken', async () => {
+    const body = JSON.stringify({
+      ref: 'refs/heads/main',
+      after: 'abc',
+      repository: { name: 'signed', default_branch: 'main' },
+    });
+    const signature = (text: string, secret = 'secret') =>
+      `sha256=${createHmac('sha256', secret).update(text).digest('hex')}`;
+    const send = async (path: string, headers: Record<string, string>) =>
+      (
+        await fetch(`${fronts.guardedUrl}/api/v1${path}`, {
+          method: 'POST',
+          body,
+          headers: { 'content-type': 'application/json', 'x-github-event': 'push', ...headers },
+        })
+      ).status;
+    expect(await send('/changes/github', { 'x-hub-signature-256': signature(body) })).toBe(202);
+    expect(await fronts.changes('signed')).toMatchObject([{ Kind: 'commit', Id: 'github:push::abc' }]);
+    const refused: [string, Record<string, string>][] = [
+      ['/changes/github', {}],
+      ['/changes/github', { 'x-hub-signature-256': signature(body, 'other') }],
+      ['/changes/github', { 'x-hub-signature-256': signature(`${body} `) }],
+      ['/changes/github', { 'x-hub-signature-256': 'sha256=' }],
+      ['/changes/github', { 'x-hub-signature-256': signature(body), authorization: 'Bearer wrong' }],
+      ['/changes/gitlab', { 'x-hub-signature-256': signature(body) }],
+      ['/events/kubernetes', { 'x-hub-signature-256': signature(body) }],
+    ];
+    for (const [path, headers] of refused)
+      expect(await send(path, headers), JSON.stringify(headers)).toBe(401);
+    expect(await fronts.changes('signed')).toHaveLength(1);
   });
 
   it('GitLab shows the token in its own header', async () => {

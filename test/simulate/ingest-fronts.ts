@@ -71,7 +71,7 @@ async function serve(store: DetailStore, token: string): Promise<FastifyInstance
   await app.register(elasticRoutes({ ...deps, newId: newUuid }));
   await app.register(journaldRoutes(deps));
   await app.register(ndjsonRoutes(deps), { prefix: '/api/v1' });
-  await app.register(eventRoutes(deps), { prefix: '/api/v1' });
+  await app.register(eventRoutes({ ...deps, secret: token }), { prefix: '/api/v1' });
   await app.register(cloudFlowRoutes(deps), { prefix: '/api/v1' });
   await app.register(
     alertRoutes({ ...deps, openCases: ['critical'], onAlerts: (_, alerts) => told.push(...alerts) }),

@@ -95,6 +95,12 @@ function dataOf(value: Fields, type: string): Pick<CloudEvent, 'data' | 'text'> 
   return { data, text: typeof data === 'string' ? data : jsonText(data) };
 }
 
+/** An event in binary mode as the JSON format has it, right or wrong: without its headers a body would be lost. */
+export const asStructured = (attributes: ReadonlyMap<string, string>, body: Uint8Array): Buffer =>
+  Buffer.from(
+    JSON.stringify({ ...Object.fromEntries(attributes), data_base64: Buffer.from(body).toString('base64') }),
+  );
+
 /** Binary mode: attributes in headers, percent-encoded; the body is the data. Throws RecordError. */
 export function readBinary(
   headers: Record<string, string | string[] | undefined>,
@@ -106,8 +112,14 @@ export function readBinary(
       attributes.set(header.slice(3), decoded(value));
   const type = headers['content-type'];
   if (typeof type === 'string') attributes.set('datacontenttype', type);
-  const event = eventOf(attributes, (key) => `the header ce-${key}`);
-  return { ...event, ...bytesOf(body, event.dataContentType) };
+  try {
+    const event = eventOf(attributes, (key) => `the header ce-${key}`);
+    return { ...event, ...bytesOf(body, event.dataContentType) };
+  } catch (error) {
+    throw error instanceof RecordError
+      ? new RecordError(error.message, asStructured(attributes, body))
+      : error;
+  }
 }
 
 function decoded(value: string): string {

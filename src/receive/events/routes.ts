@@ -6,7 +6,13 @@ import { decodeBody } from '../otlp/body.ts';
 import { type EventTarget, readBinaryCloudEvent, readCloudEvents } from './cloud-events.ts';
 import { type Hook, hooks } from './hooks.ts';
 import { Rollouts, readKubernetes } from './kubernetes.ts';
+import { acceptSignatures } from './signature.ts';
 import { EventSink, type Report } from './sink.ts';
+
+export interface EventDeps extends FrontDeps {
+  /** What webhooks are signed with: the token that other senders show. Empty: no credentials are asked for. */
+  secret: string;
+}
 
 /** How the body of one kind of request is read. */
 type Read = (body: Uint8Array, target: EventTarget, request: FastifyRequest) => void;
@@ -18,8 +24,13 @@ const textOf = (body: Uint8Array): string => new TextDecoder().decode(body);
  * Events, each answered once it is on disk: CloudEvents, events of Kubernetes, and what delivery tools tell by their
  * webhooks. 202 says how many were kept and why others were not; when none could be kept it is 400. Register under /api/v1.
  */
-export function eventRoutes(deps: FrontDeps): FastifyPluginAsync {
+export function eventRoutes(deps: EventDeps): FastifyPluginAsync {
   return async (app) => {
+    acceptSignatures(
+      app,
+      deps.secret,
+      ({ routeOptions }) => routeOptions.url?.endsWith('/changes/github') === true,
+    );
     // GitLab can send no other header of its own.
     app.addHook('onRequest', async ({ headers }) => {
       const token = headers['x-gitlab-token'];
@@ -87,6 +98,7 @@ async function receive(
       source,
       signal: 'events',
       contentType: request.headers['content-type'] ?? 'application/json',
+      ...(isBinary(request) ? { recordType: structuredType } : {}),
       unpack: (raw) => decodeBody(raw, request.headers['content-encoding'] ?? '', bodyBytesMax),
       transcode: (tenant, body) => {
         const nowMs = deps.clock.now();
@@ -95,7 +107,7 @@ async function receive(
             read(body, { sink, rollouts, nowMs }, request);
           } catch (error) {
             if (!(error instanceof RecordError)) throw error;
-            sink.refuse(0, error.message, body);
+            sink.refuse(0, error.message, error.payload ?? body);
           }
         });
         report = sink.report;
@@ -117,6 +129,10 @@ async function receive(
   return reply.status(202).send(report);
 }
 
+const structuredType = 'application/cloudevents+json';
+const isBinary = ({ headers }: FastifyRequest): boolean =>
+  headers['ce-specversion'] !== undefined || headers['ce-id'] !== undefined;
+
 function cloudEvents(body: Uint8Array, target: EventTarget, request: FastifyRequest): void {
   const type = mediaTypeOf(request);
   if (/^application\/cloudevents(-batch)?(\+|$)/.test(type)) {
@@ -126,8 +142,7 @@ function cloudEvents(body: Uint8Array, target: EventTarget, request: FastifyRequ
         `Content-Type ${JSON.stringify(type.slice(0, 80))} is not understood; send application/cloudevents+json or application/cloudevents-batch+json.`,
       );
     readCloudEvents(textOf(body), target);
-  } else if (request.headers['ce-specversion'] !== undefined || request.headers['ce-id'] !== undefined)
-    readBinaryCloudEvent(request.headers, body, target);
+  } else if (isBinary(request)) readBinaryCloudEvent(request.headers, body, target);
   else if (jsonTypes.includes(type)) readCloudEvents(textOf(body), target);
   else
     throw new ClewError(
