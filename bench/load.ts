@@ -79,7 +79,11 @@ class Load {
 
   async run(): Promise<LoadResult> {
     const lanes = lanesOf(this.spec);
-    const open = await Promise.all(lanes.map((lane) => Connection.open(lane.address)));
+    const open = await Promise.all(
+      lanes.map((lane) =>
+        this.spec.onLost === 'retry' ? this.reconnect(lane) : Connection.open(lane.address),
+      ),
+    );
     // Building the requests is no cost of sending them.
     const cpu = process.cpuUsage();
     this.started = this.due = this.lastAck = performance.now();

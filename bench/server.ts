@@ -25,9 +25,15 @@ export interface StartOptions {
 
 /** Every port free, so that nothing else on the machine is in the way. */
 function freePorts(): Record<string, string> {
-  const ports = configKeys().filter((key) => key.yaml.endsWith('.port') && key.fallback !== 0);
+  const ports = configKeys().filter((key) => /[._]port$/.test(key.yaml) && key.fallback !== 0);
   return Object.fromEntries(ports.map((key) => [key.env, '0']));
 }
+
+/** Whatever ends the benchmark ends what it started. */
+const started = new Set<ChildProcess>();
+process.on('exit', () => {
+  for (const child of started) child.kill('SIGKILL');
+});
 
 export async function startServer(options: StartOptions): Promise<Server> {
   const child = spawn(process.execPath, [main, 'serve'], {
@@ -41,6 +47,8 @@ export async function startServer(options: StartOptions): Promise<Server> {
     },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
+  started.add(child);
+  child.once('exit', () => started.delete(child));
   const addresses = await new Promise<{ api: string; otlp: string }>((resolve, reject) => {
     let text = '';
     const timer = setTimeout(

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { parseArguments } from './arguments.ts';
-import { parseIngestOptions, workloadNames } from './bench-options.ts';
+import { parseIngestOptions, parseValidateOptions, validatePhases, workloadNames } from './bench-options.ts';
 
 const parse = (line: string) =>
   parseIngestOptions(parseArguments(['ingest', ...line.split(' ').filter(Boolean)], []).flags);
@@ -64,4 +64,35 @@ test.each([
   ['--second 5', 'clew bench ingest knows no --second; see clew bench help.'],
 ])('%s is refused, saying what would be right', (line, message) => {
   expect(() => parse(line)).toThrow(message);
+});
+
+const parsePlan = (line: string) =>
+  parseValidateOptions(parseArguments(['validate', ...line.split(' ').filter(Boolean)], ['quick']).flags);
+
+test('the whole plan runs at its own length unless told otherwise; phases keep their order', () => {
+  expect(parsePlan('')).toEqual({
+    quick: false,
+    phases: [...validatePhases],
+    out: 'clew-validation',
+    tempDir: undefined,
+  });
+  expect(parsePlan('--quick --only faults,queries --out /tmp/x')).toEqual({
+    quick: true,
+    phases: ['queries', 'faults'],
+    out: '/tmp/x',
+    tempDir: undefined,
+  });
+});
+
+test.each([
+  [
+    '--only speed',
+    '--only names "speed"; there are throughput, queries, routing, observability, faults (several by comma).',
+  ],
+  ['--only', '--only needs a value.'],
+  ['--quick=maybe', '--quick is "maybe"; it is true, false, or stands alone.'],
+  ['--out', '--out needs a value.'],
+  ['--seconds 5', 'clew bench validate knows no --seconds; see clew bench help.'],
+])('validate %s is refused, saying what would be right', (line, message) => {
+  expect(() => parsePlan(line)).toThrow(message);
 });

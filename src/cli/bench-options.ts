@@ -29,6 +29,40 @@ export interface IngestOptions {
 /** Where the report goes when --html names no file. */
 export const reportFile = 'docs/benchmarks/ingest.html';
 
+export const validatePhases = ['throughput', 'queries', 'routing', 'observability', 'faults'] as const;
+export type ValidatePhase = (typeof validatePhases)[number];
+
+export interface ValidateOptions {
+  /** Phases of a sixth of the plan's length. */
+  quick: boolean;
+  phases: ValidatePhase[];
+  out: string;
+  tempDir: string | undefined;
+}
+
+export function parseValidateOptions(given: Readonly<Record<string, string>>): ValidateOptions {
+  const flags = new Flags(given);
+  const only = flags.text('only');
+  const options: ValidateOptions = {
+    quick: flags.switch('quick'),
+    phases: only === undefined ? [...validatePhases] : phaseList(only),
+    out: flags.text('out') ?? 'clew-validation',
+    tempDir: flags.text('temp-dir'),
+  };
+  flags.done('validate');
+  return options;
+}
+
+function phaseList(text: string): ValidatePhase[] {
+  const names = text.split(',');
+  for (const name of names)
+    if (!validatePhases.some((phase) => phase === name))
+      throw wrong(
+        `--only names ${JSON.stringify(name)}; there are ${validatePhases.join(', ')} (several by comma).`,
+      );
+  return validatePhases.filter((phase) => names.includes(phase));
+}
+
 interface Range {
   min: number;
   max: number;

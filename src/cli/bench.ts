@@ -1,6 +1,12 @@
 import { ClewError } from '../lib/index.ts';
 import { parseArguments } from './arguments.ts';
-import { parseIngestOptions, reportFile, workloadNames } from './bench-options.ts';
+import {
+  parseIngestOptions,
+  parseValidateOptions,
+  reportFile,
+  validatePhases,
+  workloadNames,
+} from './bench-options.ts';
 
 export const benchUsage = `clew bench — how fast, how exact, at what cost
 
@@ -21,12 +27,18 @@ export const benchUsage = `clew bench — how fast, how exact, at what cost
   clew bench report FILE… [--html FILE]
                                   the same page from files that --json wrote
 
-Exit codes: 0 every acknowledged record is there exactly once, 1 not so or failed, 2 wrong usage.
+  clew bench validate [options]   the validation plan: throughput, routing, queries, faults, alerts; about ten minutes
+    --quick                       phases of a sixth of the length
+    --only NAME[,NAME]            ${validatePhases.join(', ')}
+    --out DIR                     where validation.md, .html and .json are written (clew-validation)
+    --temp-dir DIR                where the data directory is made
+
+Exit codes: 0 every acknowledged record is there exactly once and all criteria hold, 1 not so or failed, 2 wrong usage.
 `;
 
 /** Answers the exit code. The machinery is beside `src/`, for it measures the program from outside. */
 export async function bench(argv: readonly string[]): Promise<number> {
-  const { command, flags, rest } = parseArguments(argv, ['help']);
+  const { command, flags, rest } = parseArguments(argv, ['help', 'quick']);
   if (command === 'help' || flags.help !== undefined) {
     process.stdout.write(benchUsage);
     return 0;
@@ -45,6 +57,11 @@ export async function bench(argv: readonly string[]): Promise<number> {
     const options = parseIngestOptions(flags);
     const { benchIngest } = await import('../../bench/ingest.ts');
     return (await benchIngest(options, (text) => process.stdout.write(text))) ? 0 : 1;
+  }
+  if (command === 'validate') {
+    const options = parseValidateOptions(flags);
+    const { benchValidate } = await import('../../bench/validate/run.ts');
+    return (await benchValidate(options, (text) => process.stdout.write(text))) ? 0 : 1;
   }
   throw new ClewError('bad_request', `There is no "clew bench ${command}".\n\n${benchUsage}`);
 }

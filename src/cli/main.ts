@@ -14,7 +14,7 @@ const usage = `clew — from a symptom to a verified fix
                                                      run the demo shop, break it, watch it being repaired
 ${deadLettersUsage}
 ${lintUsage}
-  clew bench ingest [options]                        measure ingest (clew bench help)
+  clew bench ingest|validate [options]               measure ingest; run the validation plan (clew bench help)
   clew version
   clew help
 

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import type { IngestResult } from '../../bench/ingest.ts';
+import type { ValidationResult } from '../../bench/validate/plan.ts';
 
 const main = join(import.meta.dirname, '..', '..', 'src', 'cli', 'main.ts');
 const dir = mkdtempSync(join(tmpdir(), 'clew-bench-test-'));
@@ -62,6 +63,26 @@ test('two seconds of mixed load are stored exactly once, and table, figures, pag
   expect(readFileSync(join(dir, 'report', 'README.md'), 'utf8')).toContain('(ingest.svg)');
   expect((await run('report', json, '--html', join(dir, 'again.html'))).code).toBe(0);
   expect(readFileSync(join(dir, 'again.html'), 'utf8')).toBe(readFileSync(html, 'utf8'));
+}, 180_000);
+
+test('the plan finds every protocol’s record in its table and every bad one among the dead letters, and reports it', async () => {
+  const out = join(dir, 'plan');
+  const { code, out: text } = await run(
+    'validate',
+    '--quick',
+    '--only',
+    'routing',
+    '--out',
+    out,
+    '--temp-dir',
+    dir,
+  );
+  expect(text).not.toContain('FAIL');
+  expect(code).toBe(0);
+  const { checks } = JSON.parse(readFileSync(join(out, 'validation.json'), 'utf8')) as ValidationResult;
+  expect(checks.length).toBeGreaterThan(20);
+  expect(readFileSync(join(out, 'validation.md'), 'utf8')).toContain(`All ${checks.length} criteria hold.`);
+  expect(readFileSync(join(out, 'validation.html'), 'utf8')).toContain('Syslog over TCP');
 }, 180_000);
 
 test.each([
