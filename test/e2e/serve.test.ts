@@ -122,6 +122,8 @@ test('probes, health, metrics and the API document answer', async () => {
   expect(health.data.namespaces.map(({ namespace }) => namespace)).toEqual([
     'process',
     'detail',
+    'ingest',
+    'cardinality',
     'ledger',
     'bus',
     'rollup',
