@@ -69,6 +69,24 @@ describe.skipIf(folder === undefined)('systemd-journal-upload', () => {
       .toEqual([entries, entries, entries, entries / 10, entries / 8]);
   });
 
+  test('is not needed: journalctl writes JSON, which Clew takes as it is', async () => {
+    const json = execFileSync('journalctl', [`--file=${journal}`, '-o', 'json', '--all'], {
+      maxBuffer: 64e6,
+    });
+    const answer = await fetch(`${clew.url}/api/v1/logs/ndjson`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/x-ndjson', authorization: 'Bearer s3cret' },
+      body: json,
+    });
+    expect(await answer.json()).toEqual({ accepted: entries, rejected: 0, errors: [] });
+    // Every field of each entry is the same as by the uploader, so the rows come in pairs.
+    const pairs = () =>
+      clew.sql(
+        "SELECT count() FROM (SELECT Body, Timestamp, SeverityNumber, ResourceAttributes, LogAttributes['journald.cursor'], LogAttributes['_PID'], count() AS n FROM otel_logs WHERE ServiceName = 'jd-real' GROUP BY ALL HAVING n = 2)",
+      );
+    await expect.poll(async () => (await pairs())[0]?.map(Number), { timeout: 10_000 }).toEqual([entries]);
+  });
+
   test('ends with an error when the token is missing', () => {
     const { status, stderr } = upload(clew.url);
     expect(status).not.toBe(0);

@@ -61,10 +61,11 @@ export function journalRecord(entry: readonly JournalField[]): Document {
 
 /**
  * The fields of an entry as `journalctl -o json` writes it: text, or a list of numbers for bytes that are no text, or a list
- * of these for a field that comes more than once; null for a value that was too large. Undefined when it is none.
+ * of these for a field that comes more than once; null for a value that was too large. Undefined when it is none. Vector
+ * sends entries with these names too, but with the message under its own.
  */
 export function journalFields(value: Record<string, unknown>): JournalField[] | undefined {
-  if (typeof value.__REALTIME_TIMESTAMP !== 'string') return undefined;
+  if (typeof value.__REALTIME_TIMESTAMP !== 'string' || value.message !== undefined) return undefined;
   const fields: JournalField[] = [];
   for (const [name, item] of Object.entries(value)) {
     if (item === null) {

@@ -138,6 +138,45 @@ describe('fields', () => {
     expect(one({ level: 7, msg: 'x' })?.attributes).toEqual([['level', '7']]);
   });
 
+  it('as Vector sends the journal: the message under its own name', () => {
+    const record = one({
+      __REALTIME_TIMESTAMP: '1767225600123456',
+      PRIORITY: '4',
+      SYSLOG_IDENTIFIER: 'sshd',
+      _HOSTNAME: 'h1',
+      host: 'h1',
+      message: 'hello',
+      source_type: 'journald',
+      timestamp: '2026-01-01T00:00:00.123456Z',
+    });
+    expect(record).toMatchObject({
+      timeNs: 1_767_225_600_123_456_000n,
+      severity: 'warning',
+      body: 'hello',
+      service: 'sshd',
+      resource: [
+        ['service.name', 'sshd'],
+        ['host.name', 'h1'],
+      ],
+    });
+  });
+
+  it('as Fluent Bit sends the journal, and a file', () => {
+    expect(
+      one({
+        date: 1_767_225_600.5,
+        MESSAGE: 'm',
+        PRIORITY: '3',
+        _SYSTEMD_UNIT: 'x.service',
+        _HOSTNAME: 'h1',
+      }),
+    ).toMatchObject({ timeNs: 1_767_225_600_500_000_000n, severity: 'err', body: 'm', service: 'x.service' });
+    expect(one({ date: 1_767_225_600.5, log: 'line' })).toMatchObject({
+      body: 'line',
+      service: 'unknown_service',
+    });
+  });
+
   it('of the journal as journalctl writes JSON', () => {
     const record = one({
       __CURSOR: 's=1',

@@ -11,6 +11,7 @@ import { journalFields, journalRecord } from '../journald/record.ts';
 import { Lines } from '../lines.ts';
 import type { LogSink } from '../log-sink.ts';
 import { MalformedError, textOf } from '../otlp/wire.ts';
+import { severities } from '../syslog/priority.ts';
 import { arrayItems, blanks, type Item, objectItems } from './items.ts';
 
 export interface LineError {
@@ -42,7 +43,7 @@ const rules: DocumentRules = {
   severity: [...usualNames.severity, 'severityText', 'lvl', 'log_level', 'levelname'],
   trace: usualNames.trace,
   span: usualNames.span,
-  service: usualNames.service,
+  service: [...usualNames.service, 'SYSLOG_IDENTIFIER', '_SYSTEMD_UNIT'],
   resourceName: (name) =>
     hostNames.has(name) ? 'host.name' : name.startsWith('service.') ? name : undefined,
   takeTime,
@@ -77,11 +78,21 @@ export function readRecords(body: Uint8Array, sink: LogSink): LineError[] {
 function writeRecord(source: string, sink: LogSink): void {
   const value = parseObject(source);
   const entry = journalFields(value);
-  const severity = levels.get(value.level);
-  if (severity !== undefined) value.level = severity;
+  if (entry === undefined) nameLevel(value);
   const record = entry === undefined ? readObject(value, source, rules) : journalRecord(entry);
   sink.resource(record.service, record.resource);
   sink.record(record);
+}
+
+/** Levels that are numbers become words. */
+function nameLevel(value: Fields): void {
+  const level = levels.get(value.level);
+  if (level !== undefined) value.level = level;
+  const { PRIORITY: priority } = value;
+  const severity = typeof priority === 'string' ? severities['01234567'.indexOf(priority)] : undefined;
+  if (value.level !== undefined || severity === undefined) return;
+  value.level = severity;
+  delete value.PRIORITY;
 }
 
 /** Lines, unless the first of them is no JSON: then it may be one object over several lines, or several on one. */
