@@ -20,6 +20,17 @@ export {
   unsettledLetters,
 } from './dead-letters.ts';
 export { type Facet, type LogFacets, logFacets } from './facets.ts';
+export {
+  type FlowFilter,
+  type FlowGroup,
+  type FlowOrder,
+  type FlowRow,
+  flowGroups,
+  flowOrders,
+  listFlows,
+  type TopFlow,
+  topFlows,
+} from './flows.ts';
 export { type LogHistogram, logHistogram } from './histogram.ts';
 export { type EvidenceSource, evidenceSource, locatorFilter } from './locator.ts';
 export type { AttributeFilter, LogFilter } from './log-filter.ts';

@@ -14,6 +14,7 @@ export { type DynamicDeps, dynamicRoutes } from './dynamic/routes.ts';
 export { clusterInfo, wantsClusterInfo } from './elastic/handshake.ts';
 export { type ElasticDeps, elasticRoutes } from './elastic/routes.ts';
 export { type EventDeps, eventRoutes } from './events/routes.ts';
+export { canonicalAddress } from './flow/address.ts';
 export { type FlowDeps, type FlowListener, startFlowListener } from './flow/listener.ts';
 export type { FrontDeps } from './http.ts';
 export { jaegerRoutes } from './jaeger/routes.ts';

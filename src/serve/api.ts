@@ -37,6 +37,7 @@ import { docsRoutes } from './docs.ts';
 import { etlRoutes } from './etl.ts';
 import { evidenceRoutes } from './evidence.ts';
 import { exploreRoutes } from './explore.ts';
+import { flowRoutes } from './flows.ts';
 import { healthRoutes } from './health.ts';
 import { objectiveRoutes } from './objectives.ts';
 import { createReplay } from './replay.ts';
@@ -141,6 +142,7 @@ function versioned(deps: ApiDeps): RouteGroup {
     await app.register(
       deadLetterRoutes({ ...common, letters: createReplay({ ...deps, fronts: replayed(deps) }) }),
     );
+    await app.register(flowRoutes(common));
     await app.register(sqlRoutes({ detail, tenantOf, dataDir: config.dataDir }));
     await app.register(objectiveRoutes({ ...common, detection }));
     await app.register(targetRoutes({ state: () => deps.scraper.state() }));

@@ -1,4 +1,5 @@
 import { isIP } from 'node:net';
+import { canonicalAddress } from '../flow/address.ts';
 import { flowSkipped } from '../flow/events.ts';
 import { type Flow, FlowSink } from '../flow-sink.ts';
 import { RecordError, shown } from '../json.ts';
@@ -98,7 +99,7 @@ export function ipAddress(value: unknown, name: string): string {
   if (value === undefined || value === null || value === '' || value === '-') return '';
   if (typeof value !== 'string' || isIP(value) === 0)
     throw new RecordError(`field ${name} is ${shown(value)}; an IP address is needed`);
-  return value;
+  return canonicalAddress(value);
 }
 
 export const secondsNs = (value: unknown, name: string): bigint =>

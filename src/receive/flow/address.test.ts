@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { ipv6Text } from './address.ts';
+import { canonicalAddress, ipv6Text } from './address.ts';
 import { exportersAllowed } from './listener.ts';
 import { hex } from './testing.ts';
 
@@ -14,6 +14,16 @@ describe('addresses', () => {
     ['00000000000000000000ffff0a000001', '10.0.0.1'],
   ])('%s is %s', (bytes, text) => {
     expect(ipv6Text(hex(bytes), 0)).toBe(text);
+  });
+
+  it.each([
+    ['10.0.0.1', '10.0.0.1'],
+    ['2001:DB8:0:0::0001', '2001:db8::1'],
+    ['::ffff:10.0.0.1', '10.0.0.1'],
+    ['::', '::'],
+    ['fe80::1%eth0', 'fe80::1'],
+  ])('%s is stored as %s', (given, stored) => {
+    expect(canonicalAddress(given)).toBe(stored);
   });
 
   const config = (host: string, exportersAllow: string[]) => ({

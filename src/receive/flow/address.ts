@@ -30,3 +30,16 @@ export const macText = (bytes: Uint8Array, at: number): string =>
 /** An IPv4 address that came over a dual-stack socket is shown as what it is. */
 export const plainAddress = (address: string): string =>
   address.startsWith('::ffff:') && address.includes('.') ? address.slice(7) : (address.split('%')[0] ?? '');
+
+/** A checked address in the one form that is stored, whichever of the forms of IPv6 it was written in. */
+export const canonicalAddress = (address: string): string =>
+  address.includes(':') ? plainAddress(ipv6Form(address)) : address;
+
+/** Addresses of URLs are written as RFC 5952 asks, but for embedded IPv4. */
+function ipv6Form(address: string): string {
+  const host = new URL(`http://[${address.split('%')[0]}]`).hostname.slice(1, -1);
+  const mapped = /^::ffff:([0-9a-f]{1,4}):([0-9a-f]{1,4})$/.exec(host);
+  if (mapped === null) return host;
+  const [high, low] = [Number.parseInt(mapped[1] ?? '', 16), Number.parseInt(mapped[2] ?? '', 16)];
+  return `::ffff:${high >> 8}.${high & 0xff}.${low >> 8}.${low & 0xff}`;
+}
