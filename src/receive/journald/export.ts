@@ -1,3 +1,4 @@
+import { ByteBuffer } from '../../lib/index.ts';
 import { MalformedError } from '../otlp/wire.ts';
 import type { JournalField } from './record.ts';
 
@@ -25,8 +26,7 @@ export class ExportReader {
   private readonly keptMax: number;
   private state: 'line' | 'size' | 'data' | 'end' = 'line';
   /** The line, size or data that is being read, as far as it is kept. */
-  private held: Uint8Array[] = [];
-  private heldBytes = 0;
+  private readonly held = new ByteBuffer();
   private remaining = 0;
   private name = '';
   private fields: JournalField[] = [];
@@ -46,7 +46,7 @@ export class ExportReader {
 
   /** The body has ended. An entry that lacks only its empty line is whole. */
   end(): void {
-    if (this.state !== 'line' || this.heldBytes > 0)
+    if (this.state !== 'line' || this.held.length > 0)
       throw new MalformedError('The body ends in the middle of a field.');
     this.endEntry();
   }
@@ -59,7 +59,7 @@ export class ExportReader {
       Buffer.from('\n'),
     ]);
     const name = this.state === 'line' ? '' : `${this.name}\n`;
-    return Buffer.concat([...fields, Buffer.from(name), ...this.held]);
+    return Buffer.concat([...fields, Buffer.from(name), this.held.bytes.subarray(0, this.held.length)]);
   }
 
   private step(chunk: Uint8Array, at: number): number {
@@ -72,9 +72,9 @@ export class ExportReader {
         return end + 1;
       }
       case 'size': {
-        const end = Math.min(chunk.length, at + sizeBytes - this.heldBytes);
+        const end = Math.min(chunk.length, at + sizeBytes - this.held.length);
         this.hold(chunk, at, end);
-        if (this.heldBytes === sizeBytes) this.endSize(this.heldOnes());
+        if (this.held.length === sizeBytes) this.endSize(this.heldOnes());
         return end;
       }
       case 'data': {
@@ -139,17 +139,14 @@ export class ExportReader {
   }
 
   private hold(chunk: Uint8Array, from: number, to: number): void {
-    const end = Math.min(to, from + this.keptMax - this.heldBytes);
+    const end = Math.min(to, from + this.keptMax - this.held.length);
     if (end <= from) return;
-    // A copy: the chunk is used again.
-    this.held.push(chunk.slice(from, end));
-    this.heldBytes += end - from;
+    this.held.raw(chunk, from, end);
   }
 
   private heldOnes(): Uint8Array {
-    const all = this.held.length === 1 ? this.held[0] : Buffer.concat(this.held);
-    this.held = [];
-    this.heldBytes = 0;
-    return all ?? new Uint8Array(0);
+    const all = this.held.bytes.slice(0, this.held.length);
+    this.held.reset();
+    return all;
   }
 }

@@ -8,8 +8,7 @@ export interface Item {
 
 const quote = 0x22;
 const backslash = 0x5c;
-const open = new Set([0x7b, 0x5b]);
-const close = new Set([0x7d, 0x5d]);
+const closeBrace = 0x7d;
 const comma = 0x2c;
 const brace = 0x7b;
 const openList = 0x5b;
@@ -39,18 +38,26 @@ export function* arrayItems(body: Uint8Array, start: number): Generator<Item> {
   }
 }
 
-/** Objects one behind the other, over lines as they like; undefined when that is not what the body is. */
-export function objectItems(body: Uint8Array): Item[] | undefined {
-  const items: Item[] = [];
+/** Whether a body is objects one behind the other, over lines as they like. */
+export function holdsObjects(body: Uint8Array): boolean {
   let at = blanks(body, 0);
   while (at < body.length) {
-    if (body[at] !== brace) return undefined;
+    if (body[at] !== brace) return false;
     const end = valueEnd(body, at);
-    if (body[end - 1] !== 0x7d) return undefined;
-    items.push({ line: items.length + 1, bytes: body.subarray(at, end) });
+    if (body[end - 1] !== closeBrace) return false;
     at = blanks(body, end);
   }
-  return items;
+  return true;
+}
+
+/** The objects of such a body. */
+export function* objectItems(body: Uint8Array): Generator<Item> {
+  let at = blanks(body, 0);
+  for (let line = 1; at < body.length; line++) {
+    const end = valueEnd(body, at);
+    yield { line, bytes: body.subarray(at, end) };
+    at = blanks(body, end);
+  }
 }
 
 /** Where the next byte stands that is no blank. */
@@ -69,8 +76,8 @@ function valueEnd(body: Uint8Array, from: number): number {
       at = stringEnd(body, at);
       continue;
     }
-    if (open.has(byte)) depth += 1;
-    else if (close.has(byte)) {
+    if (byte === brace || byte === openList) depth += 1;
+    else if (byte === closeBrace || byte === closeList) {
       if (depth === 0) return at;
       depth -= 1;
       if (depth === 0) return at + 1;

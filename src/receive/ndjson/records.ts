@@ -12,7 +12,7 @@ import { Lines } from '../lines.ts';
 import type { LogSink } from '../log-sink.ts';
 import { MalformedError, textOf } from '../otlp/wire.ts';
 import { severities } from '../syslog/priority.ts';
-import { arrayItems, blanks, type Item, objectItems } from './items.ts';
+import { arrayItems, blanks, holdsObjects, type Item, objectItems } from './items.ts';
 
 export interface LineError {
   /** 1 is the first line; of a JSON array, the first item. */
@@ -101,12 +101,9 @@ function* linesOrObjects(body: Uint8Array): Generator<Item> {
   let first = true;
   while (lines.next()) {
     if (lines.blank()) continue;
-    if (first && !isJson(lines.text())) {
-      const objects = objectItems(body);
-      if (objects !== undefined) {
-        yield* objects;
-        return;
-      }
+    if (first && !isJson(lines.text()) && holdsObjects(body)) {
+      yield* objectItems(body);
+      return;
     }
     first = false;
     yield { line: lines.number, bytes: lines.bytes() };
