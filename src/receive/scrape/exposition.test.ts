@@ -79,6 +79,8 @@ describe('the text format', () => {
     ['a 1 -5\n', [{ ...plain(1), at: -5 }]],
     ['# a comment\n#HELP a x\n# HELP\na 1\n#', [plain(1)]],
     ['a 1e-400\n', [plain(0)]],
+    ['a{b="c" d="e"} 1\n', [plain(1, 'a', { b: 'c', d: 'e' })]],
+    ['# HELP a-b x\na{b="c\nd"} 1\n', [plain(1, 'a', { b: 'c\nd' })]],
   ])('reads %j', (body, expected) => {
     expect(readAll(body, 'text').samples).toEqual(expected);
   });
@@ -96,7 +98,8 @@ describe('the text format', () => {
   });
 
   it.each<[string | Buffer, string]>([
-    ['a\n', 'line 1: expected a value after the metric name, got the end of the line'],
+    ['a\n', 'line 1: the value is missing'],
+    ['a.b 1\n', 'line 1: expected a value after the metric name, got ".b 1"'],
     ['a{b="c"}\n', 'line 1: the value is missing'],
     ['ok 1\n\na b\n', 'line 3: the value "b" is not a number'],
     ['a 0x1p3\n', 'line 1: the value "0x1p3" is not a number'],
@@ -111,10 +114,9 @@ describe('the text format', () => {
     ['<html>\n', 'line 1: expected a metric name, got "<html>"'],
     ['a{b} 1\n', 'line 1: expected "=" after the label name "b", got "} 1"'],
     ['a{b=c} 1\n', 'line 1: the value of the label "b" is not in quotes'],
-    ['a{b="c} 1\nd 2\n', 'line 1: the label value "c} 1" is not closed on its line'],
-    ['a{b="c\\', 'line 1: the label value "c\\\\" is not closed on its line'],
-    ['a{b="c" d="e"} 1\n', 'line 1: expected "," or "}" after a label, got "d=\\"e\\"} 1"'],
-    ['a{b="c"', 'line 1: expected "," or "}" after a label, got the end of the line'],
+    ['a{b="c} 1\n\nd 2\n', 'line 1: the label value "c} 1" is not closed'],
+    ['a{b="c\\', 'line 1: the label value "c\\\\" is not closed'],
+    ['a{b="c"', 'line 1: expected a label name, got the end of the line'],
     ['a{:b="c"} 1\n', 'line 1: expected a label name, got ":b=\\"c\\"} 1"'],
     ['a{,} 1\n', 'line 1: expected a label name, got ",} 1"'],
     ['{b="c"} 1\n', 'line 1: the metric has no name'],
@@ -126,7 +128,9 @@ describe('the text format', () => {
       'line 1: the type "count" of a is not one of untyped, counter, gauge, histogram, summary',
     ],
     ['# TYPE 1a counter\n', 'line 1: expected a metric name after "# TYPE", got "1a counter"'],
-    ['# HELP a-b x\n', 'line 1: expected a metric name after "# HELP", got "a-b x"'],
+    ['# HELP -b x\n', 'line 1: expected a metric name after "# HELP", got "-b x"'],
+    ['a{b="c\nd"} 1\ne !\n', 'line 3: the value "!" is not a number'],
+    ['a{b="c\\\nd"} 1\n', 'line 1: the label value "c\\\\" is not closed'],
     [
       Buffer.from([0x61, 0x7b, 0x62, 0x3d, 0x22, 0xff, 0x22, 0x7d, 0x20, 0x31]),
       'line 1: the label value "�" is not valid UTF-8',
@@ -189,6 +193,7 @@ describe('OpenMetrics', () => {
     ['# a comment\n# EOF\n', 'line 1: expected "# HELP", "# TYPE", "# UNIT" or "# EOF", got "# a comment"'],
     ['#EOF\n', 'line 1: expected "# HELP", "# TYPE", "# UNIT" or "# EOF", got "#EOF"'],
     ['a  1\n# EOF\n', 'line 1: expected one space and a value, got "  1"'],
+    ['a{b="c"d="e"} 1\n# EOF\n', 'line 1: expected "," or "}" after a label, got "d=\\"e\\"} 1"'],
     ['a{b="c", d="e"} 1\n# EOF\n', 'line 1: expected a label name, got " d=\\"e\\"} 1"'],
     ['a 1 \n# EOF\n', 'line 1: the timestamp is missing'],
     ['a 1 NaN\n# EOF\n', 'line 1: the timestamp "NaN" is not a time in seconds'],
@@ -203,6 +208,7 @@ describe('OpenMetrics', () => {
       '# TYPE a untyped\n# EOF\n',
       'line 1: the type "untyped" of a is not one of unknown, counter, gauge, histogram, gaugehistogram, summary, info, stateset',
     ],
+    ['# HELP a\n# EOF\n', 'line 1: there is nothing behind "# HELP a"'],
     ['# UNIT a_bytes seconds\n# EOF\n', 'line 1: the unit "seconds" is not the end of the name a_bytes'],
   ])('refuses %j', (body, message) => {
     try {

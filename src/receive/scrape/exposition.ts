@@ -175,6 +175,7 @@ export class Exposition {
   /** Prometheus wants no blank behind `}`, but one behind a bare name. */
   private afterSeries(): void {
     this.skipBlanks();
+    if (this.isLineEnd()) throw this.fail('the value is missing');
     const before = this.bytes[this.position - 1];
     if (before !== space && before !== tab && before !== close)
       throw this.fail(`expected a value after the metric name, got ${this.quoted(this.position)}`);
@@ -232,8 +233,9 @@ export class Exposition {
       if (bytes[this.position] === close) break;
       this.labelPair(labels, named);
       if (!strict) this.skipBlanks();
+      // In the text format Prometheus does without commas.
       if (bytes[this.position] === comma) this.position += 1;
-      else if (bytes[this.position] !== close)
+      else if (strict && bytes[this.position] !== close)
         throw this.fail(`expected "," or "}" after a label, got ${this.quoted(this.position)}`);
     }
     this.position += 1;
@@ -284,14 +286,19 @@ export class Exposition {
   private string(what: string): number {
     const { bytes } = this;
     const start = this.position + 1;
+    // Prometheus takes values with line breaks in the text format, though its definition wants them escaped.
+    const breaks = !this.strict && what === 'label value';
+    let lines = 0;
     let at = start;
     for (; ; at++) {
       const code = bytes[at];
       if (code === quote) break;
-      if (code === backslash) at += 1;
-      if (code === undefined || bytes[at] === newline || at >= bytes.length)
-        throw this.fail(`the ${what} ${this.quoted(start)} is not closed on its line`);
+      if (code === newline && breaks) lines += 1;
+      else if (code === backslash) at += 1;
+      if (at >= bytes.length || (bytes[at] === newline && !(breaks && code === newline)))
+        throw this.fail(`the ${what} ${this.quoted(start)} is not closed`);
     }
+    this.line += lines;
     if (!this.isText && !isUtf8(bytes.subarray(start, at)))
       throw this.fail(`the ${what} ${this.quoted(start, at)} is not valid UTF-8`);
     this.position = at + 1;
@@ -363,8 +370,10 @@ export class Exposition {
     }
     const isName = bytes[start] === quote || ((classes[bytes[start] ?? 0] ?? 0) & metricStart) !== 0;
     const isEnded = this.position >= end || bytes[this.position] === space || bytes[this.position] === tab;
-    if (!isName || !isEnded || this.family === '')
+    // As in Prometheus: in the text format one character of any kind ends the name.
+    if (!isName || (strict && !isEnded) || this.family === '')
       throw this.fail(`expected a metric name after "# ${word}", got ${this.quoted(start, end)}`);
+    if (strict && this.position >= end) throw this.fail(`there is nothing behind "# ${word} ${this.family}"`);
     const textStart = Math.min(this.position + 1, end);
     if (!this.isText && !isUtf8(bytes.subarray(textStart, end)))
       throw this.fail(`the ${word} text of ${this.family} is not valid UTF-8`);

@@ -96,8 +96,8 @@ function readExponent(bytes: Buffer, start: number, end: number): number | undef
 /** A whole number of milliseconds, as the text format writes timestamps; undefined when it is none. */
 export function readMilliseconds(bytes: Buffer, start: number, end: number): number | undefined {
   let at = start;
-  const sign = bytes[at] ?? 0;
-  if (sign === 0x2d || sign === 0x2b) at += 1;
+  const negative = bytes[at] === 0x2d;
+  if (negative) at += 1;
   if (at >= end || end - at > exactDigits) return undefined;
   let value = 0;
   for (; at < end; at++) {
@@ -105,5 +105,5 @@ export function readMilliseconds(bytes: Buffer, start: number, end: number): num
     if (code < zero || code > nine) return undefined;
     value = value * 10 + code - zero;
   }
-  return sign === 0x2d ? -value : value;
+  return negative ? -value : value;
 }
