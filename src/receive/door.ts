@@ -3,7 +3,7 @@ import type { Block } from '../model/index.ts';
 /** One accepted request: its blocks, and what could not be kept. */
 export interface Delivery {
   tenant: string;
-  /** `logs`, `traces`, `metrics`, `changes`. */
+  /** `logs`, `traces`, `metrics`, `events`, `alerts`, `changes`. */
   signal: string;
   blocks: Block[];
   records: number;

@@ -8,7 +8,7 @@ import { configSchema } from '../../src/config/index.ts';
 import { type DetailStore, openDetailStore } from '../../src/detail/index.ts';
 import type { Ledger } from '../../src/ledger/index.ts';
 import { openTestLedger } from '../../src/ledger/testing.ts';
-import { createLogger, systemClock } from '../../src/lib/index.ts';
+import { ClewError, createLogger, systemClock } from '../../src/lib/index.ts';
 import { dynamicRoutes } from '../../src/receive/index.ts';
 import { createServer } from '../../src/serve/index.ts';
 
@@ -19,6 +19,8 @@ let store: DetailStore;
 let ledger: Ledger;
 let server: FastifyInstance;
 let url = '';
+/** The store refuses what comes. */
+let isDown = false;
 
 beforeAll(async () => {
   dir = await mkdtemp(join(tmpdir(), 'clew-tables-'));
@@ -28,7 +30,10 @@ beforeAll(async () => {
     config: { ...config, auth: { token: '' } },
     clock: systemClock,
     log,
-    append: (block) => store.append(block),
+    append: async (block) => {
+      if (isDown) throw new ClewError('unavailable', 'The disk refuses.');
+      await store.append(block);
+    },
     pendingBytes: () => store.health().pendingBytes,
   });
   server = await createServer({ log, token: '', bodyBytesMax: config.ingest.bodyBytesMax });
@@ -257,6 +262,47 @@ describe('a registered table', () => {
       { Unit: 'EUR' },
     ]);
   });
+});
+
+describe('when the store refuses', () => {
+  it('nothing is acknowledged, and the repetition brings the series as well as the sample', async () => {
+    const record = { app: 'lost', value: 7, labels: { run: 'once' } };
+    isDown = true;
+    try {
+      expect((await post('/write/metrics', record))[0]).toBe(503);
+    } finally {
+      isDown = false;
+    }
+    expect(await post('/write/metrics', record)).toMatchObject([200, { accepted: 1 }]);
+    expect(await sql("SELECT Value FROM metric_samples WHERE ServiceName = 'lost'")).toEqual([{ Value: 7 }]);
+    expect(
+      await sql("SELECT Attributes['run'] AS run FROM metric_series WHERE ServiceName = 'lost'"),
+    ).toEqual([{ run: 'once' }]);
+  });
+});
+
+it('a tenant has at most 500 tables, and a refused one leaves nothing behind', async () => {
+  const tenant = await ledger.tenantId('default');
+  await ledger.query(
+    `INSERT INTO table_registry (tenant_id, table_name, schema)
+     SELECT $1, 'many_' || n, '{"columns": []}' FROM generate_series(1, 500 - (SELECT count(*) FROM table_registry WHERE tenant_id = $1)::int) AS n`,
+    [tenant],
+  );
+  const one = { table: 'one_more', columns: [{ name: 'a', type: 'text' }] };
+  expect(await post('/schema/register', one)).toMatchObject([
+    422,
+    { error: { message: '500 tables are registered; the limit is 500.' } },
+  ]);
+  expect(
+    await post('/schema/register', {
+      ...orders,
+      columns: [...orders.columns, { name: 'zone', type: 'text' }],
+    }),
+  ).toMatchObject([200, {}]);
+  await ledger.query("DELETE FROM table_registry WHERE tenant_id = $1 AND table_name LIKE 'many_%'", [
+    tenant,
+  ]);
+  expect((await post('/schema/register', one))[0]).toBe(201);
 });
 
 describe('what can not be written is answered so that it is not sent again', () => {
