@@ -294,6 +294,7 @@ export async function startClew(settings: Config, log: Logger): Promise<Clew> {
       clock,
       log,
       append: (block) => stores.detail.append(block),
+      expectAgain: (request, table) => stores.detail.expectAgain(request, table),
       pendingBytes: () => stores.detail.health().pendingBytes,
       diskFreeBytes: createDiskWatch(() => diskFree(config.dataDir), clock, log).free,
     });

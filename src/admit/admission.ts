@@ -1,7 +1,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { Config } from '../config/index.ts';
 import { ClewError, type Clock, type Logger } from '../lib/index.ts';
-import type { Block } from '../model/index.ts';
+import type { Block, DetailTable } from '../model/index.ts';
 import { type Delivery, type Door, deadLetterBlock, type Letter } from '../receive/index.ts';
 import { Commits } from './commits.ts';
 import {
@@ -23,6 +23,8 @@ export interface AdmissionOptions {
   log: Logger;
   /** Resolves when the block is durable; the detail store's `append`. */
   append: (block: Block) => Promise<void>;
+  /** These blocks are durable but may come again; the detail store's `expectAgain`. */
+  expectAgain?: (request: string, table?: DetailTable) => void;
   /** Bytes durable but not yet inserted; from the detail store's `health`. */
   pendingBytes: () => number;
   /** Free bytes of the disk of the write-ahead log; without it the disk is not looked at. */
@@ -57,6 +59,8 @@ export function createAdmission(options: AdmissionOptions): Admission {
   const share = new Share(inFlightMax, clock);
   const rates = createRates(config.limits ?? unlimited, clock);
   const commits = new Commits(clock);
+  /** Requests under way whose senders have gone; as many at most as are in memory at once. */
+  const abandoned = new Map<string, Promise<void>>();
   const diskFree = options.diskFreeBytes ?? (() => Number.POSITIVE_INFINITY);
 
   const refuse = (reason: string, message: string, details: Record<string, unknown>): ClewError => {
@@ -102,10 +106,20 @@ export function createAdmission(options: AdmissionOptions): Admission {
     async deliver(delivery) {
       checkRoom(delivery, options.pendingBytes(), pendingBytesMax, refuse);
       // All blocks get their place in this turn of the event loop, so either all find room or none.
-      await commits.run(() => Promise.all(delivery.blocks.map((block) => options.append(block))));
+      await commits.run(() => appendAll(delivery, options));
       rates.charge(delivery.tenant, delivery.bytes, delivery.records);
       tell(delivery, clock);
     },
+    answerLost(request, underway) {
+      const settled = underway
+        .then(
+          () => options.expectAgain?.(request),
+          () => undefined,
+        )
+        .finally(() => abandoned.delete(request));
+      abandoned.set(request, settled);
+    },
+    repeated: (request) => abandoned.get(request),
     state: () => ({ commitMs: commits.worstMs(), diskFreeBytes: diskFree() }),
     async deadLetters(letters) {
       const kept = letters.filter((letter) => budget.take(letter)).map(cut);
@@ -119,6 +133,17 @@ export function createAdmission(options: AdmissionOptions): Admission {
       }
     },
   };
+}
+
+/** Where one table's block could not be written, those of the others must not be stored again when the request is repeated. */
+async function appendAll({ blocks, request }: Delivery, options: AdmissionOptions): Promise<void> {
+  const parts = request === undefined ? blocks : blocks.map((block) => ({ ...block, request }));
+  const results = await Promise.allSettled(parts.map((block) => options.append(block)));
+  const failed = results.find((result) => result.status === 'rejected');
+  if (failed === undefined) return;
+  for (const [i, { table }] of parts.entries())
+    if (request !== undefined && results[i]?.status === 'fulfilled') options.expectAgain?.(request, table);
+  throw failed.reason;
 }
 
 const unlimited: RateLimits = { bytesPerS: 0, bytesBurst: 0, recordsPerS: 0, recordsBurst: 0 };

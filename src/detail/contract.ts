@@ -36,6 +36,11 @@ export interface TableResult {
 export interface DetailStore {
   /** Resolves once the block is on disk (fsync); rejects with `overloaded` when too much waits to be inserted. */
   append(block: Block): Promise<void>;
+  /**
+   * The blocks of a request (of one table, or all) are durable but its sender may not know: when they are appended again,
+   * `append` resolves without storing them. Requests found in the write-ahead log at start are expected again anyway.
+   */
+  expectAgain(request: string, table?: DetailTable): void;
   query<Row>(query: DetailQuery): Promise<DetailResult<Row>>;
   /** A user's own SQL: read-only, filtered to the tenant, bounded. Throws `bad_request` with the engine's message. */
   userSql(tenant: string, sql: string): Promise<TableResult>;

@@ -34,6 +34,11 @@ export const quarantined = counter(
   'Segments set aside because the engine refuses their bytes. Their rows wait in the quarantine folder.',
   ['table'],
 );
+export const repeatedRows = counter(
+  'clew_repeated_rows_total',
+  'Rows of repeated requests whose answer had been lost: durable before, not stored again.',
+  ['table'],
+);
 export const replayedSegments = counter(
   'clew_segments_replayed_total',
   'Segments found at start and inserted again.',

@@ -9,6 +9,7 @@ import {
   fillEventIds,
   indexPath,
   indexRecord,
+  indexRecordBytes,
   removeSegment,
   rowsPerSegmentLimit,
   syncDirectory,
@@ -180,11 +181,11 @@ async function writeBlocks(segment: OpenSegment, queue: Waiting[], dir: string):
   segment.data ??= await open(segment.path, 'wx');
   segment.index ??= await open(indexPath(segment.path), 'wx');
   const blocks = queue.map((waiting) => waiting.block.bytes);
-  const records = queue.map((waiting) => indexRecord(waiting.block.bytes, waiting.block.rows));
+  const records = queue.map((waiting) => indexRecord(waiting.block));
   const bytes = blocks.reduce((sum, block) => sum + block.byteLength, 0);
   await Promise.all([
     writeAll(segment.data, blocks, segment.bytes),
-    writeAll(segment.index, records, segment.blocks * 16),
+    writeAll(segment.index, records, segment.blocks * indexRecordBytes),
   ]);
   await Promise.all([segment.data.datasync(), segment.index.datasync()]);
   if (created) await syncDirectory(dir);
@@ -228,7 +229,7 @@ async function abandon(
   segment.closing = true;
   segment.timer.abort();
   await segment.data?.truncate(segment.bytes).catch(() => undefined);
-  await segment.index?.truncate(segment.blocks * 16).catch(() => undefined);
+  await segment.index?.truncate(segment.blocks * indexRecordBytes).catch(() => undefined);
   const failure = new ClewError('unavailable', 'The write-ahead segment could not be written; try again.', {
     cause: error,
   });

@@ -5,13 +5,14 @@ import { ClewError, type Clock, giveBuffer, type Logger } from '../lib/index.ts'
 import type { Block } from '../model/index.ts';
 import type { DetailHealth, WritableStore } from './contract.ts';
 import { type Engine, openEngine } from './engine.ts';
-import { pendingBytes, replayedSegments, tornBytes } from './events.ts';
+import { pendingBytes, repeatedRows, replayedSegments, tornBytes } from './events.ts';
 import { createInserter, type Inserter } from './inserter.ts';
 import { createJournal, type Journal } from './journal.ts';
 import { migrate, type Schema } from './migrate.ts';
 import { openSegmentNumbers } from './numbers.ts';
 import { lowerMergePriority } from './priority.ts';
 import { runNamed } from './query.ts';
+import { Repeats } from './repeats.ts';
 import {
   type ClosedSegment,
   parseSegmentName,
@@ -46,7 +47,8 @@ export async function openDetailStore(options: DetailOptions): Promise<WritableS
     for (const difference of schema.drift)
       options.log.warn({ difference }, 'schema drift in the detail store');
     const userSql = await createUserSql({ engine, clock: options.clock, limits: options.config.query });
-    const found = await recoverAll(walDir, options);
+    const repeats = new Repeats(options.clock);
+    const found = await recoverAll(walDir, options, repeats);
     const numbers = await openSegmentNumbers(walDir, found.highest);
     return assemble({
       ...options,
@@ -55,6 +57,7 @@ export async function openDetailStore(options: DetailOptions): Promise<WritableS
       schema,
       userSql,
       numbers,
+      repeats,
       found: found.segments,
       quarantined: found.quarantined,
     });
@@ -67,6 +70,7 @@ export async function openDetailStore(options: DetailOptions): Promise<WritableS
 async function recoverAll(
   walDir: string,
   options: DetailOptions,
+  repeats: Repeats,
 ): Promise<{ segments: ClosedSegment[]; highest: number; quarantined: number }> {
   const files = await readdir(walDir);
   const quarantine = await readdir(join(walDir, 'quarantine')).catch(() => []);
@@ -78,7 +82,8 @@ async function recoverAll(
     const name = parseSegmentName(file);
     if (name === undefined) continue;
     const path = join(walDir, file);
-    const { rows, bytes, tornBytes: torn } = await recoverSegment(path);
+    const { rows, bytes, tornBytes: torn, requests } = await recoverSegment(path);
+    for (const request of requests) repeats.expect(request, name.table);
     tornBytes.inc(torn);
     if (rows === 0) continue;
     replayedSegments.inc();
@@ -93,6 +98,7 @@ interface Parts extends DetailOptions {
   schema: Schema;
   userSql: UserSql;
   numbers: Awaited<ReturnType<typeof openSegmentNumbers>>;
+  repeats: Repeats;
   found: ClosedSegment[];
   /** Segments that were in quarantine when the store was opened. */
   quarantined: number;
@@ -144,6 +150,11 @@ function assemble(parts: Parts): WritableStore {
       if (closed !== undefined)
         throw new ClewError('unavailable', 'Clew is stopping; send again in a moment.');
       if (block.rows === 0) return;
+      if (block.request !== undefined && parts.repeats.has(block.request, block.table)) {
+        repeatedRows.inc({ table: block.table }, block.rows);
+        giveBuffer(block.bytes);
+        return;
+      }
       checkBlock(block, pending, config.ingest.pendingBytesMax);
       addPending(block.bytes.byteLength);
       await journal.append(block);
@@ -164,6 +175,7 @@ function assemble(parts: Parts): WritableStore {
         inserter.add(segment);
       },
     }),
+    expectAgain: (request, table) => parts.repeats.expect(request, table),
     query: (query) => runNamed(engine, clock, config.query, query),
     userSql: (tenant, sql) => parts.userSql.run(tenant, sql),
     flush,

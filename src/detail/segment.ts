@@ -1,15 +1,18 @@
 import { type FileHandle, open, readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
-import type { DetailTable } from '../model/index.ts';
+import type { Block, DetailTable } from '../model/index.ts';
 import { detailTables } from '../model/index.ts';
 
 /**
  * A write-ahead segment is two files: `<number>.<table>.native`, nothing but `Native` blocks, so that the engine can read
  * it as it is; and `<number>.<table>.index`, one record per block, so that a torn tail can be told from whole blocks.
- * Record: block bytes u32, rows u32, CRC-32 of the block, CRC-32 of the first twelve bytes; little endian.
+ * Record: block bytes u32, rows u32, CRC-32 of the block, fingerprint of the request (16 bytes, zeros when there is none),
+ * CRC-32 of all before; little endian.
  */
-export const indexRecordBytes = 16;
+export const indexRecordBytes = 32;
+/** As it was before requests had fingerprints; such a segment may be there after an update. */
+const oldRecordBytes = 16;
 
 /** Position takes 24 bits of an EventId, the segment number the rest. */
 export const positionBits = 24;
@@ -54,14 +57,18 @@ export function fillEventIds(bytes: Uint8Array, rows: number, segment: number, p
   }
 }
 
-export function indexRecord(block: Uint8Array, rows: number): Buffer {
-  const record = Buffer.allocUnsafe(indexRecordBytes);
-  record.writeUInt32LE(block.byteLength, 0);
+export function indexRecord({ bytes, rows, request }: Block): Buffer {
+  const record = Buffer.alloc(indexRecordBytes);
+  record.writeUInt32LE(bytes.byteLength, 0);
   record.writeUInt32LE(rows, 4);
-  record.writeUInt32LE(crc32(block), 8);
-  record.writeUInt32LE(crc32(record.subarray(0, 12)), 12);
+  record.writeUInt32LE(crc32(bytes), 8);
+  if (request !== undefined) record.write(request, 12, 'hex');
+  record.writeUInt32LE(crc32(record.subarray(0, indexRecordBytes - 4)), indexRecordBytes - 4);
   return record;
 }
+
+const recordIsWhole = (record: Buffer): boolean =>
+  record.length > 4 && record.readUInt32LE(record.length - 4) === crc32(record.subarray(0, -4));
 
 /** Makes entries of a directory durable: a new file is only there after a crash when its directory was synced. */
 export async function syncDirectory(dir: string): Promise<void> {
@@ -77,24 +84,30 @@ export interface Recovered {
   rows: number;
   bytes: number;
   tornBytes: number;
+  /** Fingerprints of the requests that its blocks came with. */
+  requests: string[];
 }
 
 /** Cuts a segment found at start after its last whole block. A file without one is removed; `rows` is then 0. */
 export async function recoverSegment(path: string): Promise<Recovered> {
   const index = await readFile(indexPath(path)).catch(() => Buffer.alloc(0));
+  const recordBytes = recordIsWhole(index.subarray(0, indexRecordBytes)) ? indexRecordBytes : oldRecordBytes;
+  const requests: string[] = [];
   const size = (await stat(path)).size;
   const handle = await open(path, 'r+');
   let rows = 0;
   let bytes = 0;
   try {
-    for (let at = 0; at + indexRecordBytes <= index.byteLength; at += indexRecordBytes) {
-      const record = index.subarray(at, at + indexRecordBytes);
-      if (record.readUInt32LE(12) !== crc32(record.subarray(0, 12))) break;
+    for (let at = 0; at + recordBytes <= index.byteLength; at += recordBytes) {
+      const record = index.subarray(at, at + recordBytes);
+      if (!recordIsWhole(record)) break;
       const length = record.readUInt32LE(0);
       if (bytes + length > size) break;
       if (!(await blockIsWhole(handle, bytes, length, record.readUInt32LE(8)))) break;
       bytes += length;
       rows += record.readUInt32LE(4);
+      const request = recordBytes === oldRecordBytes ? '' : record.toString('hex', 12, 28);
+      if (/[^0]/.test(request)) requests.push(request);
     }
     if (bytes < size && rows > 0) {
       await handle.truncate(bytes);
@@ -104,7 +117,7 @@ export async function recoverSegment(path: string): Promise<Recovered> {
     await handle.close();
   }
   if (rows === 0) await removeSegment(path);
-  return { rows, bytes, tornBytes: size - bytes };
+  return { rows, bytes, tornBytes: size - bytes, requests };
 }
 
 async function blockIsWhole(

@@ -63,7 +63,7 @@ async function writeWhole(
   for (const block of blocks) {
     fillEventIds(block.bytes, block.rows, number, position);
     position += block.rows;
-    records.push(indexRecord(block.bytes, block.rows));
+    records.push(indexRecord(block));
   }
   const unfinished = `${indexPath(path)}.new`;
   try {

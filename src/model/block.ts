@@ -22,4 +22,6 @@ export interface Block {
   table: DetailTable;
   rows: number;
   bytes: Uint8Array;
+  /** Fingerprint of the request it came with, 32 hexadecimal digits, by which a repetition is known. */
+  request?: string;
 }

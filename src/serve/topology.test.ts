@@ -49,6 +49,7 @@ beforeAll(async () => {
   const never = () => Promise.reject(new Error('not asked'));
   const detail = {
     append: never,
+    expectAgain: () => undefined,
     query: never,
     userSql: never,
     flush: never,

@@ -29,6 +29,7 @@ export async function openTestStore(): Promise<TestStore> {
     },
     query: <Row>(query: DetailQuery) => runNamed<Row>(engine, systemClock, limits, query),
     append: () => Promise.reject(new Error('scenarios insert rows')),
+    expectAgain: () => undefined,
     userSql: () => Promise.reject(new Error('scenarios ask by name')),
     flush: async () => {},
     health: () => ({ ready: true, pendingBytes: 0, pendingSegments: 0, insertLagMs: 0, lastError: null }),

@@ -33,6 +33,8 @@ function collecting() {
     tenantOf: () => 't',
     enter: () => () => undefined,
     deliver: async (delivery: Delivery) => void got.deliveries.push(delivery),
+    answerLost: () => undefined,
+    repeated: () => undefined,
     deadLetters: async (letters: readonly Letter[]) => void got.letters.push(...letters),
   };
   return { got, door };

@@ -15,6 +15,7 @@ const door = createAdmission({
   clock,
   log,
   append: (block) => store.append(block),
+  expectAgain: (request, table) => store.expectAgain(request, table),
   pendingBytes: () => store.health().pendingBytes,
 });
 const server = createOtlpServer({ door, config: config.ingest, clock, log });

@@ -36,6 +36,7 @@ const makeDoor = (token: string) =>
       await pretended.beforeAppend();
       await store.append(block);
     },
+    expectAgain: (request, table) => store.expectAgain(request, table),
     pendingBytes: () => pretended.pendingBytes + store.health().pendingBytes,
   });
 

@@ -26,6 +26,7 @@ export async function openSqlDetail(): Promise<SqlDetail> {
   return {
     exec: (sql) => engine.run('insert', sql, undefined, 'TabSeparated'),
     append: () => Promise.reject(new Error('put rows in with exec')),
+    expectAgain: () => undefined,
     query: (query) => runNamed(engine, systemClock, limits, query),
     userSql: (tenant, sql) => userSql.run(tenant, sql),
     flush: async () => undefined,

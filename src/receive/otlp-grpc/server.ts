@@ -13,6 +13,7 @@ import { mapError, retryAfterOf } from '../http.ts';
 import { retryStatus, rpcCodes, type Signal } from '../otlp/answer.ts';
 import type { OtlpIntake } from '../otlp/intake.ts';
 import type { OtlpDeps } from '../otlp/server.ts';
+import { loseAnswer, writeReceipt } from '../receipt.ts';
 import { atTheDoor, bearerIn, encodingOf, type Failure } from './door.ts';
 
 export interface OtlpGrpcDeps extends OtlpDeps {
@@ -90,6 +91,8 @@ function serveUnary(server: Server, path: string, handler: Unary): void {
 
 function exportCall(deps: OtlpGrpcDeps, intake: OtlpIntake, signal: Signal): Unary {
   return (call, answer) => {
+    const receipt = writeReceipt(call.request, `${signal}\n${bearerIn(call.metadata)}`);
+    call.once('cancelled', () => loseAnswer(deps.door, receipt));
     const take = async (): Promise<Buffer> =>
       intake({
         tenant: deps.door.tenantOf(bearerIn(call.metadata)),

@@ -14,6 +14,7 @@ import { announcedBytes, bearerOf, mapError, retryAfterOf } from '../http.ts';
 import type { LabelGuard } from '../label-guard.ts';
 import { whereabouts } from '../otlp/transcoder.ts';
 import { MalformedError } from '../otlp/wire.ts';
+import { deliverOnce, receiptOf, watchAnswer } from '../receipt.ts';
 import { parseBodies } from '../request-body.ts';
 import { requestOfSeries } from './letter.ts';
 import { RemoteWriteTranscoder, type Version, type Written } from './transcoder.ts';
@@ -45,6 +46,7 @@ export function remoteWrite(deps: RemoteWriteDeps): FastifyPluginAsync {
       if (versionOf(request) === 2) tellWritten(reply, { samples: 0, histograms: 0, exemplars: 0 });
       checkEncoding(request);
       reply.raw.once('close', deps.door.enter(announcedBytes(request), tenant));
+      watchAnswer(deps.door, request, reply);
     });
     app.post(
       '/write',
@@ -91,6 +93,8 @@ async function receive(
   const raw = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
   let body: Uint8Array = raw;
   let written: Written;
+  const receipt = receiptOf(raw);
+  if (receipt !== undefined) await deps.door.repeated(receipt.id);
   try {
     body = snappyDecompress(raw, deps.config.bodyBytesMax);
     written = transcoder.transcode(tenant, body, version, deps.clock.now());
@@ -103,7 +107,7 @@ async function receive(
   if (rejected === 0) giveBuffer(body);
   const records = samples + histograms;
   try {
-    await deps.door.deliver({
+    await deliverOnce(deps.door, raw, {
       tenant,
       signal: 'metrics',
       blocks,

@@ -77,6 +77,9 @@ export class LetterReader {
       deliver: async (delivery) => {
         this.deliveries.push(delivery);
       },
+      // A letter is kept once by its state, not by its request.
+      answerLost: () => undefined,
+      repeated: () => undefined,
       deadLetters: async (letters) => {
         this.refusals.push(...letters.map((letter) => letter.reason));
       },
