@@ -122,7 +122,7 @@ describe('write-ahead segments', () => {
     await rm(join(dir, 'engine'), { recursive: true });
     await putBack();
     const name = (await files()).find((file) => file.endsWith('.index')) ?? '';
-    await truncate(join(wal, name), 16 + 7);
+    await truncate(join(wal, name), 32 + 7);
     store = await open(dir, patient);
     await settle(store);
     expect(await ids(store)).toHaveLength(2);
