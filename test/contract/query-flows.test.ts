@@ -119,3 +119,8 @@ it('the queries read only the minutes of their window', () => {
     expect(query.sql).toContain('LIMIT 5');
   }
 });
+
+it("a user's own SQL reads the flows of its tenant alone", async () => {
+  const { rows } = await detail.userSql('t', 'SELECT count() FROM network_flows');
+  expect(rows).toEqual([[`${flows.length}`]]);
+});

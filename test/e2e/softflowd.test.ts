@@ -193,6 +193,16 @@ describe.skipIf(!present)('softflowd (skipped where Debian packages softflowd an
     expect(await system.letters()).toEqual([]);
   });
 
+  test.each(['5', '9', '10'])('version %s of an exporter that samples is scaled up', async (version) => {
+    const before = (await system.rows()).length;
+    await softflowd(system.listener.ports.netflow, ['-v', version, '-a', '-A', 'milli', '-s', '4']);
+    await systemClock.sleep(100);
+    const rows = (await system.rows()).slice(before);
+    expect(rows.length).toBeGreaterThan(20);
+    expect(new Set(rows.map((row) => row.SamplingRate))).toEqual(new Set([4]));
+    expect(rows.every((row) => Number(row.Packets) % 4 === 0 && Number(row.Bytes) % 4 === 0)).toBe(true);
+  });
+
   test('IPFIX over TCP brings the same flows as over UDP', async () => {
     const options = ['-v', '10', '-a', '-A', 'milli'];
     const count = async () => (await system.rows("FlowType = 'ipfix'")).length;

@@ -133,7 +133,11 @@ export class AwsLines {
     if (line === '') return;
     const tokens = line.split(/\s+/, orderMax + 1);
     if (isHeader(tokens)) this.order = tokens;
-    else this.out.attempt(given, () => this.record(tokens));
+    else
+      this.out.attempt(
+        () => given,
+        () => this.record(tokens),
+      );
   }
 
   private record(tokens: readonly string[]): void {
@@ -210,16 +214,22 @@ function readJson(text: string, lines: AwsLines, out: CloudFlowSink, budget: Bud
   const whole = parsed(text);
   if (whole !== undefined) {
     for (const value of Array.isArray(whole) ? whole : [whole])
-      out.attempt(shortJson(value), () => readEnvelope(value, lines, out, budget, depth));
+      out.attempt(
+        () => shortJson(value),
+        () => readEnvelope(value, lines, out, budget, depth),
+      );
     return;
   }
   for (const line of text.split('\n')) {
     if (line.trim() === '') continue;
-    out.attempt(line, () => {
-      const value = parsed(line);
-      if (value === undefined) throw new RecordError('the line is not JSON');
-      readEnvelope(value, lines, out, budget, depth);
-    });
+    out.attempt(
+      () => line,
+      () => {
+        const value = parsed(line);
+        if (value === undefined) throw new RecordError('the line is not JSON');
+        readEnvelope(value, lines, out, budget, depth);
+      },
+    );
   }
 }
 

@@ -116,17 +116,20 @@ function readTuple(
   read: (flow: Flow, parts: readonly string[]) => void,
   out: CloudFlowSink,
 ): void {
-  out.attempt(typeof tuple === 'string' ? tuple : shown(tuple), () => {
-    if (typeof tuple !== 'string') throw new RecordError(`a tuple is ${shown(tuple)}; a text is needed`);
-    const flow = newFlow('azure-nsg', origin.exporter);
-    flow.accountId = origin.accountId;
-    flow.vpcId = origin.vpcId;
-    flow.subnetId = origin.subnetId;
-    const named = new Set(marks.map(([name]) => name));
-    flow.attributes.push(...origin.attributes.filter(([name]) => !named.has(name)), ...marks);
-    read(flow, tuple.split(',', 20));
-    out.flow(flow);
-  });
+  out.attempt(
+    () => (typeof tuple === 'string' ? tuple : shown(tuple)),
+    () => {
+      if (typeof tuple !== 'string') throw new RecordError(`a tuple is ${shown(tuple)}; a text is needed`);
+      const flow = newFlow('azure-nsg', origin.exporter);
+      flow.accountId = origin.accountId;
+      flow.vpcId = origin.vpcId;
+      flow.subnetId = origin.subnetId;
+      const named = new Set(marks.map(([name]) => name));
+      flow.attributes.push(...origin.attributes.filter(([name]) => !named.has(name)), ...marks);
+      read(flow, tuple.split(',', 20));
+      out.flow(flow);
+    },
+  );
 }
 
 function readEnds(flow: Flow, parts: readonly string[]): void {

@@ -51,10 +51,13 @@ export function readFirehoseRecords(
   const lines = new AwsLines(out, order, common);
   for (const record of records) {
     const data = isRecord(record) ? record.data : undefined;
-    out.attempt(typeof data === 'string' ? data.slice(0, 65_536) : shown(record), () => {
-      if (typeof data !== 'string' || !base64.test(data))
-        throw new RecordError(`field data is ${shown(data)}; base64 is needed`);
-      readAwsBytes(Buffer.from(data, 'base64'), lines, out, budget);
-    });
+    out.attempt(
+      () => (typeof data === 'string' ? data.slice(0, 65_536) : shown(record)),
+      () => {
+        if (typeof data !== 'string' || !base64.test(data))
+          throw new RecordError(`field data is ${shown(data)}; base64 is needed`);
+        readAwsBytes(Buffer.from(data, 'base64'), lines, out, budget);
+      },
+    );
   }
 }

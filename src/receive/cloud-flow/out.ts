@@ -73,12 +73,12 @@ export class CloudFlowSink {
   }
 
   /** Runs `read` for one record; what is wrong with it is its own trouble. */
-  attempt(payload: string, read: () => void): void {
+  attempt(payload: () => string, read: () => void): void {
     try {
       read();
     } catch (error) {
       if (!(error instanceof RecordError)) throw error;
-      this.refuse(error.message, payload);
+      this.refuse(error.message, payload());
     }
   }
 }

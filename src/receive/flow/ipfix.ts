@@ -59,7 +59,7 @@ function readOne(
   const set = reader.part(length - 4, `IPFIX set ${id}`);
   if (id >= 256) return readSet(set, id, session, sender, nowMs, state, out);
   if (id !== 2 && id !== 3) return 0;
-  while (set.left >= 4) {
+  while (!set.isPadding) {
     const read = id === 2 ? readTemplate(set, true) : readIpfixOptions(set);
     if ('template' in read) define(read.template, session, state, out);
     else session.withdraw(read.withdrawn);

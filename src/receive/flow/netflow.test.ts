@@ -77,6 +77,15 @@ describe('NetFlow 9', () => {
     ]);
   });
 
+  it('may pad its templates with more zeros than needed', () => {
+    const padded = Buffer.concat([template(300, plain), Buffer.alloc(12)]);
+    const options = Buffer.concat([netflow9Options(400, [[1, 4]], [[34, 4]]), Buffer.alloc(12)]);
+    const { flows, rejected } = listen().send(
+      netflow9(1, set(0, padded), set(1, options), set(300, record())),
+    );
+    expect([flows.length, rejected]).toEqual([1, []]);
+  });
+
   it('that comes before its template waits for it, of each exporter and source on its own', () => {
     const { collector, heard, send } = listen();
     send(netflow9(1, set(300, record())));

@@ -35,13 +35,12 @@ export function readNetflow9(
     if (length < 4) throw new MalformedError(`NetFlow 9 set ${id} has a length of ${length} bytes.`);
     const set = reader.part(length - 4, `NetFlow 9 set ${id}`);
     if (id === 0) {
-      while (set.left >= 4) {
+      while (!set.isPadding) {
         const read = readTemplate(set, false);
         if ('template' in read) define(read.template, session, state, out);
       }
     } else if (id === 1) {
-      // A rest shorter than an options template is padding.
-      while (set.left >= 10) define(readNetflow9Options(set), session, state, out);
+      while (!set.isPadding) define(readNetflow9Options(set), session, state, out);
     } else if (id >= 256) readSet(set, id, session, sender, nowMs, state, out);
   }
 }

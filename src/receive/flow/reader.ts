@@ -38,6 +38,11 @@ export class Reader {
     return new Reader(this.bytes, what, start, start + count);
   }
 
+  /** Whether only padding follows: templates are numbered from 256, so a zero begins none. */
+  get isPadding(): boolean {
+    return this.left < 4 || (this.bytes[this.position] === 0 && this.bytes[this.position + 1] === 0);
+  }
+
   u8(): number {
     return this.bytes[this.take(1)] ?? 0;
   }
