@@ -21,6 +21,8 @@ const scrapeSource = 'prometheus/scrape';
 /** Chunks are joined up to this: many small targets make one block of rows. */
 const joinedBytesMax = 2_097_152;
 const retryMs = 1_000;
+/** A series that is refused is so at each scrape; the log says it once in this time, the counter always. */
+const tellEveryMs = 60_000;
 /** A stop waits this long for what is kept. */
 const stopMs = 5_000;
 
@@ -37,6 +39,9 @@ export class Outlet {
   private bytes = 0;
   /** Chunks at the head of the queue that are being delivered. */
   private inFlight = 0;
+  /** Lost samples that the log has not named yet, and from when it may. */
+  private untold = 0;
+  private tellAfter = 0;
   private draining: Promise<void> | null = null;
 
   constructor(options: OutletOptions) {
@@ -163,6 +168,11 @@ export class Outlet {
   private lose(reason: string, samples: number, why: string): void {
     this.lost += samples;
     lostSamples.inc({ reason }, samples);
-    this.options.log.warn({ samples, reason, why }, 'scraped samples are lost');
+    const now = this.options.clock.monotonic();
+    this.untold += samples;
+    if (now < this.tellAfter && reason !== 'stop') return;
+    this.tellAfter = now + tellEveryMs;
+    this.options.log.warn({ samples: this.untold, reason, why }, 'scraped samples are lost');
+    this.untold = 0;
   }
 }

@@ -44,6 +44,7 @@ interface Series {
 const seriesOverheadBytes = 1_040;
 /** Families whose metadata is remembered as sent, a target. */
 const familiesMax = 10_000;
+const nameCharsMax = 1_024;
 
 class LimitError extends Error {}
 
@@ -51,7 +52,8 @@ class LimitError extends Error {}
 export class TargetSeries {
   private readonly byText = new Map<string, Series>();
   private readonly byHash = new Map<number, Series>();
-  private readonly families = new Map<string, string>();
+  /** A number for what was told of each family. */
+  private readonly families = new Map<string, number>();
   private readonly budget: SeriesBudget;
   private target: Target;
   private externalLabels: Labels;
@@ -129,10 +131,17 @@ export class TargetSeries {
 
   private tell(family: { name: string; type: number; help: string; unit: string }, out: WriteRequest): void {
     const { name, type, help, unit } = family;
-    const text = `${type}\n${unit}\n${help}`;
+    const told = hashOfLabels(
+      new Map([
+        ['type', String(type)],
+        ['help', help],
+        ['unit', unit],
+      ]),
+    );
     const known = this.families.get(name);
-    if (known === text || (known === undefined && this.families.size >= familiesMax)) return;
-    this.families.set(name, text.slice(0, 512));
+    if (known === told || name.length > nameCharsMax) return;
+    if (known === undefined && this.families.size >= familiesMax) return;
+    this.families.set(name, told);
     out.family(name, type, help, unit);
   }
 
