@@ -10,6 +10,7 @@ import {
   createDiskWatch,
   createMasker,
   loadMasking,
+  Pipelines,
 } from './admit/index.ts';
 import { type Bus, createBus } from './bus/index.ts';
 import { type Cases, createCases } from './cases/index.ts';
@@ -41,7 +42,6 @@ import {
   type Door,
   type FlowListener,
   type OtlpIntake,
-  type Refinery,
   Scraper,
   startFlowListener,
 } from './receive/index.ts';
@@ -251,11 +251,12 @@ async function startFlows(
   return listener;
 }
 
-/** The configuration with what happens to records before they are stored, for all receivers alike. */
-async function withRefinery(config: Config): Promise<Config> {
+/** What happens to records before they are stored. It goes with the limits to all receivers alike. */
+async function createPipelines(config: Config, log: Logger): Promise<Pipelines> {
   const masker = createMasker(await loadMasking(catalogDirs(config), clock), config.masking);
-  const refinery: Refinery = { masker };
-  return { ...config, ingest: Object.assign({ refinery }, config.ingest) };
+  const pipelines = new Pipelines({ catalogDirs: catalogDirs(config), masker, clock, log });
+  await pipelines.loadFiles();
+  return pipelines;
 }
 
 async function listen(
@@ -285,10 +286,13 @@ async function diskFree(dir: string): Promise<number> {
 export async function startClew(settings: Config, log: Logger): Promise<Clew> {
   requireCredentialsBeyondLoopback(settings);
   requireAllowBeyondLoopback(settings);
-  const config = await withRefinery(settings);
+  const pipelines = await createPipelines(settings, log);
+  const config: Config = { ...settings, ingest: Object.assign({ refinery: pipelines }, settings.ingest) };
   const started = new Started(log);
   try {
     const stores = await openStores(config, log, started);
+    started.add('pipelines', () => pipelines.stop());
+    await pipelines.start(stores.ledger);
     const door = createAdmission({
       config,
       clock,
@@ -318,7 +322,7 @@ export async function startClew(settings: Config, log: Logger): Promise<Clew> {
     await startLoop(loop, started);
     const rollup = startRollup(config, log, stores, started);
     const otlp = createOtlpIntake({ door, guard, config: config.ingest, clock });
-    const shown = { config, log, clock, health, door, guard, otlp, rollup, scraper, productDir };
+    const shown = { config, log, clock, health, pipelines, door, guard, otlp, rollup, scraper, productDir };
     const api = await createApi({ ...shown, ...stores, ...loop });
     const url = await listen(api, config.http, 'http');
     started.add('api', () => api.close());

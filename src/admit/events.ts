@@ -49,3 +49,21 @@ export const masked = counter('clew_masked_total', 'Secrets and personal data hi
   'rule',
   'tenant',
 ]);
+export const pipelineRecords = counter('clew_pipeline_records_total', 'Records that a pipeline took.', [
+  'pipeline',
+]);
+export const pipelineDropped = counter(
+  'clew_pipeline_dropped_total',
+  'Records that a pipeline dropped, by the reason that its stage gives; "limit" is a rate.',
+  ['pipeline', 'reason'],
+);
+export const pipelineFaults = counter(
+  'clew_pipeline_faults_total',
+  'Records on which a stage could not do its part; they are kept and marked.',
+  ['pipeline', 'stage'],
+);
+export const pipelineReloads = counter(
+  'clew_pipeline_reloads_total',
+  'Times that pipelines were read anew.',
+  ['result'],
+);

@@ -26,3 +26,7 @@ export {
 } from './letters.ts';
 export { createMasker } from './masking/masker.ts';
 export { loadMasking, type MaskingCatalog, type MaskingRule, parseMasking } from './masking/rules.ts';
+export { type FormatConfig, type Formats, loadFormats } from './pipeline/formats.ts';
+export { Pipeline, type StageTrace } from './pipeline/pipeline.ts';
+export { Pipelines, type PipelineView } from './pipeline/pipelines.ts';
+export { parsePipelines } from './pipeline/schema.ts';

@@ -6,6 +6,7 @@ import { bench } from './bench.ts';
 import { deadLetters, deadLettersUsage } from './dead-letters.ts';
 import { parseArguments } from './index.ts';
 import { lint, lintUsage } from './lint.ts';
+import { maskCommand, pipelineCommand, pipelineUsage } from './pipeline.ts';
 
 const usage = `clew — from a symptom to a verified fix
 
@@ -14,6 +15,7 @@ const usage = `clew — from a symptom to a verified fix
                                                      run the demo shop, break it, watch it being repaired
 ${deadLettersUsage}
 ${lintUsage}
+${pipelineUsage}
   clew bench ingest|validate [options]               measure ingest; run the validation plan (clew bench help)
   clew version
   clew help
@@ -96,6 +98,13 @@ async function main(argv: readonly string[]): Promise<void> {
       write: (text) => process.stdout.write(text),
       tell: (text) => process.stderr.write(text),
     });
+    return;
+  }
+  if (command === 'pipeline' || command === 'mask') {
+    const run = command === 'pipeline' ? pipelineCommand : maskCommand;
+    const config = loadConfig({ env: process.env, flags: {} });
+    const write = (text: string) => void process.stdout.write(text);
+    process.exitCode = await run({ rest, flags, config, clock: systemClock, input: process.stdin, write });
     return;
   }
   if (command === 'version') {

@@ -391,7 +391,7 @@ export const configSchema = z.strictObject({
       dirs: list
         .default([])
         .describe(
-          'Further directories with objectives/, playbooks/, policies/ and masking/, read after the built-in catalogue; same names override.',
+          'Further directories with objectives/, playbooks/, policies/, masking/, pipelines/ and formats/, read after the built-in catalogue; same names override.',
         ),
     })
     .prefault({}),

@@ -17,9 +17,11 @@ export { type EventDeps, eventRoutes } from './events/routes.ts';
 export { canonicalAddress } from './flow/address.ts';
 export { type FlowDeps, type FlowListener, startFlowListener } from './flow/listener.ts';
 export type { FrontDeps } from './http.ts';
+export { isoNanoseconds } from './iso-time.ts';
 export { jaegerRoutes } from './jaeger/routes.ts';
 export { journaldRoutes } from './journald/routes.ts';
 export type { CardinalityAction, LabelFault, LabelGuard } from './label-guard.ts';
+export type { LogRecord, Pair } from './log-record.ts';
 export { lokiRoutes } from './loki/routes.ts';
 export { ndjsonRoutes } from './ndjson/routes.ts';
 export { createOtlpIntake, type OtlpIntake } from './otlp/intake.ts';
@@ -29,7 +31,7 @@ export {
   otlpRoutes,
 } from './otlp/server.ts';
 export { createOtlpGrpcServer } from './otlp-grpc/server.ts';
-export type { Masker, Refinery } from './refine.ts';
+export type { Masker, RefinedRecord, Refiner, Refinery } from './refine.ts';
 export { type RemoteWriteDeps, remoteWrite } from './remote-write/routes.ts';
 export { fixLetter, type LetterFix } from './replay/fix.ts';
 export {
@@ -40,5 +42,6 @@ export {
 } from './replay/read.ts';
 export { type ReplayRequest, replayableSources } from './replay/request.ts';
 export { Scraper, type ScrapeState, type TargetState } from './scrape/scraper.ts';
+export { severityNumber } from './severity.ts';
 export { createSyslog, type Syslog, type SyslogDeps, type SyslogState } from './syslog/server.ts';
 export { zipkinRoutes } from './zipkin/routes.ts';

@@ -8,28 +8,15 @@ import {
   takeBlock,
 } from '../lib/index.ts';
 import { makeLogColumns } from './log-columns.ts';
+import type { LogRecord, Pair } from './log-record.ts';
 import { type AttributeMap, cutAt, keyBytesMax, Marks, truncatedNamesMax } from './otlp/attributes.ts';
 import { TimeRule } from './otlp/time.ts';
 import { Rejections, type Transcoded, type TranscodeLimits } from './otlp/transcoder.ts';
 import { textOf } from './otlp/wire.ts';
-import type { Masker } from './refine.ts';
+import type { Masker, RefinedRecord, Refiner, Refinery } from './refine.ts';
 import { severityInLine, severityNumber } from './severity.ts';
 
-export type Pair = readonly [key: string, value: string];
-
-/** One log record as a receiver understood it; '' and 0n where the sender said nothing. */
-export interface LogRecord {
-  /** Nanoseconds since 1970; may lie outside of what can be stored, the time rule decides. */
-  timeNs: bigint;
-  /** As it was sent. Without it, the line itself is asked. */
-  severity: string;
-  traceId: string;
-  spanId: string;
-  body: string | Uint8Array;
-  attributes: readonly Pair[];
-  /** Identifies the class of an event; a plain log record has none. */
-  eventName?: string;
-}
+export type { LogRecord, Pair } from './log-record.ts';
 
 /** Times that 64 bits hold; anything else was sent by a broken clock and is treated like the far future. */
 const timeNsEnd = 1n << 63n;
@@ -54,6 +41,11 @@ export class LogSink {
   private readonly rejections = new Rejections();
   private readonly limits: TranscodeLimits;
   private readonly masker: Masker | null;
+  private readonly refinery: Refinery | null;
+  private readonly source: string;
+  private refiner: Refiner | null = null;
+  /** Null before the first resource of a request. */
+  private streamService: string | null = null;
   private readonly time: TimeRule;
   private tenant = '';
   private readonly scratch = new ByteBuffer(4096);
@@ -65,8 +57,11 @@ export class LogSink {
   private resourceTo = -1;
   private resourcePairs: readonly Pair[] = [];
 
-  constructor(limits: TranscodeLimits) {
+  /** `source` names the receiver, as dead letters do; pipelines can ask for it. */
+  constructor(limits: TranscodeLimits, source = '') {
     this.limits = limits;
+    this.source = source;
+    this.refinery = limits.refinery ?? null;
     this.masker = limits.refinery?.masker ?? null;
     this.time = new TimeRule(limits.clockSkewS);
   }
@@ -78,6 +73,7 @@ export class LogSink {
     this.tenant = tenant;
     try {
       fill();
+      this.endStream();
       const records = this.rows;
       const blocks =
         records === 0
@@ -97,6 +93,41 @@ export class LogSink {
 
   /** Whose records follow. */
   resource(service: string, attributes: readonly Pair[]): void {
+    if (
+      this.refinery?.active &&
+      !(service === this.streamService && samePairs(attributes, this.resourcePairs))
+    ) {
+      this.endStream();
+      this.refiner = this.refinery.refiner(this.tenant, this.source, service, attributes);
+    }
+    this.streamService = service;
+    this.useResource(service, attributes);
+  }
+
+  record(record: LogRecord): void {
+    if (this.refiner === null) this.write(record);
+    else this.refiner.take(record, this.refined);
+  }
+
+  /** A pipeline may hold the last lines of a stream back, until it is clear that the event is complete. */
+  private endStream(): void {
+    this.refiner?.end(this.refined);
+    this.refiner = null;
+  }
+
+  private readonly refined = (record: RefinedRecord): void => {
+    const { resource } = record;
+    if (resource === null) {
+      this.write(record);
+      return;
+    }
+    const { streamService, resourcePairs } = this;
+    this.useResource(resource.service, resource.attributes);
+    this.write(record);
+    this.useResource(streamService ?? '', resourcePairs);
+  };
+
+  private useResource(service: string, attributes: readonly Pair[]): void {
     const { ServiceName } = this.columns;
     const { bytes, end } = this.encoded(service, keyBytesMax);
     this.serviceKey = ServiceName.intern(bytes, 0, end);
@@ -104,7 +135,7 @@ export class LogSink {
     this.resourceTo = -1;
   }
 
-  record(record: LogRecord): void {
+  private write(record: LogRecord): void {
     const { columns, marks } = this;
     this.cells += cellsOfRow + this.resourcePairs.length + record.attributes.length;
     if (this.cells > cellsMax) {
@@ -235,9 +266,16 @@ export class LogSink {
     this.rows = 0;
     this.cells = 0;
     this.resourcePairs = [];
+    this.streamService = null;
+    this.refiner = null;
     this.resourceTo = -1;
   }
 }
+
+const samePairs = (one: readonly Pair[], other: readonly Pair[]): boolean =>
+  one === other ||
+  (one.length === other.length &&
+    one.every(([key, value], i) => other[i]?.[0] === key && other[i]?.[1] === value));
 
 /** What only OTLP knows. */
 const unusedColumns = ['ResourceSchemaUrl', 'ScopeSchemaUrl', 'ScopeName', 'ScopeVersion'] as const;

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { FastifyInstance, FastifyPluginAsync } from 'fastify';
-import type { Admission, Cardinality } from '../admit/index.ts';
+import type { Admission, Cardinality, Pipelines } from '../admit/index.ts';
 import type { Cases } from '../cases/index.ts';
 import type { Config } from '../config/index.ts';
 import type { WritableStore } from '../detail/index.ts';
@@ -40,6 +40,7 @@ import { exploreRoutes } from './explore.ts';
 import { flowRoutes } from './flows.ts';
 import { healthRoutes } from './health.ts';
 import { objectiveRoutes } from './objectives.ts';
+import { pipelineRoutes } from './pipelines.ts';
 import { createReplay } from './replay.ts';
 import { createServer, type RouteGroup } from './server.ts';
 import { sqlRoutes } from './sql.ts';
@@ -53,6 +54,7 @@ export interface ApiDeps {
   clock: Clock;
   health: Health;
   door: Admission;
+  pipelines: Pipelines;
   guard: Cardinality;
   otlp: OtlpIntake;
   detail: WritableStore;
@@ -145,6 +147,7 @@ function versioned(deps: ApiDeps): RouteGroup {
     await app.register(flowRoutes(common));
     await app.register(sqlRoutes({ detail, tenantOf, dataDir: config.dataDir }));
     await app.register(objectiveRoutes({ ...common, detection }));
+    await app.register(pipelineRoutes({ pipelines: deps.pipelines, tenantOf }));
     await app.register(targetRoutes({ state: () => deps.scraper.state() }));
     await app.register(
       topologyRoutes({

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { FastifyInstance } from 'fastify';
 import { afterAll, beforeAll } from 'vitest';
-import { createAdmission, createMasker, loadMasking } from '../../src/admit/index.ts';
+import { createAdmission, createMasker, loadMasking, Pipelines } from '../../src/admit/index.ts';
 import { configSchema } from '../../src/config/index.ts';
 import { type DetailStore, openDetailStore } from '../../src/detail/index.ts';
 import { createLogger, newUuid, systemClock } from '../../src/lib/index.ts';
@@ -35,6 +35,9 @@ export const pretended = {
   beforeAppend: async (): Promise<void> => undefined,
 };
 
+/** What refines records: one for each server, in effect when a test starts it. */
+export const pipelines: Pipelines[] = [];
+
 /** Alerts that were handed on. */
 export const told: Alert[] = [];
 
@@ -63,7 +66,9 @@ async function serve(store: DetailStore, token: string): Promise<FastifyInstance
   });
   const ready = () => ({ ready: pretended.ready, reason: pretended.ready ? 'ok' : 'segments are replayed' });
   const masker = createMasker(await loadMasking(['catalog'], systemClock), config.masking);
-  const refined = { ...config.ingest, refinery: { masker } };
+  const refinery = new Pipelines({ catalogDirs: ['catalog'], masker, clock: systemClock, log });
+  pipelines.push(refinery);
+  const refined = { ...config.ingest, refinery };
   const deps = { door, config: refined, clock: systemClock, log, ready };
   await app.register(lokiRoutes(deps));
   await app.register(zipkinRoutes(deps));

@@ -400,7 +400,7 @@ describe('rule files that are wrong', () => {
   it('a pattern that runs away on trial is refused', () => {
     const text = "rules:\n  - {name: a, pattern: '[a-z]*[a-z0-9]*[a-z]*!'}\n";
     expect(() => parseMasking([{ source: 'own.yaml', text, builtIn: false }], systemClock)).toThrow(
-      /own\.yaml:2: rules\.0\.pattern: took \d+ ms for at most 4096 times ".*"; put a length on what it repeats/,
+      /own\.yaml:2: rules\.0\.pattern: took \d+ ms for at most 1024 times ".*"; put a length on what it repeats/,
     );
   });
 

@@ -39,7 +39,7 @@ interface Outcome {
 export function alertRoutes(deps: AlertDeps): FastifyPluginAsync {
   return async (app) => {
     useDoor(app, deps);
-    const sink = new LogSink(deps.config);
+    const sink = new LogSink(deps.config, 'alerts');
     const book = new AlertBook();
     const tags = ['ingest'];
     app.setErrorHandler((error) => {

@@ -44,7 +44,10 @@ interface Sinks {
 export function dynamicRoutes(deps: DynamicDeps): FastifyPluginAsync {
   return async (app) => {
     const registry = new TableRegistry(deps.registry, deps.clock);
-    const sinks: Sinks = { logs: new LogSink(deps.config), metrics: new MetricSink(deps.config, deps.guard) };
+    const sinks: Sinks = {
+      logs: new LogSink(deps.config, 'write/logs'),
+      metrics: new MetricSink(deps.config, deps.guard),
+    };
     schemaRoutes(app, deps, registry);
     await app.register(async (writers) => {
       useDoor(writers, deps);

@@ -27,7 +27,7 @@ export function elasticRoutes(deps: ElasticDeps): FastifyPluginAsync {
   return async (app) => {
     useDoor(app, deps);
     app.setErrorHandler((error, request, reply) => sendFailure(deps, error, request, reply));
-    const sink = new LogSink(deps.config);
+    const sink = new LogSink(deps.config, 'elastic/bulk');
     const schema = { tags: ['ingest'], summary: 'Logs, as Elasticsearch takes them (NDJSON bulk requests)' };
     for (const url of ['/_bulk', '/:index/_bulk']) {
       app.route<{ Params: { index?: string } }>({

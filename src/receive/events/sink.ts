@@ -29,7 +29,7 @@ export class EventSink {
   private latest = 0;
 
   constructor(limits: TranscodeLimits) {
-    this.logs = new LogSink(limits);
+    this.logs = new LogSink(limits, 'events');
     this.clockSkewMs = limits.clockSkewS * 1_000;
   }
 

@@ -73,7 +73,7 @@ class Upload {
     this.deps = deps;
     this.tenant = tenant;
     this.stop = stop;
-    this.sink = new LogSink(deps.config);
+    this.sink = new LogSink(deps.config, 'journald');
     const { bodyFieldBytesMax, attributeBytesMax } = deps.config;
     const valueBytesMax = Math.max(bodyFieldBytesMax, attributeBytesMax) + 1;
     this.reader = new ExportReader({ valueBytesMax }, (entry) => {

@@ -20,7 +20,7 @@ export function lokiRoutes(deps: FrontDeps): FastifyPluginAsync {
   return async (app) => {
     useDoor(app, deps);
     app.setErrorHandler((error, request, reply) => sendFailure(deps, error, request, reply));
-    const sink = new LogSink(deps.config);
+    const sink = new LogSink(deps.config, 'loki/push');
     const out = new StreamWriter(sink, deps.guard);
     const schema = { tags: ['ingest'], summary: 'Logs, as Loki takes them (JSON or snappy protobuf)' };
     for (const path of ['/loki/api/v1/push', '/api/prom/push']) {

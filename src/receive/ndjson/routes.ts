@@ -27,7 +27,7 @@ export function ndjsonRoutes(deps: FrontDeps): FastifyPluginAsync {
         reply.header('retry-after', retryAfterOf(mapped));
       throw mapped;
     });
-    const sink = new LogSink(deps.config);
+    const sink = new LogSink(deps.config, 'ndjson');
     const schema = { tags: ['ingest'], summary: 'Logs as JSON: one object a line, or an array of objects' };
     app.post('/logs/ndjson', { schema, config: { ownCredentials: true } }, async (request) => {
       const type = mediaTypeOf(request);

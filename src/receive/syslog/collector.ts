@@ -55,7 +55,7 @@ export class Collector {
 
   constructor(deps: CollectorDeps) {
     this.deps = deps;
-    this.sink = new LogSink(deps.limits);
+    this.sink = new LogSink(deps.limits, 'syslog');
   }
 
   get full(): boolean {
