@@ -108,6 +108,25 @@ describe('the webhook of Alertmanager', () => {
   });
 });
 
+it('neither the record of an alert, nor what is listed and handed on, holds a secret', async () => {
+  const alert = {
+    labels: { ...labels('masked'), token: 'hunter2' },
+    annotations: { summary: 'password=hunter2' },
+    startsAt: ago(5),
+    generatorURL: 'http://u:hunter2@prometheus/',
+  };
+  expect((await send('/api/v2/alerts', [alert])).status).toBe(200);
+  const filter = `?filter=${encodeURIComponent('service="masked"')}`;
+  const listed = await (await fetch(`${fronts.url}/api/v2/alerts${filter}`)).json();
+  const rows = await fronts.rows('masked');
+  expect([listed, rows, told]).toMatchObject([
+    [{ annotations: { summary: 'password=[masked:password]' } }],
+    [{ EventName: 'alert.firing' }],
+    [{ summary: 'password=[masked:password]' }],
+  ]);
+  expect(JSON.stringify([listed, rows, told])).not.toContain('hunter2');
+});
+
 describe("Alertmanager's own API", () => {
   it('takes alerts as Prometheus sends them and shows those that fire', async () => {
     const alert = {

@@ -231,6 +231,32 @@ describe('delivery tools', () => {
   });
 });
 
+it('neither an event nor a change holds a secret', async () => {
+  const event = {
+    specversion: '1.0',
+    id: '1',
+    source: '/masked-event',
+    type: 't',
+    data: { message: 'password=hunter2', api_key: 'hunter2' },
+  };
+  expect((await post('/events', event)).status).toBe(202);
+  const body = {
+    ref: 'refs/heads/main',
+    after: 'abc',
+    compare: 'https://u:hunter2@host/x',
+    head_commit: { message: 'password=hunter2' },
+    repository: { name: 'masked-change', default_branch: 'main' },
+  };
+  expect((await post('/changes/github', body, { 'x-github-event': 'push' })).status).toBe(202);
+  const kept = [...(await fronts.rows('masked-event')), ...(await fronts.changes('masked-change'))];
+  expect(kept).toHaveLength(2);
+  expect(JSON.stringify(kept)).not.toContain('hunter2');
+  expect(kept[1]).toMatchObject({
+    Title: 'masked-change main: password=[masked:password]',
+    Labels: { url: 'https://u:[masked:url_password]@host/x' },
+  });
+});
+
 describe('what can not be kept is answered so that it is not sent again', () => {
   const table: [string, string, string, Record<string, string>, number, string][] = [
     ['no JSON', '/events/kubernetes', '{', {}, 400, 'The body is not JSON'],

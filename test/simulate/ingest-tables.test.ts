@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { FastifyInstance } from 'fastify';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createAdmission } from '../../src/admit/index.ts';
+import { createAdmission, createMasker, loadMasking } from '../../src/admit/index.ts';
 import { configSchema } from '../../src/config/index.ts';
 import { type DetailStore, openDetailStore } from '../../src/detail/index.ts';
 import type { Ledger } from '../../src/ledger/index.ts';
@@ -38,7 +38,9 @@ beforeAll(async () => {
   });
   server = await createServer({ log, token: '', bodyBytesMax: config.ingest.bodyBytesMax });
   const ready = () => ({ ready: true, reason: 'ok' });
-  const deps = { door, config: config.ingest, clock: systemClock, log, ready, registry: ledger };
+  const masker = createMasker(await loadMasking(['catalog'], systemClock), config.masking);
+  const refined = { ...config.ingest, refinery: { masker } };
+  const deps = { door, config: refined, clock: systemClock, log, ready, registry: ledger };
   for (const prefix of ['', '/api/v1']) await server.register(dynamicRoutes(deps), { prefix });
   url = await server.listen({ host: '127.0.0.1', port: 0 });
 }, 120_000);
@@ -262,6 +264,21 @@ describe('a registered table', () => {
       { Unit: 'EUR' },
     ]);
   });
+});
+
+it('neither samples nor records of tables hold a secret', async () => {
+  const labels = { dsn: 'postgres://app:hunter2@db/x', password: 'hunter2', zone: 'a' };
+  expect((await post('/write/metrics', { app: 'masked', value: 1, labels }))[0]).toBe(200);
+  expect((await post('/write/logs', { app: 'masked', message: 'password=hunter2', labels }))[0]).toBe(200);
+  const kept = [
+    ...(await sql("SELECT Attributes FROM metric_series WHERE ServiceName = 'masked'")),
+    ...(await sql("SELECT Body, LogAttributes FROM otel_logs WHERE ServiceName = 'masked'")),
+  ];
+  expect(kept).toMatchObject([
+    { Attributes: { zone: 'a', password: '[masked:key]' } },
+    { Body: 'password=[masked:password]' },
+  ]);
+  expect(JSON.stringify(kept)).not.toContain('hunter2');
 });
 
 describe('when the store refuses', () => {

@@ -4,7 +4,9 @@ import { type Alert, alertAgeMsMax } from '../../model/index.ts';
 import { type FrontDeps, mapError, mediaTypeOf, retryAfterOf, takeLogs, tenantOf, useDoor } from '../http.ts';
 import { eachItem, isRecord, shown } from '../json.ts';
 import { LogSink, type Pair } from '../log-sink.ts';
+import { maskedLabels, maskedText } from '../masked.ts';
 import { decodeBody } from '../otlp/body.ts';
+import type { TranscodeLimits } from '../otlp/transcoder.ts';
 import { MalformedError } from '../otlp/wire.ts';
 import { type ReceivedAlert, readAlert, severityWord } from './alert.ts';
 import { AlertBook } from './book.ts';
@@ -142,7 +144,7 @@ async function take(
         eachItem(
           new TextDecoder().decode(body),
           alertsMax,
-          (value) => outcome.alerts.push(readAlert(value, defaults)),
+          (value) => outcome.alerts.push(masked(deps, tenant, readAlert(value, defaults))),
           (index, reason, payload) => {
             sink.reject(`alert ${index}: ${reason}`, payload);
             outcome.rejected += 1;
@@ -156,6 +158,19 @@ async function take(
   book.keep(tenant, outcome.alerts, nowMs);
   deps.onAlerts(tenant, outcome.alerts);
   return outcome;
+}
+
+/** What is stored, listed and handed on; its fingerprint stays that of the labels as they were sent. */
+function masked(deps: AlertDeps, tenant: string, alert: ReceivedAlert): ReceivedAlert {
+  const { refinery }: TranscodeLimits = deps.config;
+  const masker = refinery?.masker;
+  return {
+    ...alert,
+    summary: maskedText(masker, alert.summary, tenant),
+    labels: maskedLabels(masker, alert.labels, tenant),
+    annotations: maskedLabels(masker, alert.annotations, tenant),
+    generatorUrl: maskedText(masker, alert.generatorUrl, tenant),
+  };
 }
 
 /** The record of an alert that began or ended. */

@@ -1,6 +1,7 @@
 import { RecordError } from '../json.ts';
 import { type LabelGuard, withoutLabel } from '../label-guard.ts';
 import type { Pair } from '../log-sink.ts';
+import { maskedValue } from '../masked.ts';
 import { cutAt, keyBytesMax } from '../otlp/attributes.ts';
 import { type IdentityColumns, MetricTables } from '../otlp/metric-columns.ts';
 import { unknownService } from '../otlp/resource.ts';
@@ -81,7 +82,10 @@ export class MetricSink {
     const named = new Set(numbers.map(({ column }) => column.name));
     const attributes = pairs
       .filter(([key]) => !named.has(key) && key !== '__name__')
-      .map(([key, value]): Pair => [key, this.cut(value, this.limits.attributeBytesMax)]);
+      .map(([key, value]): Pair => {
+        const shown = maskedValue(this.limits.refinery?.masker, key, value, this.tenant);
+        return [key, this.cut(shown, this.limits.attributeBytesMax)];
+      });
     const labels = [...new Map(attributes)].sort(([a], [b]) => (a < b ? -1 : 1));
     const base = values.role('metric') || pairs.find(([key]) => key === '__name__')?.[1] || table;
     const series: Series[] = [];

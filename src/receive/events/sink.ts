@@ -1,7 +1,9 @@
 import type { ChangeEvent } from '../../model/index.ts';
 import { changeBlock } from '../changes/block.ts';
 import { LogSink } from '../log-sink.ts';
+import { maskedLabels, maskedText } from '../masked.ts';
 import type { Transcoded, TranscodeLimits } from '../otlp/transcoder.ts';
+import type { Masker } from '../refine.ts';
 
 /** Reasons that stand in an answer, as many as refused records of a request are kept as dead letters; all are counted. */
 const errorsMax = 100;
@@ -27,16 +29,20 @@ export class EventSink {
   private changes: ChangeEvent[] = [];
   private readonly clockSkewMs: number;
   private latest = 0;
+  private tenant = '';
+  private readonly masker: Masker | null;
 
   constructor(limits: TranscodeLimits) {
     this.logs = new LogSink(limits, 'events');
     this.clockSkewMs = limits.clockSkewS * 1_000;
+    this.masker = limits.refinery?.masker ?? null;
   }
 
   collect(tenant: string, nowMs: number, fill: () => void): Transcoded {
     this.report = newReport();
     this.changes = [];
     this.latest = nowMs + this.clockSkewMs;
+    this.tenant = tenant;
     const result = this.logs.collect(tenant, nowMs, fill);
     const { changes } = this;
     this.changes = [];
@@ -48,7 +54,12 @@ export class EventSink {
   }
 
   change(event: ChangeEvent): void {
-    this.changes.push(event.at <= this.latest ? event : { ...event, at: this.latest - this.clockSkewMs });
+    this.changes.push({
+      ...event,
+      at: event.at <= this.latest ? event.at : this.latest - this.clockSkewMs,
+      title: maskedText(this.masker, event.title, this.tenant),
+      labels: maskedLabels(this.masker, event.labels, this.tenant),
+    });
   }
 
   ignore(): void {
