@@ -361,7 +361,7 @@ export class ArrayColumn<Items extends Column> implements Column {
   }
 
   endRow(): void {
-    this.offsets.whole(this.items.rows);
+    this.offsets.uint64(this.items.rows, 0);
     this.rows += 1;
   }
 

@@ -11,12 +11,14 @@ import type { Alert } from '../../src/model/index.ts';
 import {
   alertRoutes,
   cloudFlowRoutes,
+  createOtlpIntake,
   elasticRoutes,
   eventRoutes,
   jaegerRoutes,
   journaldRoutes,
   lokiRoutes,
   ndjsonRoutes,
+  otlpRoutes,
   zipkinRoutes,
 } from '../../src/receive/index.ts';
 import { createServer } from '../../src/serve/index.ts';
@@ -71,6 +73,7 @@ async function serve(store: DetailStore, token: string): Promise<FastifyInstance
   const refined = { ...config.ingest, refinery };
   const deps = { door, config: refined, clock: systemClock, log, ready };
   await app.register(lokiRoutes(deps));
+  await app.register(otlpRoutes(deps, createOtlpIntake(deps)));
   await app.register(zipkinRoutes(deps));
   await app.register(jaegerRoutes(deps));
   await app.register(elasticRoutes({ ...deps, newId: newUuid }));

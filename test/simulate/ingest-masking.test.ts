@@ -42,4 +42,55 @@ describe('what is stored', () => {
     expect(rows.map((row) => row.Body)).toEqual(['token=[masked:token]', 'secret: [masked:password]']);
     expect(JSON.stringify(rows)).not.toContain(secret);
   });
+
+  it('of OTLP holds no secret: bodies, attributes of logs, spans, events and resources, names and status messages', async () => {
+    const text = (value: string) => ({ stringValue: value });
+    const resource = {
+      attributes: [
+        { key: 'service.name', value: text('masked-otlp') },
+        { key: 'db.url', value: text(`postgres://app:${secret}@db/x`) },
+      ],
+    };
+    const attributes = [
+      { key: 'authorization', value: text(secret) },
+      { key: 'note', value: text('call 13812345678') },
+      { key: 'count', value: { intValue: 17 } },
+    ];
+    const timeUnixNano = `${Date.now()}000000`;
+    const logRecords = [{ timeUnixNano, body: text(`token=${secret}`), attributes }];
+    const span = {
+      traceId: 'ab'.repeat(16),
+      spanId: 'cd'.repeat(8),
+      name: `GET /login?password=${secret}`,
+      startTimeUnixNano: timeUnixNano,
+      endTimeUnixNano: timeUnixNano,
+      attributes,
+      events: [
+        {
+          timeUnixNano,
+          name: 'exception',
+          attributes: [{ key: 'message', value: text(`secret=${secret}`) }],
+        },
+      ],
+      status: { code: 2, message: `password=${secret} is wrong` },
+    };
+    const logs = { resourceLogs: [{ resource, scopeLogs: [{ logRecords }] }] };
+    const spans = { resourceSpans: [{ resource, scopeSpans: [{ spans: [span] }] }] };
+    expect((await post('/v1/logs', 'application/json', JSON.stringify(logs))).status).toBe(200);
+    expect((await post('/v1/traces', 'application/json', JSON.stringify(spans))).status).toBe(200);
+    const [log] = await fronts.rows('masked-otlp');
+    expect(log).toMatchObject({
+      Body: 'token=[masked:token]',
+      ResourceAttributes: { 'db.url': 'postgres://app:[masked:url_password]@db/x' },
+      LogAttributes: { authorization: '[masked:key]', note: 'call [masked:phone]', count: '17' },
+    });
+    const [stored] = await fronts.spans('masked-otlp');
+    expect(stored).toMatchObject({
+      SpanName: 'GET /login?password=[masked:password]',
+      StatusMessage: 'password=[masked:password] is wrong',
+      SpanAttributes: { authorization: '[masked:key]', note: 'call [masked:phone]' },
+      'Events.Attributes': [{ message: 'secret=[masked:password]' }],
+    });
+    expect(JSON.stringify([log, stored])).not.toContain(secret);
+  });
 });

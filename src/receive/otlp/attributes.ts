@@ -1,6 +1,8 @@
 import type { LowCardinalityColumn, MapColumn, StringColumn } from '../../lib/index.ts';
 import { ByteBuffer } from '../../lib/index.ts';
+import type { Masker } from '../refine.ts';
 import { anyValueText } from './any-value.ts';
+import type { TranscodeLimits } from './transcoder.ts';
 import { textOf, type Wire } from './wire.ts';
 
 export type TextColumn = StringColumn | LowCardinalityColumn;
@@ -24,6 +26,34 @@ export class Marks {
   reset(): void {
     if (this.truncated.length > 0) this.truncated = [];
     if (this.extra.length > 0) this.extra = [];
+  }
+}
+
+/** How attributes are kept: how long, and without what. One for each transcoder; the tenant is that of the request. */
+export class AttributeRules {
+  readonly bytesMax: number;
+  readonly masker: Masker | null;
+  tenant = '';
+
+  constructor(limits: TranscodeLimits) {
+    this.bytesMax = limits.attributeBytesMax;
+    this.masker = limits.refinery?.masker ?? null;
+  }
+
+  /** The text without what is to be hidden, in `rendered`; false when there is nothing to hide in it. */
+  hides(bytes: Uint8Array, start: number, end: number): boolean {
+    if (this.masker === null || !this.masker.suspects(bytes, start, end)) return false;
+    render(this.masker.mask(textOf(bytes, start, end), this.tenant));
+    return true;
+  }
+
+  /** Whether the key names a secret. */
+  hidesKey(bytes: Uint8Array, start: number, end: number): boolean {
+    const { masker } = this;
+    return (
+      masker?.suspectsKey(bytes, start, end) === true &&
+      masker.maskKey(textOf(bytes, start, end), this.tenant)
+    );
   }
 }
 
@@ -58,11 +88,14 @@ export function readValue(wire: Wire, end: number): boolean {
     }
     wire.position = start;
   }
-  const text = anyValueText(wire, end);
+  render(anyValueText(wire, end));
+  return false;
+}
+
+function render(text: string): void {
   scratch.reset();
   rendered.end = scratch.text(text);
   rendered.bytes = scratch.bytes;
-  return false;
 }
 
 /** Writes the KeyValue message up to `end` as one entry of the map's open row. */
@@ -70,7 +103,7 @@ export function appendKeyValue(
   wire: Wire,
   end: number,
   map: AttributeMap,
-  bytesMax: number,
+  rules: AttributeRules,
   marks: Marks,
 ): void {
   let keyStart = 0;
@@ -95,7 +128,8 @@ export function appendKeyValue(
   }
   map.key(wire.bytes, keyStart, keyEnd);
   wire.position = valueStart;
-  appendValue(wire, valueEnd, map, bytesMax, marks, keyStart, keyEnd);
+  if (rules.hidesKey(wire.bytes, keyStart, keyEnd)) map.values.text(rules.masker?.maskedValue ?? '');
+  else appendValue(wire, valueEnd, map, rules, marks, keyStart, keyEnd);
   wire.position = end;
 }
 
@@ -104,18 +138,23 @@ function appendValue(
   wire: Wire,
   end: number,
   map: AttributeMap,
-  bytesMax: number,
+  rules: AttributeRules,
   marks: Marks,
   keyStart: number,
   keyEnd: number,
 ): void {
   if (appendNumber(wire, end, map)) return;
   const direct = readValue(wire, end);
-  const bytes = direct ? wire.bytes : rendered.bytes;
-  const start = direct ? found.start : 0;
+  let bytes = direct ? wire.bytes : rendered.bytes;
+  let start = direct ? found.start : 0;
   let stop = direct ? found.end : rendered.end;
-  if (stop - start > bytesMax) {
-    stop = cutAt(bytes, start, bytesMax);
+  if (rules.hides(bytes, start, stop)) {
+    bytes = rendered.bytes;
+    start = 0;
+    stop = rendered.end;
+  }
+  if (stop - start > rules.bytesMax) {
+    stop = cutAt(bytes, start, rules.bytesMax);
     if (marks.truncated.length < truncatedNamesMax)
       marks.truncated.push(textOf(wire.bytes, keyStart, keyEnd));
   }

@@ -1,6 +1,6 @@
 import { type StringColumn, shapeHash, shapeResult, takeBlock } from '../../lib/index.ts';
 import { makeLogColumns } from '../log-columns.ts';
-import { appendKeyValue, cutAt, found, Marks, readValue, rendered } from './attributes.ts';
+import { AttributeRules, appendKeyValue, cutAt, found, Marks, readValue, rendered } from './attributes.ts';
 import { internServiceName, type Range, RepeatedMap, readEnvelope, readScope } from './resource.ts';
 import { nanosecondsText, TimeRule } from './time.ts';
 import { Rejections, type Transcoded, type TranscodeLimits, type Transcoder } from './transcoder.ts';
@@ -13,6 +13,7 @@ export class LogsTranscoder implements Transcoder {
   private readonly scopeMap = new RepeatedMap(this.columns.ScopeAttributes);
   private readonly marks = new Marks();
   private readonly limits: TranscodeLimits;
+  private readonly rules: AttributeRules;
   private readonly time: TimeRule;
   private readonly rejections = new Rejections();
   private rows = 0;
@@ -22,11 +23,13 @@ export class LogsTranscoder implements Transcoder {
 
   constructor(limits: TranscodeLimits) {
     this.limits = limits;
+    this.rules = new AttributeRules(limits);
     this.time = new TimeRule(limits.clockSkewS);
   }
 
   transcode(tenant: string, body: Uint8Array, nowMs: number): Transcoded {
     this.rows = 0;
+    this.rules.tenant = tenant;
     this.time.receivedAt(nowMs);
     try {
       const wire = new Wire(body);
@@ -124,13 +127,7 @@ export class LogsTranscoder implements Transcoder {
           wire.position = bodyEnd;
           break;
         case 0x32:
-          appendKeyValue(
-            wire,
-            wire.length(end),
-            columns.LogAttributes,
-            this.limits.attributeBytesMax,
-            this.marks,
-          );
+          appendKeyValue(wire, wire.length(end), columns.LogAttributes, this.rules, this.marks);
           break;
         case 0x45:
           flags = wire.fixed32(end) & 0xff;
@@ -184,9 +181,14 @@ export class LogsTranscoder implements Transcoder {
 
   private body(wire: Wire, end: number): void {
     const direct = readValue(wire, end);
-    const bytes = direct ? wire.bytes : rendered.bytes;
-    const start = direct ? found.start : 0;
+    let bytes = direct ? wire.bytes : rendered.bytes;
+    let start = direct ? found.start : 0;
     let stop = direct ? found.end : rendered.end;
+    if (this.rules.hides(bytes, start, stop)) {
+      bytes = rendered.bytes;
+      start = 0;
+      stop = rendered.end;
+    }
     if (stop - start > this.limits.bodyFieldBytesMax) {
       stop = cutAt(bytes, start, this.limits.bodyFieldBytesMax);
       this.marks.truncated.push('body');
@@ -205,8 +207,8 @@ export class LogsTranscoder implements Transcoder {
     columns.ScopeSchemaUrl.run(keys.scopeUrl, count);
     columns.ScopeName.run(keys.scopeName, count);
     columns.ScopeVersion.run(keys.scopeVersion, count);
-    this.resourceMap.rows(wire, this.resource, 0x0a, this.limits.attributeBytesMax, count);
-    this.scopeMap.rows(wire, this.scope, 0x1a, this.limits.attributeBytesMax, count);
+    this.resourceMap.rows(wire, this.resource, 0x0a, this.rules, count);
+    this.scopeMap.rows(wire, this.scope, 0x1a, this.rules, count);
   }
 }
 

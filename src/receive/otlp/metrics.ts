@@ -1,5 +1,5 @@
 import type { LabelFault, LabelGuard } from '../label-guard.ts';
-import { appendKeyValue, Marks } from './attributes.ts';
+import { AttributeRules, appendKeyValue, Marks } from './attributes.ts';
 import { enclosed, metricOf } from './enclose.ts';
 import { exponentialPoint, histogramFault, histogramPoint, summaryPoint } from './histogram-points.ts';
 import { labelsOf, pointWithout } from './labels.ts';
@@ -53,7 +53,7 @@ export class MetricsTranscoder implements Transcoder {
   private readonly marks = new Marks();
   private readonly base = new Hash64();
   private readonly id = new Hash64();
-  private readonly limits: TranscodeLimits;
+  private readonly rules: AttributeRules;
   private readonly guard: LabelGuard | undefined;
   private readonly time: TimeRule;
   private readonly rejections = new Rejections();
@@ -65,13 +65,14 @@ export class MetricsTranscoder implements Transcoder {
   private scopeVersion: Range = { start: 0, end: 0 };
 
   constructor(limits: TranscodeLimits, guard?: LabelGuard) {
-    this.limits = limits;
+    this.rules = new AttributeRules(limits);
     this.guard = guard;
     this.time = new TimeRule(limits.clockSkewS);
   }
 
   transcode(tenant: string, body: Uint8Array, nowMs: number): Transcoded {
     this.tenant = tenant;
+    this.rules.tenant = tenant;
     this.nowMs = nowMs;
     this.time.receivedAt(nowMs);
     let whole = false;
@@ -271,13 +272,13 @@ export class MetricsTranscoder implements Transcoder {
     columns.ScopeName.bytes(bytes, this.scopeName.start, this.scopeName.end);
     columns.ScopeVersion.bytes(bytes, this.scopeVersion.start, this.scopeVersion.end);
     columns.LastSeen.whole(Math.floor(this.nowMs));
-    this.resourceMap.rows(wire, this.resource, 0x0a, this.limits.attributeBytesMax, 1);
+    this.resourceMap.rows(wire, this.resource, 0x0a, this.rules, 1);
     wire.position = point.start;
     while (wire.position < point.end) {
       const tag = wire.tag(point.end);
       if (tag === kind.attributes) {
         const stop = wire.length(point.end);
-        appendKeyValue(wire, stop, columns.Attributes, this.limits.attributeBytesMax, this.marks);
+        appendKeyValue(wire, stop, columns.Attributes, this.rules, this.marks);
       } else wire.skip(tag, point.end);
     }
     if (this.marks.any) this.marks.write(columns.Attributes);
@@ -317,7 +318,7 @@ export class MetricsTranscoder implements Transcoder {
         wire.position = range.end;
       } else if (tag === 0x3a) {
         const stop = wire.length(end);
-        appendKeyValue(wire, stop, columns.FilteredAttributes, this.limits.attributeBytesMax, this.marks);
+        appendKeyValue(wire, stop, columns.FilteredAttributes, this.rules, this.marks);
       } else wire.skip(tag, end);
     }
     this.identity(wire, metric, columns);

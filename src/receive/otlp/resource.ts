@@ -1,5 +1,5 @@
 import type { LowCardinalityColumn, MapColumn } from '../../lib/index.ts';
-import { appendKeyValue, found, Marks, readValue, rendered } from './attributes.ts';
+import { type AttributeRules, appendKeyValue, found, Marks, readValue, rendered } from './attributes.ts';
 import type { Wire } from './wire.ts';
 
 const serviceNameKey = new TextEncoder().encode('service.name');
@@ -47,7 +47,7 @@ export class RepeatedMap {
   }
 
   /** Adds `times` rows. `field` is the tag of the repeated KeyValue inside `head`. */
-  rows(wire: Wire, head: Range, field: number, bytesMax: number, times: number): void {
+  rows(wire: Wire, head: Range, field: number, rules: AttributeRules, times: number): void {
     if (times === 0) return;
     const { map } = this;
     let left = times;
@@ -57,7 +57,7 @@ export class RepeatedMap {
       wire.position = head.start;
       while (wire.position < head.end) {
         const tag = wire.tag(head.end);
-        if (tag === field) appendKeyValue(wire, wire.length(head.end), map, bytesMax, this.marks);
+        if (tag === field) appendKeyValue(wire, wire.length(head.end), map, rules, this.marks);
         else wire.skip(tag, head.end);
       }
       if (this.marks.any) this.marks.write(map);

@@ -6,7 +6,7 @@ import {
   StringColumn,
   takeBlock,
 } from '../../lib/index.ts';
-import { appendKeyValue, cutAt, Marks } from './attributes.ts';
+import { AttributeRules, appendKeyValue, cutAt, Marks, rendered, type TextColumn } from './attributes.ts';
 import { enclosed } from './enclose.ts';
 import { internServiceName, type Range, RepeatedMap, readEnvelope, readScope } from './resource.ts';
 import { nanosecondsText, TimeRule } from './time.ts';
@@ -82,24 +82,29 @@ export class TracesTranscoder implements Transcoder {
   private readonly marks = new Marks();
   private readonly eventMarks = new Marks();
   private readonly fields = newFields();
-  private readonly limits: TranscodeLimits;
+  private readonly rules: AttributeRules;
   private readonly time: TimeRule;
   private readonly rejections = new Rejections();
   private rows = 0;
+  private kindKeys: number[] = [];
+  private statusKeys: number[] = [];
   private keys = { tenant: 0, service: 0, scopeName: 0, scopeVersion: 0 };
   private resource: Range = emptyRange();
 
   constructor(limits: TranscodeLimits) {
-    this.limits = limits;
+    this.rules = new AttributeRules(limits);
     this.time = new TimeRule(limits.clockSkewS);
   }
 
   transcode(tenant: string, body: Uint8Array, nowMs: number): Transcoded {
     this.rows = 0;
+    this.rules.tenant = tenant;
     this.time.receivedAt(nowMs);
     try {
       const wire = new Wire(body);
       this.keys.tenant = this.columns.Tenant.internText(tenant);
+      this.kindKeys = kindNames.map((name) => this.columns.SpanKind.internText(name));
+      this.statusKeys = statusNames.map((name) => this.columns.StatusCode.internText(name));
       while (wire.position < body.length) {
         const tag = wire.tag(body.length);
         if (tag === 0x0a) this.resourceSpans(wire, wire.length(body.length));
@@ -167,7 +172,7 @@ export class TracesTranscoder implements Transcoder {
     columns.ServiceName.run(keys.service, count);
     columns.ScopeName.run(keys.scopeName, count);
     columns.ScopeVersion.run(keys.scopeVersion, count);
-    this.resourceMap.rows(wire, this.resource, 0x0a, this.limits.attributeBytesMax, count);
+    this.resourceMap.rows(wire, this.resource, 0x0a, this.rules, count);
   }
 
   private span(wire: Wire, end: number): void {
@@ -179,26 +184,16 @@ export class TracesTranscoder implements Transcoder {
     if (isZero(bytes, fields.parentId)) columns.ParentSpanId.bytes(bytes, 0, 0);
     else columns.ParentSpanId.hex(bytes, fields.parentId.start, fields.parentId.end);
     columns.TraceState.bytes(bytes, fields.traceState.start, fields.traceState.end);
-    columns.SpanName.bytes(
-      bytes,
-      fields.name.start,
-      cutOf(bytes, fields.name, spanNameBytesMax, this.marks, 'name'),
-    );
-    columns.SpanKind.text(kindNames[fields.kind] ?? 'Unspecified');
-    columns.StatusCode.text(statusNames[fields.status] ?? 'Unset');
-    const messageEnd = cutOf(
-      bytes,
-      fields.message,
-      this.limits.attributeBytesMax,
-      this.marks,
-      'status.message',
-    );
-    columns.StatusMessage.bytes(bytes, fields.message.start, messageEnd);
+    this.text(columns.SpanName, bytes, fields.name, spanNameBytesMax, this.marks, 'name');
+    columns.SpanKind.index(this.kindKeys[fields.kind] ?? this.kindKeys[0] ?? 0);
+    columns.StatusCode.index(this.statusKeys[fields.status] ?? this.statusKeys[0] ?? 0);
+    const { bytesMax } = this.rules;
+    this.text(columns.StatusMessage, bytes, fields.message, bytesMax, this.marks, 'status.message');
     while (wire.position < end) {
       const tag = wire.tag(end);
       if (tag === 0x4a) {
         const stop = wire.length(end);
-        appendKeyValue(wire, stop, columns.SpanAttributes, this.limits.attributeBytesMax, this.marks);
+        appendKeyValue(wire, stop, columns.SpanAttributes, this.rules, this.marks);
       } else if (tag === 0x5a) this.event(wire, wire.length(end));
       else if (tag === 0x6a) this.link(wire, wire.length(end));
       else wire.skip(tag, end);
@@ -206,6 +201,21 @@ export class TracesTranscoder implements Transcoder {
     if (this.marks.any) this.marks.write(columns.SpanAttributes);
     columns.SpanAttributes.endRow();
     for (const name of arrayNames) columns[name].endRow();
+  }
+
+  /** A text of the span without what is to be hidden, not longer than `bytesMax`. */
+  private text(
+    column: TextColumn,
+    bytes: Uint8Array,
+    range: Range,
+    bytesMax: number,
+    marks: Marks,
+    name: string,
+  ): void {
+    if (this.rules.hides(bytes, range.start, range.end)) {
+      const shown = { start: 0, end: rendered.end };
+      column.bytes(rendered.bytes, 0, cutOf(rendered.bytes, shown, bytesMax, marks, name));
+    } else column.bytes(bytes, range.start, cutOf(bytes, range, bytesMax, marks, name));
   }
 
   private times(): void {
@@ -235,15 +245,13 @@ export class TracesTranscoder implements Transcoder {
         low = wire.low;
         high = wire.high;
       } else if (tag === 0x12) readRange(wire, end, name);
-      else if (tag === 0x1a)
-        appendKeyValue(wire, wire.length(end), attributes, this.limits.attributeBytesMax, eventMarks);
+      else if (tag === 0x1a) appendKeyValue(wire, wire.length(end), attributes, this.rules, eventMarks);
       else wire.skip(tag, end);
     }
     const fate = this.time.apply(low, high);
     if (fate === 'skewed') eventMarks.extra.push(['clew.time_sent', nanosecondsText(low, high)]);
     columns['Events.Timestamp'].items.uint64(this.time.low, this.time.high);
-    const nameEnd = cutOf(wire.bytes, name, spanNameBytesMax, eventMarks, 'name');
-    columns['Events.Name'].items.bytes(wire.bytes, name.start, nameEnd);
+    this.text(columns['Events.Name'].items, wire.bytes, name, spanNameBytesMax, eventMarks, 'name');
     if (eventMarks.any) eventMarks.write(attributes);
     attributes.endRow();
   }
@@ -259,8 +267,7 @@ export class TracesTranscoder implements Transcoder {
       if (tag === 0x0a) readRange(wire, end, traceId);
       else if (tag === 0x12) readRange(wire, end, spanId);
       else if (tag === 0x1a) readRange(wire, end, state);
-      else if (tag === 0x22)
-        appendKeyValue(wire, wire.length(end), attributes, this.limits.attributeBytesMax, eventMarks);
+      else if (tag === 0x22) appendKeyValue(wire, wire.length(end), attributes, this.rules, eventMarks);
       else wire.skip(tag, end);
     }
     columns['Links.TraceId'].items.hex(wire.bytes, traceId.start, Math.min(traceId.end, traceId.start + 64));
@@ -291,9 +298,12 @@ function readRange(wire: Wire, end: number, range: Range): void {
 }
 
 function readFields(wire: Wire, end: number, fields: SpanFields): void {
-  Object.assign(fields, { kind: 0, status: 0, startLow: 0, startHigh: 0, endLow: 0, endHigh: 0 });
   const { traceId, spanId, parentId, traceState, name, message } = fields;
-  for (const range of [traceId, spanId, parentId, traceState, name, message]) range.start = range.end = 0;
+  fields.kind = fields.status = 0;
+  fields.startLow = fields.startHigh = fields.endLow = fields.endHigh = 0;
+  traceId.start = traceId.end = spanId.start = spanId.end = 0;
+  parentId.start = parentId.end = traceState.start = traceState.end = 0;
+  name.start = name.end = message.start = message.end = 0;
   while (wire.position < end) {
     const tag = wire.tag(end);
     switch (tag) {
