@@ -1,4 +1,4 @@
-import type { Clock } from '../../lib/index.ts';
+import type { Clock, Logger } from '../../lib/index.ts';
 import { scrapedSamples, scrapes, skippedSamples } from './events.ts';
 import { ExpositionError } from './exposition.ts';
 import type { Fetched, Fetcher } from './fetch.ts';
@@ -11,6 +11,7 @@ export type TargetHealth = 'unknown' | 'up' | 'down';
 
 export interface LoopDeps {
   clock: Clock;
+  log: Logger;
   /** Shared by all loops: it is filled and taken without a pause. */
   out: WriteRequest;
   push: (chunks: readonly Chunk[]) => void;
@@ -137,7 +138,15 @@ export class TargetLoop {
     }
     // The target went away while it was asked; `remove` writes what is left to write.
     if (this.abort.signal.aborted) return;
-    this.take(fetched, error, at, startedAt);
+    try {
+      this.take(fetched, error, at, startedAt);
+    } catch (thrown) {
+      // A fault of ours costs this scrape, not the program and not the other targets.
+      this.deps.out.reset();
+      this.health = 'down';
+      this.lastError = `internal error: ${messageOf(thrown)}`;
+      this.deps.log.error({ err: thrown, url: this.target.url.href }, 'a scrape failed inside Clew');
+    }
   }
 
   private async fetch(): Promise<Fetched> {

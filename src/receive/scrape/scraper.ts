@@ -117,6 +117,7 @@ export class Scraper {
     });
     this.deps = {
       clock,
+      log,
       out: new WriteRequest(),
       push: (chunks) => this.outlet.push(chunks),
       budget: this.budget,
