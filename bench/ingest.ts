@@ -9,6 +9,7 @@ import type { IngestOptions } from '../src/cli/bench-options.ts';
 import { ClewError } from '../src/lib/index.ts';
 import type { Ceiling } from './engine.ts';
 import { runCeiling } from './helper.ts';
+import { peers } from './peer.ts';
 import { ingestMarkdown, ingestPage, ingestPicture } from './report/ingest-page.ts';
 import { textTable } from './report/table.ts';
 import { type RoundResult, runRound } from './round.ts';
@@ -42,8 +43,9 @@ export interface IngestResult {
 
 /** Answers whether every acknowledged record was found exactly once. */
 export async function benchIngest(options: IngestOptions, print: (text: string) => void): Promise<boolean> {
+  const peer = peers.find(({ name }) => name === options.target);
   const server =
-    options.url === undefined ? undefined : await attachServer(options.url, options.otlpUrl, options.token);
+    options.url === undefined ? undefined : await attachServer({ ...options, url: options.url, peer });
   const result: IngestResult = {
     format: 'clew.bench.ingest.v1',
     at: new Date().toISOString(),

@@ -17,6 +17,8 @@ export interface LoadSpec {
   connections: number;
   run: string;
   headers: Record<string, string>;
+  /** Paths other than Clew's own. */
+  paths?: Partial<Record<Signal, string>>;
   /** First sequence number of each signal. */
   first: Record<Signal, number>;
   /** Records a second over all connections; 0 sends as fast as acknowledgements come. */
@@ -238,12 +240,14 @@ function requestsOf(spec: LoadSpec, share: Share, connections: number): RequestT
   if (requests === undefined) {
     const workload = signals[share.signal];
     const address = new URL(workload.listener === 'otlp' ? spec.otlp : spec.api);
+    const path = spec.paths?.[share.signal];
     requests = workload.build({
       records: share.records,
       count: Math.max(connections, workload.requestsDefault),
       run: spec.run,
       headers: spec.headers,
       host: address.host,
+      ...(path === undefined ? {} : { path }),
     });
     built.set(share, requests);
   }

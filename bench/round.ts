@@ -54,6 +54,7 @@ const queryableSecondsMax = 120;
 /** Merges are over when the server uses less than this share of a core for `quietSeconds`. */
 const quietShare = 0.06;
 const quietSeconds = 2;
+const peerRestMs = 3_000;
 
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
@@ -79,15 +80,18 @@ async function measure(
 ): Promise<RoundResult> {
   const totals = new Map<Signal, SequenceSum>();
   const warm = await warmUp(options, server, totals);
-  const pid = server.process?.pid;
+  const pid = server.pid === 0 ? undefined : server.pid;
   const sampler = pid === undefined ? undefined : new Sampler(pid);
   const before = pid === undefined ? undefined : usageOf(pid);
   const load = await runLoad({ ...loadSpec(options, server), first: warm }, options.onTick);
   addAcknowledged(totals, load);
   const lastAck = performance.now();
+  // A peer's counting may cost more than its taking; what it needs to become queryable is granted before that.
+  if (server.peer !== undefined) await sleep(peerRestMs);
+  const rested = pid === undefined ? undefined : usageOf(pid);
   await untilQueryable(server, options.run, totals);
   const queryableMs = performance.now() - lastAck;
-  const after = pid === undefined ? undefined : usageOf(pid);
+  const after = pid === undefined || server.peer !== undefined ? rested : usageOf(pid);
   sampler?.stop();
   const exactness = await compare(server, options.run, totals);
   const settled = pid === undefined ? undefined : await settle(pid, options.settleSeconds);
@@ -139,6 +143,7 @@ export function loadSpec(options: RoundOptions, server: Server): LoadSpec {
     connections: options.connections,
     run: options.run,
     headers: server.headers,
+    ...(server.peer === undefined ? {} : { paths: server.peer.paths }),
     first: firstSequence,
     rate: options.rate,
     onLost: 'fail',
@@ -166,11 +171,9 @@ export async function untilQueryable(
 ): Promise<void> {
   const end = performance.now() + queryableSecondsMax * 1000;
   for (const [signal, total] of totals) {
-    const { table, ofRun } = signals[signal];
     for (;;) {
       const started = performance.now();
-      const [row] = await querySql(server, `SELECT count() FROM ${table} WHERE ${ofRun(run)}`);
-      const stored = Number(row?.[0] ?? 0);
+      const stored = await storedNow(server, signal, run);
       if (stored >= total.count) break;
       if (performance.now() > end)
         throw new Error(
@@ -181,6 +184,13 @@ export async function untilQueryable(
   }
 }
 
+async function storedNow(server: Server, signal: Signal, run: string): Promise<number> {
+  if (server.peer !== undefined) return (await server.peer.count(server.api, run)).stored;
+  const { table, ofRun } = signals[signal];
+  const [row] = await querySql(server, `SELECT count() FROM ${table} WHERE ${ofRun(run)}`);
+  return Number(row?.[0] ?? 0);
+}
+
 export async function compare(
   server: Server,
   run: string,
@@ -188,6 +198,12 @@ export async function compare(
 ): Promise<Exactness[]> {
   const all: Exactness[] = [];
   for (const [signal, total] of totals) {
+    if (server.peer !== undefined) {
+      const { stored, distinct } = await server.peer.count(server.api, run);
+      const exact = stored === total.count && distinct === total.count;
+      all.push({ signal, acknowledged: total.count, stored, distinct, exact });
+      continue;
+    }
     const { table, sequence, ofRun } = signals[signal];
     const [row = []] = await querySql(
       server,

@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { configKeys } from '../src/config/index.ts';
+import type { Peer } from './peer.ts';
 
 const main = join(import.meta.dirname, '..', 'src', 'cli', 'main.ts');
 const startMsMax = 120_000;
@@ -14,7 +15,11 @@ export interface Server {
   otlp: string;
   /** Undefined when it is not ours: then its CPU and memory can't be read, nor can it be killed. */
   process: ChildProcess | undefined;
+  /** Whose CPU and memory are read; 0 when nobody's can be. */
+  pid: number;
   headers: Record<string, string>;
+  /** Another product in its place. */
+  peer?: Peer;
 }
 
 export interface StartOptions {
@@ -67,18 +72,30 @@ export async function startServer(options: StartOptions): Promise<Server> {
     child.once('error', reject);
     child.once('exit', (code) => reject(new Error(`Clew ended with ${code}: ${text}`)));
   });
-  const server = { ...addresses, process: child, headers: {} };
+  const server = { ...addresses, process: child, pid: child.pid ?? 0, headers: {} };
   await ready(server);
   return server;
 }
 
 /** A Clew that somebody else runs. Without `otlp` the default port on the same host is taken. */
-export async function attachServer(url: string, otlp: string | undefined, token: string): Promise<Server> {
-  const api = new URL(url);
+export interface AttachOptions {
+  url: string;
+  otlpUrl: string | undefined;
+  token: string;
+  pid: number;
+  peer: Peer | undefined;
+}
+
+export async function attachServer(options: AttachOptions): Promise<Server> {
+  const { otlpUrl, token, pid, peer } = options;
+  const api = new URL(options.url);
+  if (peer !== undefined)
+    return { api: api.origin, otlp: api.origin, process: undefined, pid, headers: {}, peer };
   const server: Server = {
     api: api.origin,
-    otlp: otlp ?? `http://${api.hostname}:4318`,
+    otlp: otlpUrl ?? `http://${api.hostname}:4318`,
     process: undefined,
+    pid,
     headers: token === '' ? {} : { authorization: `Bearer ${token}` },
   };
   await ready(server);

@@ -1,16 +1,17 @@
 /** The ingest report: one page that needs nothing else, a picture for a README, and a summary in Markdown. */
 import type { IngestResult, WorkloadResult } from '../ingest.ts';
+import type { Tick } from '../load.ts';
 import type { RoundResult } from '../round.ts';
 import { barChart, chartStyle, escaped, type Line, lineChart } from './charts.ts';
 import { orNone, type SummaryRow, summarize, whole } from './table.ts';
 
 export const pageStyle = `${chartStyle}
 body{margin:0;background:var(--bg);color:var(--text);font:15px/1.5 system-ui,sans-serif}
-main{max-width:1180px;margin:0 auto;padding:28px 20px 60px}h1{font-size:26px;margin:0 0 4px}h2{font-size:19px;margin:36px 0 10px}
+main{max-width:1320px;margin:0 auto;padding:28px 20px 60px}h1{font-size:26px;margin:0 0 4px}h2{font-size:19px;margin:36px 0 10px}
 p{max-width:82ch}.dim{color:var(--dim)}.grid2{display:grid;grid-template-columns:repeat(auto-fit,minmax(340px,1fr));gap:14px}
 .card{background:var(--panel);border:1px solid var(--line);border-radius:8px;padding:8px}.card svg{width:100%;height:auto;display:block}
 .scroll{overflow-x:auto}table{border-collapse:collapse;background:var(--panel);border:1px solid var(--line);border-radius:8px;font-size:14px;font-variant-numeric:tabular-nums}
-th,td{padding:6px 11px;text-align:right;border-bottom:1px solid var(--line);white-space:nowrap}th{color:var(--dim);font-weight:500}
+th,td{padding:6px 9px;text-align:right;border-bottom:1px solid var(--line);white-space:nowrap}th{color:var(--dim);font-weight:500}
 th:first-child,td:first-child,td.text,th.text{text-align:left}td.text{white-space:normal}.yes{color:var(--good)}.no{color:var(--bad);font-weight:600}
 code{font-family:ui-monospace,monospace;font-size:.92em}`;
 
@@ -141,6 +142,10 @@ function workloadSection(one: WorkloadResult): string {
 const perRound = (one: WorkloadResult, line: (door: RoundResult, at: number) => Line[]): Line[] =>
   one.rounds.flatMap(({ door }, at) => line(door, at));
 
+/** Without what is left of a second at the end. */
+const wholeTicks = ({ load }: RoundResult): Tick[] =>
+  load.ticks.filter((tick, at) => tick.second - (load.ticks[at - 1]?.second ?? 0) >= 0.5);
+
 /** Records over the time since the tick before, so that a short last tick does not look like a slow one. */
 export function ratesOf(door: RoundResult): [number, number][] {
   let before = 0;
@@ -185,7 +190,9 @@ function latencyOverTime(one: WorkloadResult): string {
   const line = (name: 'p50' | 'p90' | 'p99', color: string): Line => ({
     name,
     color,
-    points: door.load.ticks.filter((tick) => tick.records > 0).map((tick) => [tick.second, tick[name]]),
+    points: wholeTicks(door)
+      .filter((tick) => tick.records > 0)
+      .map((tick) => [tick.second, tick[name]]),
   });
   const lines = [line('p50', 'c1'), line('p90', 'c2'), line('p99', 'c3')];
   return lineChart({ title: 'Acknowledgement latency, ms', unit: 'ms', lines });

@@ -43,7 +43,12 @@ function buildRequest(options: BuildOptions, number: number): RequestTemplate {
     'content-encoding': 'snappy',
     'x-prometheus-remote-write-version': '0.1.0',
   };
-  const { bytes, body } = httpRequest('/api/v1/write', options.host, headers, compressed.bytes);
+  const { bytes, body } = httpRequest(
+    options.path ?? '/api/v1/write',
+    options.host,
+    headers,
+    compressed.bytes,
+  );
   const offsets = Uint32Array.from(compressed.offsets);
   const view = viewOf(body);
   return {

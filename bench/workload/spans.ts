@@ -39,7 +39,7 @@ function buildRequest(options: BuildOptions, number: number): RequestTemplate {
   const request = new ProtobufWriter();
   request.message(1, resourceSpans);
   const headers = { ...options.headers, 'content-type': 'application/x-protobuf' };
-  const { bytes, body } = httpRequest('/v1/traces', options.host, headers, request.bytes);
+  const { bytes, body } = httpRequest(options.path ?? '/v1/traces', options.host, headers, request.bytes);
   const marks = Uint32Array.from(request.marks);
   const times = new RecordTimes();
   const view = viewOf(body);

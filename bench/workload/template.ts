@@ -22,6 +22,8 @@ export interface BuildOptions {
   /** Further header lines, such as `authorization`. */
   headers: Record<string, string>;
   host: string;
+  /** Where it goes, if not to Clew's own path. */
+  path?: string;
 }
 
 export interface SignalWorkload {

@@ -10,6 +10,8 @@ test('without options all workloads run for a minute on a Clew of its own, besid
     url: undefined,
     otlpUrl: undefined,
     token: '',
+    pid: 0,
+    target: 'clew',
     workloads: [...workloadNames],
     seconds: 60,
     warmupSeconds: 3,
@@ -61,6 +63,16 @@ test.each([
   ],
   ['--otlp-url http://x:1', '--otlp-url needs --url: the records are counted through the API.'],
   ['--json', '--json needs a value.'],
+  ['--target loki', '--target is "loki"; there are clew, victorialogs, victoriametrics.'],
+  [
+    '--target victorialogs --workload logs',
+    '--target victorialogs needs --url: only Clew is started by the benchmark.',
+  ],
+  [
+    '--target victorialogs --url http://x:1 --workload spans',
+    '--target victorialogs takes no spans; name with --workload some of logs, logs-small.',
+  ],
+  ['--pid 5', '--pid needs --url: of a Clew that the benchmark starts it is known.'],
   ['--second 5', 'clew bench ingest knows no --second; see clew bench help.'],
 ])('%s is refused, saying what would be right', (line, message) => {
   expect(() => parse(line)).toThrow(message);

@@ -7,6 +7,10 @@ export interface IngestOptions {
   url: string | undefined;
   otlpUrl: string | undefined;
   token: string;
+  /** Process of that Clew or peer on this machine, for its CPU and memory; 0 is not known. */
+  pid: number;
+  /** Clew, or another product that takes the same requests. */
+  target: string;
   workloads: string[];
   /** Length of the measured load of one round. */
   seconds: number;
@@ -133,6 +137,8 @@ export function parseIngestOptions(given: Readonly<Record<string, string>>): Ing
     url: flags.url('url'),
     otlpUrl: flags.url('otlp-url'),
     token: flags.text('token') ?? '',
+    pid: flags.number('pid', { min: 0, max: 4_194_304, fallback: 0 }),
+    target: targetOf(flags.text('target')),
     workloads: workloadList(flags.text('workload')),
     seconds,
     warmupSeconds: flags.number('warmup', { min: 0, max: 60, fallback: 3 }),
@@ -148,9 +154,35 @@ export function parseIngestOptions(given: Readonly<Record<string, string>>): Ing
     html: flags.file('html', reportFile),
   };
   flags.done('ingest');
+  checkTarget(options);
   if (options.otlpUrl !== undefined && options.url === undefined)
     throw wrong('--otlp-url needs --url: the records are counted through the API.');
   return options;
+}
+
+/** What each target takes of the workloads. */
+const targets: Record<string, readonly string[]> = {
+  clew: workloadNames,
+  victorialogs: ['logs', 'logs-small'],
+  victoriametrics: ['samples'],
+};
+
+function targetOf(text = 'clew'): string {
+  if (targets[text] === undefined)
+    throw wrong(`--target is ${JSON.stringify(text)}; there are ${Object.keys(targets).join(', ')}.`);
+  return text;
+}
+
+function checkTarget({ target, url, pid, workloads }: IngestOptions): void {
+  if (target !== 'clew' && url === undefined)
+    throw wrong(`--target ${target} needs --url: only Clew is started by the benchmark.`);
+  if (pid !== 0 && url === undefined)
+    throw wrong('--pid needs --url: of a Clew that the benchmark starts it is known.');
+  const unable = workloads.find((name) => targets[target]?.includes(name) !== true);
+  if (unable !== undefined)
+    throw wrong(
+      `--target ${target} takes no ${unable}; name with --workload some of ${targets[target]?.join(', ')}.`,
+    );
 }
 
 function workloadList(text: string | undefined): string[] {

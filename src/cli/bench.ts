@@ -21,6 +21,8 @@ export const benchUsage = `clew bench — how fast, how exact, at what cost
     --ceiling-seconds N           how long the engine alone inserts; 0 leaves it out (as --seconds, at most 20)
     --settle N                    longest wait for merges before the disk is looked at, seconds (45)
     --url http://HOST:PORT        a Clew that runs already; --otlp-url for its OTLP port (4318), --token for its token
+    --pid N                       its process on this machine, for CPU and memory
+    --target NAME                 clew, victorialogs or victoriametrics: what --url is
     --temp-dir DIR                where the data directories of the run are made
     --json FILE                   every figure
     --html [FILE]                 a report page with charts (${reportFile}), with its summary and picture beside it
