@@ -24,6 +24,7 @@ import {
   busSource,
   cardinalitySource,
   createHealth,
+  createIntake,
   detailSource,
   doorSource,
   flowSource,
@@ -303,6 +304,7 @@ export async function startClew(settings: Config, log: Logger): Promise<Clew> {
       diskFreeBytes: createDiskWatch(() => diskFree(config.dataDir), clock, log).free,
     });
     const guard = createCardinality(config.limits);
+    const intake = createIntake({ clock, detail: stores.detail, door, guard });
     const syslog = createSyslog({ door, config, clock, log });
     const loop = await createLoop(config, log, stores);
     let flows: FlowListener | null = null;
@@ -320,9 +322,24 @@ export async function startClew(settings: Config, log: Logger): Promise<Clew> {
       ...(config.scrape.configFile === '' ? [] : [scrapeSource(() => scraper.state())]),
     ]);
     await startLoop(loop, started);
+    intake.start();
+    started.add('intake', () => intake.stop());
     const rollup = startRollup(config, log, stores, started);
     const otlp = createOtlpIntake({ door, guard, config: config.ingest, clock });
-    const shown = { config, log, clock, health, pipelines, door, guard, otlp, rollup, scraper, productDir };
+    const shown = {
+      config,
+      log,
+      clock,
+      health,
+      pipelines,
+      door,
+      guard,
+      intake,
+      otlp,
+      rollup,
+      scraper,
+      productDir,
+    };
     const api = await createApi({ ...shown, ...stores, ...loop });
     const url = await listen(api, config.http, 'http');
     started.add('api', () => api.close());

@@ -17,6 +17,7 @@ export {
   type HealthSource,
   type NamespaceReport,
 } from './health.ts';
+export { createIntake, type Intake, type IntakeReport, type IntakeStep } from './intake.ts';
 export { formatFindings, type LintFormat, lintFormats } from './lint/format.ts';
 export { type Finding, lintText } from './lint/lint.ts';
 export { type LintRules, type LintSeverity, lintSeverities, loadLintRules } from './lint/rules.ts';

@@ -7,7 +7,7 @@ import type { WritableStore } from '../detail/index.ts';
 import type { Detection } from '../detect/index.ts';
 import type { Ledger } from '../ledger/index.ts';
 import { type Clock, type Logger, newUuid } from '../lib/index.ts';
-import { greyFailures, type Health } from '../operate/index.ts';
+import { greyFailures, type Health, type Intake } from '../operate/index.ts';
 import {
   alertRoutes,
   changeBlock,
@@ -39,6 +39,7 @@ import { evidenceRoutes } from './evidence.ts';
 import { exploreRoutes } from './explore.ts';
 import { flowRoutes } from './flows.ts';
 import { healthRoutes } from './health.ts';
+import { intakeRoutes } from './intake.ts';
 import { objectiveRoutes } from './objectives.ts';
 import { pipelineRoutes } from './pipelines.ts';
 import { createReplay } from './replay.ts';
@@ -56,6 +57,7 @@ export interface ApiDeps {
   door: Admission;
   pipelines: Pipelines;
   guard: Cardinality;
+  intake: Intake;
   otlp: OtlpIntake;
   detail: WritableStore;
   ledger: Ledger;
@@ -145,6 +147,7 @@ function versioned(deps: ApiDeps): RouteGroup {
       deadLetterRoutes({ ...common, letters: createReplay({ ...deps, fronts: replayed(deps) }) }),
     );
     await app.register(flowRoutes(common));
+    await app.register(intakeRoutes(deps.intake));
     await app.register(sqlRoutes({ detail, tenantOf, dataDir: config.dataDir }));
     await app.register(objectiveRoutes({ ...common, detection }));
     await app.register(pipelineRoutes({ pipelines: deps.pipelines, tenantOf }));

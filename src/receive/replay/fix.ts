@@ -14,7 +14,12 @@ const regexMsMax = 250;
 /** A replacement may not make much more of a letter than it was: twenty times the largest letter. */
 const fixedBytesMax = 5_242_880;
 
-const replacing = new Script('text.replace(new RegExp(find, "gu"), to)');
+const replacing = new Script(`{
+  const pattern = new RegExp(find, 'gu');
+  const matches = text.match(pattern)?.length ?? 0;
+  if (text.length + matches * to.length > most) throw new RangeError('it makes more than ' + most + ' characters of the letter');
+  text.replace(pattern, to);
+}`);
 
 /** The letter with every edit applied, in order. Throws `bad_request` for an edit that can't be made on it. */
 export function fixLetter(letter: Letter, fixes: readonly LetterFix[]): Letter {
@@ -38,20 +43,31 @@ function textOf(letter: Letter, where: string): string {
 }
 
 function replaced(text: string, fix: Exclude<LetterFix, { op: 'content_type' }>, where: string): Uint8Array {
-  const result =
-    fix.op === 'replace' ? text.replaceAll(fix.find, () => fix.with) : replacedByRegex(text, fix, where);
-  if (result.length > fixedBytesMax) {
+  const result = fix.op === 'replace' ? replacedByText(text, fix) : replacedByRegex(text, fix, where);
+  if (result === undefined || result.length > fixedBytesMax) {
     throw new ClewError(
       'too_large',
-      `${where}: it makes ${result.length} characters of the letter; the limit is ${fixedBytesMax}.`,
+      `${where}: it makes more than ${fixedBytesMax} characters of the letter, which is the limit.`,
     );
   }
   return Buffer.from(result);
 }
 
+/** Undefined when it would become too long; found out before it is. */
+function replacedByText(text: string, fix: { find: string; with: string }): string | undefined {
+  const places = text.split(fix.find).length - 1;
+  if (text.length + places * fix.with.length > fixedBytesMax) return undefined;
+  return text.replaceAll(fix.find, () => fix.with);
+}
+
 function replacedByRegex(text: string, fix: { find: string; with: string }, where: string): string {
   try {
-    const context = Object.assign(Object.create(null), { text, find: fix.find, to: fix.with });
+    const context = Object.assign(Object.create(null), {
+      text,
+      find: fix.find,
+      to: fix.with,
+      most: fixedBytesMax,
+    });
     return String(replacing.runInNewContext(context, { timeout: regexMsMax }));
   } catch (error) {
     const late =

@@ -16,7 +16,7 @@ const Palette = lazy(() => import('./palette.tsx'));
 const Help = lazy(() => import('./help.tsx'));
 
 const pages: {
-  to: '/' | '/cases' | '/logs' | '/traces' | '/map' | '/slo' | '/admin';
+  to: '/' | '/cases' | '/logs' | '/traces' | '/map' | '/slo' | '/intake' | '/admin';
   icon: IconName;
   key: MessageKey;
 }[] = [
@@ -26,6 +26,7 @@ const pages: {
   { to: '/traces', icon: 'traces', key: 'nav.traces' },
   { to: '/map', icon: 'map', key: 'nav.map' },
   { to: '/slo', icon: 'slo', key: 'nav.slo' },
+  { to: '/intake', icon: 'intake', key: 'nav.intake' },
   { to: '/admin', icon: 'admin', key: 'nav.admin' },
 ];
 

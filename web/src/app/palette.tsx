@@ -29,6 +29,7 @@ function pageEntries(t: Translate, go: Go): Entry[] {
     ['/traces', 'nav.traces'],
     ['/map', 'nav.map'],
     ['/slo', 'nav.slo'],
+    ['/intake', 'nav.intake'],
     ['/admin', 'nav.admin'],
   ] as const;
   return pages.map(([to, key]) => ({

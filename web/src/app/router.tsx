@@ -111,6 +111,12 @@ const sloRoute = createRoute({
   component: lazyRouteComponent(() => import('../page/slo.tsx'), 'SloPage'),
 });
 
+const intakeRoute = createRoute({
+  getParentRoute: () => rootRoute,
+  path: '/intake',
+  component: lazyRouteComponent(() => import('../page/intake.tsx'), 'IntakePage'),
+});
+
 const adminRoute = createRoute({
   getParentRoute: () => rootRoute,
   path: '/admin',
@@ -127,6 +133,7 @@ export const router = createRouter({
     casesRoute,
     caseRoute,
     sloRoute,
+    intakeRoute,
     adminRoute,
   ]),
   parseSearch,

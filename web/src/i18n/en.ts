@@ -1,3 +1,4 @@
+import { intakeEn } from './intake.en.ts';
 import { words } from './words.en.ts';
 
 /** Every visible text in English. The other languages must have the same keys; the type says so. */
@@ -8,6 +9,7 @@ export const en = {
   'nav.traces': 'Traces',
   'nav.map': 'Map',
   'nav.slo': 'SLO',
+  'nav.intake': 'Intake',
   'nav.admin': 'Health',
   'nav.label': 'Pages',
 
@@ -381,6 +383,7 @@ export const en = {
   'case.closed': 'Closed after {span}',
   'case.missing': 'There is no case under that name.',
 
+  ...intakeEn,
   ...words,
 
   'slo.title': 'Objectives',

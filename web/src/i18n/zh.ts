@@ -1,4 +1,5 @@
 import type { MessageKey } from './en.ts';
+import { intakeZh } from './intake.zh.ts';
 import { words } from './words.zh.ts';
 
 export const zh: Record<MessageKey, string> = {
@@ -8,6 +9,7 @@ export const zh: Record<MessageKey, string> = {
   'nav.traces': '链路',
   'nav.map': '拓扑',
   'nav.slo': 'SLO',
+  'nav.intake': '接入',
   'nav.admin': '健康',
   'nav.label': '页面',
 
@@ -371,6 +373,7 @@ export const zh: Record<MessageKey, string> = {
   'case.closed': '历时 {span} 后关闭',
   'case.missing': '没有这个工单。',
 
+  ...intakeZh,
   ...words,
 
   'slo.title': '服务目标',
