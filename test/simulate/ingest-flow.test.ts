@@ -1,6 +1,7 @@
 import { connect } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/lib/index.ts';
+import { flowLettersDropped } from '../../src/receive/flow/events.ts';
 import {
   exportS,
   ipfix,
@@ -96,6 +97,23 @@ describe('when the store has no room', () => {
       ...{ undelivered: 2, undeliveredLately: true, heldBytes: 0 },
       lastError: expect.stringContaining('ingest.pending_bytes_max'),
     });
+  });
+});
+
+describe('a flood that nobody can read', () => {
+  it('takes only so much memory while the store has no room', async () => {
+    const { ports } = system.listener;
+    const dropped = async () => (await flowLettersDropped.get()).values[0]?.value ?? 0;
+    const before = await dropped();
+    system.pretended.pendingBytes = 1e12;
+    await system.send(ports.netflow, netflow5({ records: [{}] }));
+    await systemClock.sleep(300);
+    const noise = Buffer.alloc(60_000, 0x78);
+    for (let i = 0; i < 20; i++) await system.send(ports.netflow, ...Array<Buffer>(10).fill(noise));
+    expect(await dropped()).toBeGreaterThan(before);
+    system.pretended.pendingBytes = 0;
+    expect(await system.rows()).toHaveLength(1);
+    expect((await system.letters()).length).toBeGreaterThan(10);
   });
 });
 

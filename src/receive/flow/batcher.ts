@@ -3,7 +3,7 @@ import type { Block } from '../../model/index.ts';
 import type { Delivery, Door, Letter } from '../door.ts';
 import { type Flow, FlowSink } from '../flow-sink.ts';
 import type { CollectorOut } from './collector.ts';
-import { flowUndelivered } from './events.ts';
+import { flowLettersDropped, flowUndelivered } from './events.ts';
 
 interface BatcherDeps {
   door: Door;
@@ -17,6 +17,8 @@ interface BatcherDeps {
 const batchAgeMs = 200;
 const batchRowsMax = 5_000;
 const lettersMax = 500;
+/** Datagrams that nobody can read, waiting to be kept; beyond it they are only counted. */
+const letterBytesMax = 8_388_608;
 /** Blocks that wait for room in the store: some 300 000 flows, half a minute of a large router. */
 const heldBytesMax = 33_554_432;
 const heldMsMax = 30_000;
@@ -40,6 +42,7 @@ export class FlowBatcher implements CollectorOut {
   private readonly deps: BatcherDeps;
   private readonly sink: FlowSink;
   private letters: Letter[] = [];
+  private letterBytes = 0;
   private queue: Held[] = [];
   private received = 0;
   private startedAt = 0;
@@ -77,6 +80,12 @@ export class FlowBatcher implements CollectorOut {
 
   reject(protocol: string, reason: string, payload: Uint8Array): void {
     const { tenant } = this.deps;
+    this.letterBytes += payload.length;
+    if (this.letterBytes > letterBytesMax) {
+      this.letterBytes -= payload.length;
+      flowLettersDropped.inc();
+      return;
+    }
     this.letters.push({
       tenant,
       source: `flow/${protocol}`,
@@ -142,6 +151,7 @@ export class FlowBatcher implements CollectorOut {
       while (this.queue.length > 0 || this.letters.length > 0) {
         const letters = this.letters;
         this.letters = [];
+        this.letterBytes = 0;
         if (letters.length > 0) await this.deps.door.deadLetters(letters);
         const held = this.queue.shift();
         if (held === undefined) continue;

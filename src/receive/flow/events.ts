@@ -24,6 +24,10 @@ export const flowUndelivered = counter(
   'clew_flow_undelivered_total',
   'Flows that were received and could not be stored: too much was pending for too long, or the disk refused.',
 );
+export const flowLettersDropped = counter(
+  'clew_flow_letters_dropped_total',
+  'Datagrams that could not be read and were not kept as dead letters, because too many waited.',
+);
 export const flowCounterSamples = counter(
   'clew_flow_counter_samples_total',
   'sFlow counter samples, which are not kept.',
