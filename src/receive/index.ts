@@ -23,6 +23,7 @@ export { journaldRoutes } from './journald/routes.ts';
 export type { CardinalityAction, LabelFault, LabelGuard } from './label-guard.ts';
 export type { LogRecord, Pair } from './log-record.ts';
 export { lokiRoutes } from './loki/routes.ts';
+export { maskedChanges } from './masked.ts';
 export { ndjsonRoutes } from './ndjson/routes.ts';
 export { createOtlpIntake, type OtlpIntake } from './otlp/intake.ts';
 export {

@@ -1,3 +1,5 @@
+import type { ChangeEvent } from '../model/index.ts';
+import type { TranscodeLimits } from './otlp/transcoder.ts';
 import type { Masker } from './refine.ts';
 
 /** `text` with everything hidden that the rules find; for receivers that hold their records as text. */
@@ -29,3 +31,15 @@ export const maskedLabels = (
   Object.fromEntries(
     Object.entries(labels).map(([key, value]) => [key, maskedValue(masker, key, value, tenant)]),
   );
+
+/** Change events before they become a block. */
+export const maskedChanges = (
+  limits: Pick<TranscodeLimits, 'refinery' | 'clockSkewS'>,
+  tenant: string,
+  events: readonly ChangeEvent[],
+): ChangeEvent[] =>
+  events.map((event) => ({
+    ...event,
+    title: maskedText(limits.refinery?.masker, event.title, tenant),
+    labels: maskedLabels(limits.refinery?.masker, event.labels, tenant),
+  }));

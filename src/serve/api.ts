@@ -20,6 +20,7 @@ import {
   jaegerRoutes,
   journaldRoutes,
   lokiRoutes,
+  maskedChanges,
   ndjsonRoutes,
   type OtlpIntake,
   otlpRoutes,
@@ -76,7 +77,7 @@ async function appendChanges(
   tenant: string,
   events: Parameters<typeof changeBlock>[1],
 ): Promise<void> {
-  const block = changeBlock(tenant, events);
+  const block = changeBlock(tenant, maskedChanges(deps.config.ingest, tenant, events));
   const startedAt = deps.clock.monotonic();
   const leave = deps.door.enter(block.bytes.length);
   try {

@@ -1,9 +1,8 @@
 import type { ChangeEvent } from '../../model/index.ts';
 import { changeBlock } from '../changes/block.ts';
 import { LogSink } from '../log-sink.ts';
-import { maskedLabels, maskedText } from '../masked.ts';
+import { maskedChanges } from '../masked.ts';
 import type { Transcoded, TranscodeLimits } from '../otlp/transcoder.ts';
-import type { Masker } from '../refine.ts';
 
 /** Reasons that stand in an answer, as many as refused records of a request are kept as dead letters; all are counted. */
 const errorsMax = 100;
@@ -29,37 +28,31 @@ export class EventSink {
   private changes: ChangeEvent[] = [];
   private readonly clockSkewMs: number;
   private latest = 0;
-  private tenant = '';
-  private readonly masker: Masker | null;
+  private readonly limits: TranscodeLimits;
 
   constructor(limits: TranscodeLimits) {
     this.logs = new LogSink(limits, 'events');
     this.clockSkewMs = limits.clockSkewS * 1_000;
-    this.masker = limits.refinery?.masker ?? null;
+    this.limits = limits;
   }
 
   collect(tenant: string, nowMs: number, fill: () => void): Transcoded {
     this.report = newReport();
     this.changes = [];
     this.latest = nowMs + this.clockSkewMs;
-    this.tenant = tenant;
     const result = this.logs.collect(tenant, nowMs, fill);
     const { changes } = this;
     this.changes = [];
     // A change that is no event of its own, as a deploy hook is, counts as a record.
     this.report.accepted = Math.max(result.records, changes.length);
-    if (changes.length > 0) result.blocks.push(changeBlock(tenant, changes));
+    if (changes.length > 0)
+      result.blocks.push(changeBlock(tenant, maskedChanges(this.limits, tenant, changes)));
     this.report.changes = changes.length;
     return { ...result, records: this.report.accepted };
   }
 
   change(event: ChangeEvent): void {
-    this.changes.push({
-      ...event,
-      at: event.at <= this.latest ? event.at : this.latest - this.clockSkewMs,
-      title: maskedText(this.masker, event.title, this.tenant),
-      labels: maskedLabels(this.masker, event.labels, this.tenant),
-    });
+    this.changes.push(event.at <= this.latest ? event : { ...event, at: this.latest - this.clockSkewMs });
   }
 
   ignore(): void {
