@@ -86,6 +86,11 @@ export class AnchorTable {
     return this.places.get(folded);
   }
 
+  mayHave(folded: number): boolean {
+    const hash = gramHash(folded);
+    return (((this.bits[hash >>> 5] ?? 0) >>> hash) & 1) !== 0;
+  }
+
   hasTail(folded: number): boolean {
     return (folded & this.tailMask1) === this.tailValue1 || (folded & this.tailMask2) === this.tailValue2;
   }

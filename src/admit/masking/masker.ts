@@ -68,6 +68,7 @@ class RuleMasker implements Masker {
     this.scan = new Scan({
       anchors: rules.flatMap(anchorsOf),
       digits: this.numbers(),
+      firstDigits: rules.filter((rule) => rule.digits).map((rule) => rule.firstDigits),
       atSign: rules.some((rule) => rule.atSign),
       always: rules.some((rule) => rule.anchors.length === 0 && !rule.digits && !rule.atSign),
     });

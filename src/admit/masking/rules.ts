@@ -25,6 +25,8 @@ export interface MaskingRule {
   /** Anchors count only before `=` or `:`, or only before a letter or digit. */
   followedBy: Anchor['followedBy'];
   digits: boolean;
+  /** Of a rule about numbers: with which digits one of so many may begin; any, where nothing is said. */
+  firstDigits: Readonly<Record<string, string>> | null;
   atSign: boolean;
   check: CheckName | null;
   replace: Replacement;
@@ -54,6 +56,12 @@ const ruleSchema = z.strictObject({
   anchors: z.array(z.string().min(4).max(100)).max(anchorsMax).optional(),
   followed_by: z.enum(['assignment', 'word']).optional(),
   digits: z.boolean().optional(),
+  first_digits: z
+    .record(
+      z.string().regex(/^1[1-9]$/, 'must be a length from 11 to 19'),
+      z.string().regex(/^\d{1,10}$/, 'must be digits'),
+    )
+    .optional(),
   at_sign: z.boolean().optional(),
   check: z.enum(checkNames).optional(),
   replace: z.enum(replacements).optional(),
@@ -108,6 +116,8 @@ export function parseMasking(
         anchors: given.anchors ?? known?.anchors ?? [],
         followedBy: given.followed_by ?? known?.followedBy ?? null,
         digits: given.digits ?? known?.digits ?? false,
+        firstDigits:
+          given.first_digits ?? (given.pattern === undefined ? (known?.firstDigits ?? null) : null),
         atSign: given.at_sign ?? known?.atSign ?? false,
         check: given.check ?? known?.check ?? null,
         replace: given.replace ?? known?.replace ?? 'name',

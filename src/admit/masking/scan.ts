@@ -12,6 +12,8 @@ export interface ScanOptions {
   anchors: readonly Anchor[];
   /** Whether the number (13 or more digits, or 11, standing alone) may be one to hide; absent: no rule is about numbers. */
   digits: ((run: string) => boolean) | null;
+  /** For each rule about numbers, what is known of their first digits, by length. */
+  firstDigits: readonly (Readonly<Record<string, string>> | null)[];
   atSign: boolean;
   /** A rule without an anchor: every text must be looked at. */
   always: boolean;
@@ -39,6 +41,8 @@ export class Scan {
   private readonly table: AnchorTable;
   private readonly options: ScanOptions;
   private readonly atMask: number;
+  /** Whether a number of a length (row) that begins with a digit (column) may be one to hide. */
+  private readonly plausible: Uint8Array;
   private bytes: Uint8Array = new Uint8Array(0);
   private base = 0;
   /** Where the last number that was looked at ends; it need not be looked at again. */
@@ -48,6 +52,7 @@ export class Scan {
   constructor(options: ScanOptions) {
     this.options = options;
     this.table = new AnchorTable(options.anchors);
+    this.plausible = plausibleNumbers(options.firstDigits);
     this.atMask = options.atSign ? 0x80808080 | 0 : 0;
   }
 
@@ -58,8 +63,10 @@ export class Scan {
     this.judgedTo = 0;
     const { base } = this;
     const last = Math.min((base + end + 3) >>> 2, this.words.length);
-    for (let i = this.next((base + start) >>> 2, last); i < last; i = this.next(i + 1, last)) {
+    for (let i = this.next((base + start) >>> 2, last); i < last; ) {
       if (this.closer(bytes, i, start, end)) return true;
+      // A number that was judged is passed over as a whole.
+      i = this.next(Math.max(i + 1, (this.judgedTo + base) >>> 2), last);
     }
     return false;
   }
@@ -80,10 +87,11 @@ export class Scan {
       const at = word ^ 0x40404040;
       const folded = word | foldMask;
       const hash = Math.imul(folded, multiplier) >>> hashShift;
-      // Zero where the word is all digits (or `:` `;` and the like, sorted out later); the others also take a mark as the
-      // first or last byte. A long number shows two such words beside each other, groups of four digits show one pair.
-      const digits = (word & 0xf0f0f0f0) ^ 0x30303030;
-      const digitsLast = (word & 0xf0f0f0e0) ^ 0x30303020;
+      // Zero where the word is all digits; the others also take a mark as the first or last byte. A long number shows two
+      // such words beside each other, groups of four digits show one pair. Six more than a digit has its upper half still.
+      const more = (word + 0x06060606) & 0x40404040;
+      const digits = ((word & 0xf0f0f0f0) ^ 0x30303030) | more;
+      const digitsLast = ((word & 0xf0f0f0e0) ^ 0x30303020) | more;
       if (
         (((at - 0x01010101) & ~at & atMask) | (((bits[hash >>> 5] ?? 0) >>> hash) & 1)) !== 0 ||
         (folded & tailMask1) === tailValue1 ||
@@ -94,7 +102,7 @@ export class Scan {
         return i;
       }
       digitsBefore = digits;
-      digitsFirst = (word & 0xe0f0f0f0) ^ 0x20303030;
+      digitsFirst = ((word & 0xe0f0f0f0) ^ 0x20303030) | more;
     }
     return last;
   }
@@ -112,15 +120,20 @@ export class Scan {
     const word = this.words[i] ?? 0;
     if (isDigits(word) && this.number(bytes, p, start, end)) return true;
     if (i > 0 && isDigits(this.words[i - 1] ?? 0) && this.number(bytes, p - 4, start, end)) return true;
-    const folded = word | foldMask;
-    if (this.options.atSign) {
-      for (let at = Math.max(p, start); at < Math.min(p + 4, end); at++)
-        if (bytes[at] === 0x40 && address(bytes, at, start, end)) return true;
-    }
+    const at = word ^ 0x40404040;
+    if (((at - 0x01010101) & ~at & this.atMask) !== 0 && this.atSign(bytes, p, start, end)) return true;
     const { table } = this;
+    const folded = word | foldMask;
+    if (table.hasTail(folded) && standsAtAny(table.shortPlaces, bytes, p, start, end)) return true;
+    if (!table.mayHave(folded)) return false;
     const places = table.placesOf(folded);
-    if (places !== undefined && standsAtAny(places, bytes, p, start, end)) return true;
-    return table.hasTail(folded) && standsAtAny(table.shortPlaces, bytes, p, start, end);
+    return places !== undefined && standsAtAny(places, bytes, p, start, end);
+  }
+
+  private atSign(bytes: Uint8Array, p: number, start: number, end: number): boolean {
+    for (let at = Math.max(p, start); at < Math.min(p + 4, end); at++)
+      if (bytes[at] === 0x40 && address(bytes, at, start, end)) return true;
+    return false;
   }
 
   private number(bytes: Uint8Array, p: number, start: number, end: number): boolean {
@@ -142,6 +155,8 @@ export class Scan {
     const next = to < end ? (bytes[to] ?? 0) : 0;
     const lastIsX = length === 17 && (next === 0x58 || next === 0x78);
     if (!lastIsX && (isWord(next) || next === 0x2d)) return false;
+    const known = lastIsX || this.plausible[length * 10 + (bytes[from] ?? 0) - 48] === 1;
+    if (!known) return false;
     const run = Buffer.from(bytes.buffer, bytes.byteOffset + from, length + (lastIsX ? 1 : 0));
     return digits(run.toString('latin1'));
   }
@@ -151,6 +166,17 @@ const isDigits = (word: number): boolean => (word & 0xf0f0f0f0) === 0x30303030;
 
 /** +86 and eleven digits, eighteen of an identity number, nineteen of a card. */
 const digitsMax = 19;
+
+function plausibleNumbers(rules: ScanOptions['firstDigits']): Uint8Array {
+  const table = new Uint8Array((digitsMax + 1) * 10);
+  for (const rule of rules) {
+    if (rule === null) table.fill(1);
+    else
+      for (const [length, digits] of Object.entries(rule))
+        for (const digit of digits) table[Number(length) * 10 + Number(digit)] = 1;
+  }
+  return table;
+}
 
 /** `86-` or `86 ` before a number. */
 const afterCountry = (bytes: Uint8Array, from: number, start: number): boolean =>
