@@ -8,7 +8,7 @@
  * than the self-metrics registry.
  */
 
-export { ByteBuffer } from './bytes.ts';
+export { ByteBuffer, viewOf } from './bytes.ts';
 export { type Clock, systemClock } from './clock.ts';
 export { ClewError, type ErrorCode, errorRegistry, isClewError, publicError } from './errors.ts';
 export { newTraceId, newUuid, sha256Hex } from './ids.ts';

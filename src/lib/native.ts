@@ -256,12 +256,15 @@ export class LowCardinalityColumn implements Column {
 
   /** Adds the rows `from` to `to` (exclusive) so many times more. */
   repeat(from: number, to: number, times = 1): void {
-    const count = to - from;
-    this.makeRoom(count * times);
-    for (let i = 0; i < times; i++) {
-      this.indexes.copyWithin(this.rows, from, to);
-      this.rows += count;
-    }
+    const { rows } = this;
+    const end = rows + (to - from) * times;
+    this.makeRoom(end - rows);
+    if (end === rows) return;
+    this.indexes.copyWithin(rows, from, to);
+    // What was copied is copied again together with it, so that thousands of times take a dozen calls.
+    for (let done = to - from; rows + done < end; done *= 2)
+      this.indexes.copyWithin(rows + done, rows, Math.min(rows + done, end - done));
+    this.rows = end;
   }
 
   writePrefix(out: ByteBuffer): void {

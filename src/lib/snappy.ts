@@ -18,8 +18,10 @@ export class SnappyError extends Error {
 
 /** The densest element, a copy with a 2-byte offset, makes 64 bytes of 3. What announces more than this can't be true. */
 const expansionMax = 64 / 3;
-/** Below this a loop beats the call that copies. */
-const shortCopyMax = 32;
+/** Copies go eight bytes at a time and may write so many bytes too much, which what follows overwrites. */
+const slack = 8;
+/** Up to this the loop beats the call that copies. */
+const shortCopyMax = 256;
 
 /**
  * The decompressed bytes. The announced length is checked before anything is allocated: against `bytesMax`, and against
@@ -36,7 +38,10 @@ export function snappyDecompress(bytes: Uint8Array, bytesMax: number): Uint8Arra
   if (header.length > (bytes.length - header.end) * expansionMax) {
     throw malformed(`${bytes.length} bytes can't hold the ${header.length} bytes that are announced`);
   }
-  const out = takeBuffer(header.length);
+  const whole = takeBuffer(header.length + slack);
+  const out = whole.subarray(0, header.length);
+  const target = new DataView(whole.buffer, 0, whole.length);
+  const source = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   let from = header.end;
   let to = 0;
   while (from < bytes.length) {
@@ -50,8 +55,10 @@ export function snappyDecompress(bytes: Uint8Array, bytesMax: number): Uint8Arra
       }
       if (count > bytes.length - from) throw malformed('it ends inside a literal');
       if (count > out.length - to) throw malformed('it holds more bytes than announced');
-      if (count <= shortCopyMax) for (let i = 0; i < count; i++) out[to + i] = bytes[from + i] ?? 0;
-      else out.set(bytes.subarray(from, from + count), to);
+      if (count <= shortCopyMax && from + count + slack <= bytes.length) {
+        for (let i = 0; i < count; i += 8)
+          target.setBigUint64(to + i, source.getBigUint64(from + i, true), true);
+      } else out.set(bytes.subarray(from, from + count), to);
       from += count;
       to += count;
       continue;
@@ -63,9 +70,12 @@ export function snappyDecompress(bytes: Uint8Array, bytesMax: number): Uint8Arra
     const offset = width === 1 ? ((tag >>> 5) << 8) | low : low;
     if (offset === 0 || offset > to) throw malformed('a copy starts before the first byte');
     if (count > out.length - to) throw malformed('it holds more bytes than announced');
-    // A copy may overlap what it writes (a run), which only a byte at a time gets right.
-    if (offset >= count && count > shortCopyMax) out.copyWithin(to, to - offset, to - offset + count);
-    else for (let i = 0; i < count; i++) out[to + i] = out[to - offset + i] ?? 0;
+    // A copy may overlap what it writes (a run); nearer than eight bytes only a byte at a time gets it right.
+    const start = to - offset;
+    if (offset >= 8) {
+      for (let i = 0; i < count; i += 8)
+        target.setBigUint64(to + i, target.getBigUint64(start + i, true), true);
+    } else for (let i = 0; i < count; i++) out[to + i] = out[start + i] ?? 0;
     to += count;
   }
   if (to !== out.length) throw malformed(`it holds ${to} bytes where ${out.length} are announced`);

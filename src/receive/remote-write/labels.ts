@@ -1,4 +1,5 @@
 import { isUtf8 } from 'node:buffer';
+import type { LowCardinalityColumn, MapColumn, StringColumn } from '../../lib/index.ts';
 import { cutAt } from '../otlp/attributes.ts';
 import { sameBytes } from '../otlp/resource.ts';
 import { Hash64 } from '../otlp/series.ts';
@@ -85,6 +86,31 @@ export class LabelSet {
       if (textOf(source, start, this.nameEnd[at] ?? 0) === name) this.valueEnd[at] = this.valueStart[at] ?? 0;
       if (!this.isEmpty(at)) this.take(source, at);
     }
+  }
+
+  /** Writes the series' resource, and all labels but its name. */
+  write(
+    source: Uint8Array,
+    resource: MapColumn<LowCardinalityColumn>,
+    attributes: MapColumn<StringColumn>,
+  ): void {
+    const value = (values: LowCardinalityColumn | StringColumn, at: number) =>
+      values.bytes(source, this.valueStart[at] ?? 0, this.valueEnd[at] ?? 0);
+    for (const [name, at] of [
+      ['service.name', this.service],
+      ['service.instance.id', this.instance],
+    ] as const) {
+      if (at < 0) continue;
+      resource.keys.text(name);
+      value(resource.values, at);
+    }
+    resource.endRow();
+    for (let at = 0; at < this.count; at++) {
+      if (at === this.name || this.isEmpty(at)) continue;
+      attributes.keys.bytes(source, this.nameStart[at] ?? 0, this.nameEnd[at] ?? 0);
+      value(attributes.values, at);
+    }
+    attributes.endRow();
   }
 
   /** Names and values, without that of the metric. */

@@ -17,7 +17,8 @@ import { MalformedError } from '../otlp/wire.ts';
 import { deliverOnce, receiptOf, watchAnswer } from '../receipt.ts';
 import { parseBodies } from '../request-body.ts';
 import { requestOfSeries } from './letter.ts';
-import { RemoteWriteTranscoder, type Version, type Written } from './transcoder.ts';
+import type { Version, Written } from './request.ts';
+import { RemoteWriteTranscoder } from './transcoder.ts';
 
 export interface RemoteWriteDeps {
   door: Door;

@@ -10,7 +10,8 @@ import {
 } from '../../../test/support/remote-write.ts';
 import { ClewError } from '../../lib/index.ts';
 import { MalformedError } from '../otlp/wire.ts';
-import { RemoteWriteTranscoder, type Version } from './transcoder.ts';
+import type { Version } from './request.ts';
+import { RemoteWriteTranscoder } from './transcoder.ts';
 
 const limits = { bodyBytesMax: 200_000, attributeBytesMax: 200, clockSkewS: 60 };
 const nowMs = Date.UTC(2026, 0, 2);

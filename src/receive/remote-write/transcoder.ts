@@ -1,12 +1,12 @@
 import { ClewError } from '../../lib/index.ts';
-import type { Block } from '../../model/index.ts';
 import type { CardinalityAction, LabelFault, LabelGuard } from '../label-guard.ts';
 import { type IdentityColumns, MetricTables } from '../otlp/metric-columns.ts';
 import { unknownService } from '../otlp/resource.ts';
 import { Hash64, SeenSeries } from '../otlp/series.ts';
-import { notKept, type Rejection, Rejections } from '../otlp/transcoder.ts';
+import { notKept, Rejections } from '../otlp/transcoder.ts';
 import { textOf, Wire } from '../otlp/wire.ts';
 import { ExemplarReader } from './exemplar.ts';
+import { KnownSeries } from './known-series.ts';
 import { LabelSet, labelNameBytesMax, readLabel, Symbols } from './labels.ts';
 import { seriesAlone } from './letter.ts';
 import {
@@ -20,25 +20,7 @@ import {
 } from './metadata.ts';
 import { isStaleMarker, NativeHistogram } from './native-histogram.ts';
 import { readSeriesMetadata, series, shortText } from './open-series.ts';
-
-export type Version = 1 | 2;
-
-/** What one request became. */
-export interface Written {
-  blocks: Block[];
-  samples: number;
-  histograms: number;
-  exemplars: number;
-  /** Samples, histograms and exemplars that were not kept. */
-  rejected: number;
-  rejections: Rejection[];
-}
-
-export interface RemoteWriteLimits {
-  bodyBytesMax: number;
-  attributeBytesMax: number;
-  clockSkewS: number;
-}
+import type { RemoteWriteLimits, Version, Written } from './request.ts';
 
 /** Tags of a TimeSeries. Its samples have the same tag in both versions. */
 const samplesTag = 0x12;
@@ -53,8 +35,6 @@ const sampleForm = 0;
 const exponentialForm = 1;
 const explicitForm = 2;
 const noForm = -1;
-const serviceNameAttribute = 'service.name';
-const instanceAttribute = 'service.instance.id';
 
 /** WriteRequest of both versions to blocks of the four metric tables. Synchronous; throws MalformedError. */
 export class RemoteWriteTranscoder {
@@ -69,6 +49,7 @@ export class RemoteWriteTranscoder {
   private readonly exemplar = new ExemplarReader();
   private readonly families = new FamilyCache();
   private readonly seen = new SeenSeries();
+  private readonly known = new KnownSeries();
   private readonly id = new Hash64();
   private readonly keys = { tenant: 0, name: 0, service: 0 };
   private readonly rejections = new Rejections();
@@ -89,6 +70,7 @@ export class RemoteWriteTranscoder {
     this.tenant = tenant;
     this.version = version;
     this.nowMs = nowMs;
+    this.known.begin(tenant, nowMs);
     this.labelBytes = 0;
     this.histogram.begin();
     let whole = false;
@@ -112,7 +94,7 @@ export class RemoteWriteTranscoder {
       return { blocks, ...written, ...this.rejections.take() };
     } finally {
       // Series of a request that is refused have not got their row.
-      if (!whole) this.seen.clear();
+      if (!whole) this.forget();
       this.tables.reset();
       this.symbols.reset();
       this.rejections.take();
@@ -122,6 +104,7 @@ export class RemoteWriteTranscoder {
   /** The last request could not be stored. */
   forget(): void {
     this.seen.clear();
+    this.known.clear();
   }
 
   /**
@@ -159,12 +142,15 @@ export class RemoteWriteTranscoder {
       else if (tag === 0x2a) family.unit = shortText(wire, end, unitBytesMax);
       else wire.skip(tag, end);
     }
-    if (name !== '' && this.families.set(this.tenant, name, family)) this.seen.clear();
+    if (name !== '' && this.families.set(this.tenant, name, family)) this.forget();
   }
 
   private timeSeries(wire: Wire, end: number): void {
     const { labels, version } = this;
     const layout = layouts[version];
+    const start = wire.position;
+    if (version === 1 && this.knownSeries(wire, end)) return;
+    wire.position = start;
     const fault = this.readSeries(wire, end);
     const records = series.samples + series.histograms + series.exemplars;
     if (records === 0) return;
@@ -186,6 +172,33 @@ export class RemoteWriteTranscoder {
         else wire.skip(tag, end);
       }
     }
+    if (version === 1 && this.form === sampleForm) this.known.remember(wire, start, end, labels, this.id);
+  }
+
+  /** The usual case; false when it is another, nothing is written then. */
+  private knownSeries(wire: Wire, end: number): boolean {
+    const { known, samples, keys, labels, id } = this;
+    const start = wire.position;
+    if (!known.match(wire, end)) return false;
+    this.countLabelBytes(known.labelsEnd - start);
+    Object.assign(series, { start, end, created: 0 });
+    this.form = sampleForm;
+    id.low = known.idLow;
+    id.high = known.idHigh;
+    labels.reset();
+    labels.add(0, 0, start + known.place(0), start + known.place(1));
+    labels.name = 0;
+    if (known.place(3) > 0) labels.service = 1;
+    labels.add(0, 0, start + known.place(2), start + known.place(3));
+    keys.tenant = samples.Tenant.internText(this.tenant);
+    keys.name = this.internName(wire, samples);
+    keys.service = this.internService(wire, samples);
+    wire.position = known.labelsEnd;
+    while (wire.position < end) {
+      wire.position += 1;
+      this.sample(wire, wire.length(end));
+    }
+    return true;
   }
 
   /** Labels, metadata and numbers of records; answers what is wrong with the references to labels. */
@@ -324,22 +337,7 @@ export class RemoteWriteTranscoder {
     columns.ScopeName.text('');
     columns.ScopeVersion.text('');
     columns.LastSeen.whole(Math.floor(this.nowMs));
-    const resource = columns.ResourceAttributes;
-    if (labels.service >= 0) this.pair(wire, serviceNameAttribute, labels.service);
-    if (labels.instance >= 0) this.pair(wire, instanceAttribute, labels.instance);
-    resource.endRow();
-    for (let at = 0; at < labels.count; at++) {
-      if (at === labels.name || labels.isEmpty(at)) continue;
-      columns.Attributes.keys.bytes(wire.bytes, labels.nameStart[at] ?? 0, labels.nameEnd[at] ?? 0);
-      columns.Attributes.values.bytes(wire.bytes, labels.valueStart[at] ?? 0, labels.valueEnd[at] ?? 0);
-    }
-    columns.Attributes.endRow();
-  }
-
-  private pair(wire: Wire, key: string, at: number): void {
-    const { keys, values } = this.series.ResourceAttributes;
-    keys.text(key);
-    values.bytes(wire.bytes, this.labels.valueStart[at] ?? 0, this.labels.valueEnd[at] ?? 0);
+    labels.write(wire.bytes, columns.ResourceAttributes, columns.Attributes);
   }
 
   /** The metadata beside the series (version 2), else what was told before (version 1). */
