@@ -50,6 +50,16 @@ describe('a letter becomes the request of its protocol', () => {
       'application/x-ndjson',
       '{"index":{}}\n{"m":1}\n',
     ],
+    ['zipkin/spans', 'application/json; part=record', '{}', '/api/v2/spans', 'application/json', '[{}]'],
+    [
+      'ndjson',
+      'application/x-ndjson; part=record',
+      '{}',
+      '/api/v1/logs/ndjson',
+      'application/x-ndjson',
+      '{}',
+    ],
+    ['jaeger/spans', 'application/x-thrift; part=record', 'T', '/api/traces', 'application/x-thrift', 'T'],
     [
       'events/kubernetes',
       'application/json; part=record',
