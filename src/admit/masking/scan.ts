@@ -45,12 +45,15 @@ export class Scan {
   private readonly plausible: Uint8Array;
   private bytes: Uint8Array = new Uint8Array(0);
   private base = 0;
+  private words: Int32Array<ArrayBufferLike> = new Int32Array(0);
+  /** The array before this one: receivers take turns between a request and what they render of it. */
+  private former: { bytes: Uint8Array; base: number; words: Int32Array<ArrayBufferLike> };
   /** Where the last number that was looked at ends; it need not be looked at again. */
   private judgedTo = 0;
-  private words: Int32Array<ArrayBufferLike> = new Int32Array(0);
 
   constructor(options: ScanOptions) {
     this.options = options;
+    this.former = { bytes: this.bytes, base: 0, words: this.words };
     this.table = new AnchorTable(options.anchors);
     this.plausible = plausibleNumbers(options.firstDigits);
     this.atMask = options.atSign ? 0x80808080 | 0 : 0;
@@ -109,9 +112,12 @@ export class Scan {
 
   /** Asking an array for its memory takes as long as scanning a line, so the answer is kept for the array. */
   private view(bytes: Uint8Array): void {
+    const { former } = this;
+    this.former = { bytes: this.bytes, base: this.base, words: this.words };
     this.bytes = bytes;
     this.base = bytes.byteOffset;
-    this.words = new Int32Array(bytes.buffer, 0, bytes.buffer.byteLength >>> 2);
+    this.words =
+      former.bytes === bytes ? former.words : new Int32Array(bytes.buffer, 0, bytes.buffer.byteLength >>> 2);
   }
 
   /** Looks at the word of index `i`; it may begin up to three bytes before the text. */
