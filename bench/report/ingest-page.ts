@@ -50,6 +50,7 @@ const head = [
   'records/s',
   'MB/s',
   'CPU µs/record',
+  'merges after',
   'generator',
   'ack p50 ms',
   'p99 ms',
@@ -71,6 +72,7 @@ function cells(row: SummaryRow, one: WorkloadResult | undefined): string[] {
     whole(row.records),
     row.megabytesPerSecond.toFixed(1),
     orNone(row.cpu, 2),
+    orNone(row.mergeCpu, 2),
     row.generatorCpu.toFixed(2),
     row.p50.toFixed(1),
     row.p99.toFixed(1),
@@ -214,7 +216,7 @@ function memoryOverTime(one: WorkloadResult): string {
 
 const method = `<ul>
 <li><b>records/s</b>: acknowledged records over the time from the first request to the last acknowledgement; median of the rounds. <b>MB/s</b>: requests as they went over the wire.</li>
-<li><b>CPU a record</b>: user and system time of the program with all its threads and processes (<code>/proc</code>), from the first request until every record could be queried, merges in that time included. The generator's own cost stands beside it.</li>
+<li><b>CPU a record</b>: user and system time of the program with all its threads and processes (<code>/proc</code>), from the first request until every record could be queried, merges in that time included; <b>merges after</b>: what the program used from then until it was quiet (or --settle ended), by record. The generator's own cost stands beside it.</li>
 <li><b>ack</b>: from the first byte of a request to its answer, of every request; p99 and maximum of the worst round.</li>
 <li><b>peak MB</b>: high-water mark of resident memory, worst round. <b>bytes/row</b>: active parts on disk over their rows, after the merges that follow the load.</li>
 <li><b>queryable</b>: from the last acknowledgement until a SELECT counts every record. <b>refused</b>: requests answered 429 and sent again after Retry-After.</li>

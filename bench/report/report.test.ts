@@ -111,13 +111,31 @@ test('one record too few in one round is not exact in table, page and summary', 
 test('the table has a row a workload with figures and dashes for what is not known', () => {
   const elsewhere = door({
     cpuUsPerRecord: undefined,
+    settleCpuUsPerRecord: undefined,
     residentPeakBytes: undefined,
     residentMedianBytes: undefined,
     disk: [],
   });
   const [, row = ''] = textTable(result([{ door: elsewhere, ceiling: undefined }])).split('\n');
   expect(row.split(/\s{2,}/)).toEqual([
-    ...['logs', '500,000', '118.0', '–', '0.10', '11.0', '33.0', '44', '–', '–', '–', '812', '3', '–', '–'],
+    ...[
+      'logs',
+      '500,000',
+      '118.0',
+      '–',
+      '–',
+      '0.10',
+      '11.0',
+      '33.0',
+      '44',
+      '–',
+      '–',
+      '–',
+      '812',
+      '3',
+      '–',
+      '–',
+    ],
     '0.60/0.63/0.65',
     'yes',
   ]);

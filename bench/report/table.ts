@@ -13,6 +13,8 @@ export interface SummaryRow {
   records: number;
   megabytesPerSecond: number;
   cpu: number | undefined;
+  /** What merging cost after everything could be queried. */
+  mergeCpu: number | undefined;
   generatorCpu: number;
   p50: number;
   p99: number;
@@ -43,6 +45,7 @@ export function summarize({ workload, rounds }: WorkloadResult): SummaryRow {
     records: median(doors.map((door) => door.recordsPerSecond)) ?? 0,
     megabytesPerSecond: (median(doors.map((door) => door.bytesPerSecond)) ?? 0) / 1e6,
     cpu: median(doors.map((door) => door.cpuUsPerRecord)),
+    mergeCpu: median(doors.map((door) => door.settleCpuUsPerRecord)),
     generatorCpu: median(doors.map((door) => door.generatorCpuUsPerRecord)) ?? 0,
     p50: median(doors.map((door) => door.load.ack.p50)) ?? 0,
     p99: worst(doors.map((door) => door.load.ack.p99)),
@@ -69,6 +72,7 @@ const head = [
   'records/s',
   'MB/s',
   'CPU µs/rec',
+  'merges',
   'generator',
   'ack p50',
   'p99',
@@ -93,6 +97,7 @@ export function textTable(result: IngestResult): string {
       whole(row.records),
       row.megabytesPerSecond.toFixed(1),
       orNone(row.cpu, 2),
+      orNone(row.mergeCpu, 2),
       row.generatorCpu.toFixed(2),
       row.p50.toFixed(1),
       row.p99.toFixed(1),

@@ -37,6 +37,5 @@ export const milliseconds = (value: number): string =>
   value >= 10_000
     ? `${(value / 1000).toFixed(1)} s`
     : `${value >= 100 ? value.toFixed(0) : value.toFixed(1)} ms`;
-export const percent = (share: number): string =>
-  `${(share * 100).toFixed(share === 1 || share === 0 ? 0 : 2)} %`;
+export const percent = (share: number): string => `${Number((share * 100).toFixed(2))} %`;
 export const count = (value: number): string => Math.round(value).toLocaleString('en');
