@@ -68,6 +68,7 @@ export class AnchorTable {
         const place = { anchor, bytes, offset };
         if (folded.length === 4 && offset === 2) {
           tails.push(((folded[3] ?? 0) << 8) | (folded[2] ?? 0));
+          this.heads.push(((folded[1] ?? 0) << 8) | (folded[0] ?? 0));
           this.shortPlaces.push(place);
         } else this.add(folded, place);
       }
@@ -79,6 +80,8 @@ export class AnchorTable {
     this.tailValue2 = two.value;
   }
 
+  /** The two bytes before such a pair, for a first look. */
+  private readonly heads: number[] = [];
   /** Places of literals of four bytes whose last two begin the group. */
   readonly shortPlaces: Place[] = [];
 
@@ -91,8 +94,11 @@ export class AnchorTable {
     return (((this.bits[hash >>> 5] ?? 0) >>> hash) & 1) !== 0;
   }
 
-  hasTail(folded: number): boolean {
-    return (folded & this.tailMask1) === this.tailValue1 || (folded & this.tailMask2) === this.tailValue2;
+  /** Whether a literal of four bytes may end in the first half of `folded`; `before` is the word before it. */
+  hasTail(folded: number, before: number): boolean {
+    const tail =
+      (folded & this.tailMask1) === this.tailValue1 || (folded & this.tailMask2) === this.tailValue2;
+    return tail && this.heads.includes((before | foldMask) >>> 16);
   }
 
   private add(folded: readonly number[], place: Place): void {

@@ -125,12 +125,13 @@ export class Scan {
     const p = (i << 2) - this.base;
     const word = this.words[i] ?? 0;
     if (isDigits(word) && this.number(bytes, p, start, end)) return true;
-    if (i > 0 && isDigits(this.words[i - 1] ?? 0) && this.number(bytes, p - 4, start, end)) return true;
+    const before = i === 0 ? 0 : (this.words[i - 1] ?? 0);
+    if (isDigits(before) && this.number(bytes, p - 4, start, end)) return true;
     const at = word ^ 0x40404040;
     if (((at - 0x01010101) & ~at & this.atMask) !== 0 && this.atSign(bytes, p, start, end)) return true;
     const { table } = this;
     const folded = word | foldMask;
-    if (table.hasTail(folded) && standsAtAny(table.shortPlaces, bytes, p, start, end)) return true;
+    if (table.hasTail(folded, before) && standsAtAny(table.shortPlaces, bytes, p, start, end)) return true;
     if (!table.mayHave(folded)) return false;
     const places = table.placesOf(folded);
     return places !== undefined && standsAtAny(places, bytes, p, start, end);
