@@ -35,6 +35,8 @@ export interface Comparison {
     samples: number;
     counterSamples: number;
     counterViolations: number;
+    /** Series that the exporter itself lets fall, or whose processes came and went: nothing can be said of them. */
+    counterUnsteady: number;
     constantSeries: number;
     constantDifferent: number;
     rates: number;
@@ -291,6 +293,21 @@ function isBetween(prometheus: Point[], [at, value]: Point): boolean | undefined
   return value >= before[1] && value <= after[1];
 }
 
+const falls = (points: Point[]): boolean =>
+  points.some(([, value], at) => value < (points[at - 1]?.[1] ?? value));
+const groupOf = (key: string): string => /"groupname","([^"]*)"/.exec(key)?.[1] ?? '';
+
+/** Process groups that lost or won a process: process-exporter's counters fall when a process with its share ends. */
+function changingGroups(...paths: SeriesPoints[]): Set<string> {
+  const all = paths.flatMap((points) => [...points]);
+  const counts = all.filter(([key]) => key.startsWith('namedprocess_namegroup_num_'));
+  return new Set(
+    counts
+      .filter(([, list]) => new Set(list.map(([, value]) => value)).size > 1)
+      .map(([key]) => groupOf(key)),
+  );
+}
+
 function compareScraper(prometheus: SeriesPoints, clew: Stored, examples: string[]): Comparison['scraper'] {
   const scrapes = prometheus.get(longest(prometheus))?.length ?? 0;
   const result = {
@@ -299,10 +316,12 @@ function compareScraper(prometheus: SeriesPoints, clew: Stored, examples: string
     samples: 0,
     counterSamples: 0,
     counterViolations: 0,
+    counterUnsteady: 0,
     constantSeries: 0,
     constantDifferent: 0,
   };
   const relative: number[] = [];
+  const changing = changingGroups(prometheus, clew.points);
   const note = (text: string) => examples.length < 20 && examples.push(`scraper: ${text}`);
   for (const [key, theirs] of prometheus) {
     const mine = clew.points.get(key) ?? [];
@@ -322,6 +341,10 @@ function compareScraper(prometheus: SeriesPoints, clew: Stored, examples: string
       }
     }
     if (!clew.counters.has(key)) continue;
+    if (falls(theirs) || falls(mine) || changing.has(groupOf(key))) {
+      result.counterUnsteady += 1;
+      continue;
+    }
     for (const point of mine) {
       const fits = isBetween(theirs, point);
       if (fits !== undefined) result.counterSamples += 1;
