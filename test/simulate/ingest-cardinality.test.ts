@@ -203,6 +203,27 @@ describe.each(actions)('a label with too many values, action %s', (action) => {
     expect(await lettersOf('loki/push')).toHaveLength(action === 'dead_letter' ? beyond : 0);
   });
 
+  it('is judged alike when it comes again: known series pass, the others do not', async () => {
+    const again = await post(action, '/api/v1/write', 'application/x-protobuf', writeBody('rw_total'));
+    expect(again?.statusCode).toBe(action === 'drop_label' ? 204 : 400);
+    if (action !== 'drop_label') expect(again?.body).toMatch(/^2 of 5 samples/);
+    const series = await rows(
+      action,
+      `SELECT SeriesId, count() AS n FROM metric_samples WHERE Tenant = {tenant:String} AND MetricName = 'rw_total' GROUP BY SeriesId ORDER BY n`,
+    );
+    expect(series.map(({ n }) => Number(n))).toEqual(action === 'drop_label' ? [2, 2, 2, 4] : [2, 2, 2]);
+    const points = await post(
+      action,
+      '/v1/metrics',
+      'application/json',
+      JSON.stringify(otlpBody('otlp.total')),
+    );
+    if (action === 'drop_label') expect(points?.body).toBe('{}');
+    else expect(points?.body).toContain('2 of 6 records were not kept');
+    const lines = await post(action, '/loki/api/v1/push', 'application/json', lokiBody('web'));
+    expect(lines?.statusCode).toBe(action === 'drop_label' ? 204 : 400);
+  });
+
   it('is told with its name by the guard', () => {
     const offenders = servers.get(action)?.guard.offenders() ?? [];
     expect(new Set(offenders.map(({ metric }) => metric))).toEqual(new Set(['rw_total', 'otlp.total', '']));
