@@ -51,6 +51,9 @@ async function runWindow(deps: OoAggDeps, context: JobContext): Promise<JobResul
   const read = new Reader(deps.detail);
   const { tenant, window } = context;
   const code = tenant.code;
+  const [touched] = await read.rows<{ any: number }>(anyQuery(code, wholeOf(bucketsOf(context))));
+  // Most windows of a first start, and those of a quiet night: nothing in their five minutes, so nothing to compute again.
+  if (touched?.any !== 1) return { rowsRead: read.count, rowsWritten: 0, rowsConflict: 0, leftOut: {} };
   const places = await read.rows<ServicePlace>(placesQuery(code, window));
   const services = read.bounded(
     'services',
@@ -118,6 +121,24 @@ interface Bucket {
   plan: Awaited<ReturnType<typeof planPatterns>>;
   resources: ResourceRow[];
 }
+
+/** Whether there is any record at all. */
+const anyQuery = (tenant: string, window: TimeWindow): DetailQuery => ({
+  name: 'rollup.any',
+  tenant,
+  window,
+  sql: `SELECT 1 AS any FROM (${['otel_logs', 'otel_traces', 'metric_samples', 'metric_histograms']
+    .map(
+      (table) =>
+        `SELECT 1 FROM ${table} WHERE Tenant = {tenant:String} AND Timestamp >= {from:DateTime64(9)} AND Timestamp < {to:DateTime64(9)} LIMIT 1`,
+    )
+    .join(' UNION ALL ')}) LIMIT 1`,
+});
+
+const wholeOf = (buckets: readonly { whole: TimeWindow }[]): TimeWindow => ({
+  from: Math.min(...buckets.map(({ whole }) => whole.from)),
+  to: Math.max(...buckets.map(({ whole }) => whole.to)),
+});
 
 /** The five-minute buckets that the window touches, each to be computed again whole: that makes a replay an overwrite. */
 function bucketsOf(context: JobContext): { whole: TimeWindow; complete: TimeWindow }[] {
