@@ -8,20 +8,22 @@ export function createDiskWatch(read: () => Promise<number>, clock: Clock, log: 
   let free = Number.POSITIVE_INFINITY;
   let readAt = Number.NEGATIVE_INFINITY;
   let reading = false;
+  const refresh = (): void => {
+    reading = true;
+    read()
+      .then((bytes) => {
+        free = bytes;
+      })
+      .catch((error: unknown) => log.warn({ err: error }, 'free space of the disk could not be read'))
+      .finally(() => {
+        reading = false;
+        readAt = clock.monotonic();
+      });
+  };
+  refresh();
   return {
     free() {
-      if (!reading && clock.monotonic() - readAt > ageMsMax) {
-        reading = true;
-        read()
-          .then((bytes) => {
-            free = bytes;
-          })
-          .catch((error: unknown) => log.warn({ err: error }, 'free space of the disk could not be read'))
-          .finally(() => {
-            reading = false;
-            readAt = clock.monotonic();
-          });
-      }
+      if (!reading && clock.monotonic() - readAt > ageMsMax) refresh();
       return free;
     },
   };
