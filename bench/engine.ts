@@ -2,8 +2,7 @@
  * The embedded engine alone, in a process of its own. `ceiling`: how fast it inserts ready-made segments of the rows that
  * a workload sends, with the statement and the settings of Clew's own inserter. `parts`: what its tables hold on disk.
  */
-import { mkdtemp, open, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { configSchema } from '../src/config/index.ts';
 import { type Engine, openEngine } from '../src/detail/engine.ts';
@@ -15,6 +14,7 @@ import { LogsTranscoder } from '../src/receive/otlp/logs.ts';
 import { TracesTranscoder } from '../src/receive/otlp/traces.ts';
 import { RemoteWriteTranscoder } from '../src/receive/remote-write/transcoder.ts';
 import { usageOf } from './process-tree.ts';
+import { inTemporary } from './temporary.ts';
 import { type Signal, signals } from './workload/index.ts';
 
 export interface CeilingSpec {
@@ -23,6 +23,7 @@ export interface CeilingSpec {
   /** Records in one request: each becomes a block of the segment, as in Clew. */
   records: number;
   seconds: number;
+  tempDir: string;
 }
 export interface PartsSpec {
   role: 'parts';
@@ -90,8 +91,7 @@ async function writeSegment(path: string, spec: CeilingSpec): Promise<number> {
 const quoted = (text: string): string => `'${text.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`;
 
 async function ceiling(spec: CeilingSpec): Promise<Ceiling> {
-  const dir = await mkdtemp(join(tmpdir(), 'clew-bench-ceiling-'));
-  try {
+  return inTemporary(spec.tempDir, 'clew-bench-ceiling-', async (dir) => {
     const path = join(dir, 'segment.native');
     const rows = await writeSegment(path, spec);
     const engine = openEngine(join(dir, 'engine'));
@@ -124,9 +124,7 @@ SETTINGS insert_deduplicate = 1, insert_deduplication_token = 'ceiling-${token}'
       cpuMs: (usage?.cpuMs ?? 0) - cpuMs,
       residentPeakBytes: usage?.residentPeakBytes ?? 0,
     };
-  } finally {
-    await rm(dir, { recursive: true, force: true });
-  }
+  });
 }
 
 async function partsOf(engine: Engine): Promise<TableParts[]> {
@@ -148,6 +146,8 @@ async function parts(spec: PartsSpec): Promise<TableParts[]> {
   }
 }
 
+// The parent is gone: so is whoever wanted the result. Leaving this way removes the directory.
+process.once('disconnect', () => process.exit(1));
 process.once('message', (spec: EngineSpec) => {
   const work: Promise<Ceiling | TableParts[]> = spec.role === 'ceiling' ? ceiling(spec) : parts(spec);
   work.then(

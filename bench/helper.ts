@@ -1,8 +1,9 @@
 /** The benchmark's own helper processes: one message in, one result out, ticks in between. */
-import { type ChildProcess, fork } from 'node:child_process';
+import { fork } from 'node:child_process';
 import { join } from 'node:path';
 import type { Ceiling, CeilingSpec, PartsSpec, TableParts } from './engine.ts';
 import type { LoadResult, LoadSpec, Tick } from './load.ts';
+import { endWithUs } from './temporary.ts';
 
 interface Message {
   result?: unknown;
@@ -10,15 +11,10 @@ interface Message {
   failure?: string;
 }
 
-const children = new Set<ChildProcess>();
-process.on('exit', () => {
-  for (const child of children) child.kill('SIGKILL');
-});
-
 function ask<Result>(file: string, spec: object, onTick?: (tick: Tick) => void): Promise<Result> {
   return new Promise((resolve, reject) => {
     const child = fork(join(import.meta.dirname, file), { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
-    children.add(child);
+    endWithUs(child);
     child.on('message', (message: Message) => {
       if (message.tick !== undefined) onTick?.(message.tick);
       else if (message.failure !== undefined) reject(new Error(message.failure));
@@ -27,7 +23,6 @@ function ask<Result>(file: string, spec: object, onTick?: (tick: Tick) => void):
     });
     child.once('error', reject);
     child.once('exit', (code) => {
-      children.delete(child);
       reject(new Error(`${file} ended with ${code} before it had a result`));
     });
     child.send(spec);

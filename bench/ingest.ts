@@ -110,6 +110,7 @@ async function benchWorkload(
     ...share,
     records: options.records ?? share.records,
   }));
+  const tempDir = options.tempDir ?? tmpdir();
   const rounds: WorkloadResult['rounds'] = [];
   for (let round = 1; round <= options.rounds; round++) {
     const label = `${name} ${round}/${options.rounds}`;
@@ -120,7 +121,7 @@ async function benchWorkload(
       warmupSeconds: options.warmupSeconds,
       settleSeconds: options.settleSeconds,
       rate: options.rate,
-      tempDir: options.tempDir ?? tmpdir(),
+      tempDir,
       server,
       run: `bench-${process.pid}-${name}-${round}`,
       onTick: (tick) =>
@@ -129,7 +130,7 @@ async function benchWorkload(
         ),
     });
     const ceiling =
-      options.ceilingSeconds > 0 ? await ceilingOf(shares, door, options.ceilingSeconds) : undefined;
+      options.ceilingSeconds > 0 ? await ceilingOf(shares, door, options.ceilingSeconds, tempDir) : undefined;
     rounds.push({ door, ceiling });
   }
   const pairs = rounds.flatMap(({ door, ceiling }) => (ceiling === undefined ? [] : [{ door, ceiling }]));
@@ -154,6 +155,7 @@ async function ceilingOf(
   shares: readonly Share[],
   door: RoundResult,
   seconds: number,
+  tempDir: string,
 ): Promise<CeilingResult> {
   let time = 0;
   let cpuMs = 0;
@@ -165,6 +167,7 @@ async function ceilingOf(
       signal,
       records,
       seconds: seconds / shares.length,
+      tempDir,
     });
     time += (one.seconds / one.rows) * count;
     cpuMs += (one.cpuMs / one.rows) * count;

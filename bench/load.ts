@@ -254,6 +254,7 @@ function requestsOf(spec: LoadSpec, share: Share, connections: number): RequestT
   return requests;
 }
 
+process.once('disconnect', () => process.exit(1));
 process.once('message', (spec: LoadSpec) => {
   new Load(spec).run().then(
     (result) => process.send?.({ result }, () => process.exit(0)),

@@ -1,11 +1,11 @@
 /** One workload through the real program once: load, wait until all of it can be queried, compare, look at the disk. */
-import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readParts, runLoad } from './helper.ts';
 import { SequenceSum } from './identity.ts';
 import type { LoadResult, LoadSpec, Tick } from './load.ts';
 import { Sampler, usageOf } from './process-tree.ts';
 import { querySql, type Server, startServer, stopServer } from './server.ts';
+import { inTemporary } from './temporary.ts';
 import { type Share, type Signal, signals } from './workload/index.ts';
 
 export interface RoundOptions {
@@ -60,17 +60,14 @@ const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout
 
 export async function runRound(options: RoundOptions): Promise<RoundResult> {
   if (options.server !== undefined) return measure(options, options.server, undefined);
-  const dir = await mkdtemp(join(options.tempDir, 'clew-bench-'));
-  try {
+  return inTemporary(options.tempDir, 'clew-bench-', async (dir) => {
     const server = await startServer({ dataDir: dir });
     try {
       return await measure(options, server, join(dir, 'data'));
     } finally {
       await stopServer(server);
     }
-  } finally {
-    await rm(dir, { recursive: true, force: true });
-  }
+  });
 }
 
 async function measure(

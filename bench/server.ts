@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { configKeys } from '../src/config/index.ts';
 import type { Peer } from './peer.ts';
+import { endWithUs } from './temporary.ts';
 
 const main = join(import.meta.dirname, '..', 'src', 'cli', 'main.ts');
 const startMsMax = 120_000;
@@ -34,12 +35,6 @@ function freePorts(): Record<string, string> {
   return Object.fromEntries(ports.map((key) => [key.env, '0']));
 }
 
-/** Whatever ends the benchmark ends what it started. */
-const started = new Set<ChildProcess>();
-process.on('exit', () => {
-  for (const child of started) child.kill('SIGKILL');
-});
-
 export async function startServer(options: StartOptions): Promise<Server> {
   const child = spawn(process.execPath, [main, 'serve'], {
     cwd: options.dataDir,
@@ -52,8 +47,7 @@ export async function startServer(options: StartOptions): Promise<Server> {
     },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
-  started.add(child);
-  child.once('exit', () => started.delete(child));
+  endWithUs(child);
   const addresses = await new Promise<{ api: string; otlp: string }>((resolve, reject) => {
     let text = '';
     const timer = setTimeout(

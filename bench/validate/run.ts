@@ -1,9 +1,9 @@
 /** `clew bench validate`: the whole validation plan on a Clew of its own, with a report at the end. */
-import { mkdtemp, rm } from 'node:fs/promises';
 import { cpus, tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
 import type { ValidateOptions, ValidatePhase } from '../../src/cli/bench-options.ts';
 import { writeText } from '../ingest.ts';
+import { inTemporary } from '../temporary.ts';
 import { faults } from './faults.ts';
 import { observability } from './observability.ts';
 import type { Dimension, ValidationResult } from './plan.ts';
@@ -32,14 +32,15 @@ export async function benchValidate(
 ): Promise<boolean> {
   const started = performance.now();
   const at = new Date().toISOString();
-  const dir = await mkdtemp(join(options.tempDir ?? tmpdir(), 'clew-validate-'));
-  const trial = await Trial.begin({ dir, scale: options.quick ? quickScale : 1, print });
-  try {
-    for (const name of options.phases) await phase(trial, name);
-  } finally {
-    await trial.stop();
-    await rm(dir, { recursive: true, force: true });
-  }
+  const checks = await inTemporary(options.tempDir ?? tmpdir(), 'clew-validate-', async (dir) => {
+    const trial = await Trial.begin({ dir, scale: options.quick ? quickScale : 1, print });
+    try {
+      for (const name of options.phases) await phase(trial, name);
+    } finally {
+      await trial.stop();
+    }
+    return trial.checks;
+  });
   const result: ValidationResult = {
     format: 'clew.bench.validate.v1',
     at,
@@ -52,7 +53,7 @@ export async function benchValidate(
       node: process.version,
     },
     seconds: (performance.now() - started) / 1000,
-    checks: trial.checks,
+    checks,
   };
   await writeText(join(options.out, 'validation.json'), `${JSON.stringify(result, null, 1)}\n`);
   await writeText(join(options.out, 'validation.md'), validationMarkdown(result));

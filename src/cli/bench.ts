@@ -45,6 +45,8 @@ export async function bench(argv: readonly string[]): Promise<number> {
     process.stdout.write(benchUsage);
     return 0;
   }
+  // Leaving by exit() ends what the benchmark started and removes its directories; a bare signal would not.
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
   if (command === 'report') {
     const { reportFrom } = await import('../../bench/ingest.ts');
     await reportFrom(rest, flags.html ?? reportFile);

@@ -1,6 +1,6 @@
 /** The benchmark on the real program: what it sends is what is stored, and it says so. */
 import { spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
@@ -10,6 +10,17 @@ import type { ValidationResult } from '../../bench/validate/plan.ts';
 const main = join(import.meta.dirname, '..', '..', 'src', 'cli', 'main.ts');
 const dir = mkdtempSync(join(tmpdir(), 'clew-bench-test-'));
 afterAll(() => rmSync(dir, { recursive: true, force: true }));
+
+/** Undefined when there is no such process, or only what is left of it until it is waited for. */
+function parentOf(name: string): number | undefined {
+  if (!/^\d+$/.test(name)) return undefined;
+  try {
+    const [state, parent] = (readFileSync(`/proc/${name}/stat`, 'utf8').split(') ').at(-1) ?? '').split(' ');
+    return state === 'Z' ? undefined : Number(parent);
+  } catch {
+    return undefined;
+  }
+}
 
 function run(...words: string[]): Promise<{ code: number | null; out: string; error: string }> {
   const child = spawn(process.execPath, [main, 'bench', ...words], {
@@ -84,6 +95,35 @@ test('the plan finds every protocol’s record in its table and every bad one am
   expect(readFileSync(join(out, 'validation.md'), 'utf8')).toContain(`All ${checks.length} criteria hold.`);
   expect(readFileSync(join(out, 'validation.html'), 'utf8')).toContain('Syslog over TCP');
 }, 180_000);
+
+test('interrupted, it leaves no program and no directory behind', async () => {
+  const temp = join(dir, 'interrupted');
+  mkdirSync(temp);
+  const words = [
+    'bench',
+    'ingest',
+    '--workload',
+    'logs',
+    '--seconds',
+    '60',
+    '--warmup',
+    '0',
+    '--temp-dir',
+    temp,
+  ];
+  const child = spawn(process.execPath, [main, ...words], { cwd: dir, env: { PATH: process.env.PATH } });
+  const ended = new Promise((resolve) => child.once('exit', resolve));
+  await new Promise<void>((resolve) => child.stdout.on('data', () => resolve()));
+  const pid = child.pid ?? 0;
+  const children = readdirSync('/proc').filter((name) => parentOf(name) === pid);
+  expect(children.length).toBeGreaterThanOrEqual(2);
+  child.kill('SIGTERM');
+  expect(await ended).toBe(1);
+  await expect
+    .poll(() => children.filter((name) => parentOf(name) !== undefined), { timeout: 10_000 })
+    .toEqual([]);
+  expect(readdirSync(temp)).toEqual([]);
+}, 120_000);
 
 test.each([
   [['ingest', '--workload', 'x'], /^clew: --workload names "x"; there are/],
