@@ -106,6 +106,68 @@ describe('a pipeline given by the API', () => {
     expect(await fronts.rows('pipe-lines')).toEqual([]);
   });
 
+  it('takes the records of OTLP that it is for, and leaves the others of the request to the fast way', async () => {
+    const text =
+      'name: otlp\nmatch: {source: otlp/logs, service: pipe-otlp}\nstages:\n  - json: {}\n  - output: {field: msg}\n';
+    expect((await put('otlp', text)).status).toBe(200);
+    const timeUnixNano = `${Date.now()}000123`;
+    const value = (stringValue: string) => ({ stringValue });
+    const resourceLogs = ['pipe-otlp', 'fast-otlp'].map((service) => ({
+      resource: {
+        attributes: [
+          { key: 'service.name', value: value(service) },
+          { key: 'pod', value: value('p-1') },
+        ],
+      },
+      scopeLogs: [
+        {
+          scope: { name: 'lib', version: '1' },
+          logRecords: [
+            {
+              timeUnixNano,
+              severityNumber: 17,
+              traceId: 'ab'.repeat(16),
+              spanId: 'cd'.repeat(8),
+              body: value('{"msg":"paid","n":7}'),
+              attributes: [
+                { key: 'k', value: { intValue: '42' } },
+                { key: 'password', value: value('x') },
+              ],
+            },
+          ],
+        },
+      ],
+    }));
+    const answer = await fetch(`${fronts.url}/v1/logs`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ resourceLogs }),
+    });
+    expect(answer.status).toBe(200);
+    const [piped, more] = await fronts.rows('pipe-otlp');
+    const [fast] = await fronts.rows('fast-otlp');
+    expect(more).toBeUndefined();
+    const same = ['Timestamp', 'SeverityNumber', 'TraceId', 'SpanId'];
+    for (const column of same) expect([column, piped?.[column]]).toEqual([column, fast?.[column]]);
+    expect(fast).toMatchObject({
+      Body: '{"msg":"paid","n":7}',
+      LogAttributes: { k: '42', password: '[masked:key]' },
+    });
+    expect(piped).toMatchObject({
+      Body: 'paid',
+      SeverityText: 'ERROR',
+      ResourceAttributes: { 'service.name': 'pipe-otlp', pod: 'p-1' },
+      LogAttributes: {
+        k: '42',
+        password: '[masked:key]',
+        n: '7',
+        'otel.scope.name': 'lib',
+        'otel.scope.version': '1',
+      },
+    });
+    expect((await fetch(`${url}/api/v1/pipelines/otlp`, { method: 'DELETE' })).status).toBe(204);
+  });
+
   it('that is wrong is refused with line, stage and field, and changes nothing', async () => {
     const answer = await put('bad', 'name: bad\nstages:\n  - json: {}\n  - format: {name: foo}\n');
     expect(answer.status).toBe(422);

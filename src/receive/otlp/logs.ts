@@ -1,6 +1,7 @@
 import { type StringColumn, shapeHash, shapeResult, takeBlock } from '../../lib/index.ts';
 import { makeLogColumns } from '../log-columns.ts';
 import { AttributeRules, appendKeyValue, cutAt, found, Marks, readValue, rendered } from './attributes.ts';
+import { PipelinedLogs } from './pipelined.ts';
 import { internServiceName, type Range, RepeatedMap, readEnvelope, readScope } from './resource.ts';
 import { nanosecondsText, TimeRule } from './time.ts';
 import { Rejections, type Transcoded, type TranscodeLimits, type Transcoder } from './transcoder.ts';
@@ -16,6 +17,9 @@ export class LogsTranscoder implements Transcoder {
   private readonly rules: AttributeRules;
   private readonly time: TimeRule;
   private readonly rejections = new Rejections();
+  private readonly pipelined: PipelinedLogs;
+  /** Messages of resources for which there is a pipeline. */
+  private aside: Range[] = [];
   private rows = 0;
   private keys = { tenant: 0, service: 0, resourceUrl: 0, scopeUrl: 0, scopeName: 0, scopeVersion: 0 };
   private resource: Range = { start: 0, end: 0 };
@@ -24,6 +28,7 @@ export class LogsTranscoder implements Transcoder {
   constructor(limits: TranscodeLimits) {
     this.limits = limits;
     this.rules = new AttributeRules(limits);
+    this.pipelined = new PipelinedLogs(limits);
     this.time = new TimeRule(limits.clockSkewS);
   }
 
@@ -50,8 +55,12 @@ export class LogsTranscoder implements Transcoder {
                 bytes: takeBlock(this.columns, records, 'EventId'),
               },
             ];
-      return { blocks, records, ...this.rejections.take() };
+      const result = { blocks, records, ...this.rejections.take() };
+      if (this.aside.length === 0) return result;
+      const more = this.pipelined.collect(tenant, nowMs, wire, this.aside);
+      return { ...result, blocks: [...blocks, ...more.blocks], records: records + more.records };
     } finally {
+      this.aside = [];
       for (const column of Object.values(this.columns)) column.reset();
       this.marks.reset();
       this.resourceMap.reset();
@@ -63,6 +72,11 @@ export class LogsTranscoder implements Transcoder {
   private resourceLogs(wire: Wire, end: number): void {
     const { columns, keys } = this;
     const { head, schemaUrl } = readEnvelope(wire, end);
+    if (this.pipelined.active && this.pipelined.wants(this.rules.tenant, wire, head)) {
+      this.aside.push({ start: wire.position, end });
+      wire.position = end;
+      return;
+    }
     this.resource = head;
     this.resourceMap.begin();
     keys.service = internServiceName(wire, head, columns.ServiceName);
