@@ -15,11 +15,18 @@ const severityNames = ['TRACE', 'DEBUG', 'INFO', 'WARN', 'ERROR', 'FATAL'];
  */
 export class PipelinedLogs {
   private readonly refinery: Refinery | null;
-  private readonly sink: LogSink;
+  private readonly limits: TranscodeLimits;
+  private made: LogSink | null = null;
 
   constructor(limits: TranscodeLimits) {
     this.refinery = limits.refinery ?? null;
-    this.sink = new LogSink(limits, source);
+    this.limits = limits;
+  }
+
+  /** Its buffers are made when the first record comes: most never have a pipeline. */
+  private get sink(): LogSink {
+    this.made ??= new LogSink(this.limits, source);
+    return this.made;
   }
 
   get active(): boolean {
