@@ -227,7 +227,8 @@ interface OtlpParts {
 /** OTLP on its own two ports, as every exporter has them by default. */
 async function startOtlp(parts: OtlpParts, started: Started): Promise<{ otlpUrl: string; otlpGrpc: string }> {
   const { config, otlp, log, door, ready } = parts;
-  const deps = { door, config: config.ingest, clock, log, ready };
+  const { connections } = config;
+  const deps = { door, config: config.ingest, connections, clock, log, ready };
   const http = createOtlpServer(deps, otlp);
   const otlpUrl = await listen(http, config.otlpHttp, 'otlp_http');
   started.add('otlp/http', () => http.close());

@@ -15,6 +15,7 @@ import {
   ingestRejected,
 } from './events.ts';
 import { createRates, type RateLimits, type Rates } from './rate.ts';
+import { Recent } from './recent.ts';
 import { Share } from './share.ts';
 
 export interface AdmissionOptions {
@@ -59,6 +60,7 @@ export function createAdmission(options: AdmissionOptions): Admission {
   const share = new Share(inFlightMax, clock);
   const rates = createRates(config.limits ?? unlimited, clock);
   const commits = new Commits(clock);
+  const recent = new Recent(clock);
   /** Requests under way whose senders have gone; as many at most as are in memory at once. */
   const abandoned = new Map<string, Promise<void>>();
   const diskFree = options.diskFreeBytes ?? (() => Number.POSITIVE_INFINITY);
@@ -104,9 +106,14 @@ export function createAdmission(options: AdmissionOptions): Admission {
       };
     },
     async deliver(delivery) {
+      const { request } = delivery;
+      const earlier = delivery.abandoned && request !== undefined ? recent.find(request) : undefined;
+      if (earlier !== undefined) return earlier;
       checkRoom(delivery, options.pendingBytes(), pendingBytesMax, refuse);
       // All blocks get their place in this turn of the event loop, so either all find room or none.
-      await commits.run(() => appendAll(delivery, options));
+      const stored = commits.run(() => appendAll(delivery, options));
+      if (request !== undefined) recent.add(request, stored);
+      await stored;
       rates.charge(delivery.tenant, delivery.bytes, delivery.records);
       tell(delivery, clock);
     },
@@ -119,6 +126,7 @@ export function createAdmission(options: AdmissionOptions): Admission {
         .finally(() => abandoned.delete(request));
       abandoned.set(request, settled);
     },
+    cameLately: (request) => recent.find(request) !== undefined,
     repeated: (request) => abandoned.get(request),
     state: () => ({ commitMs: commits.worstMs(), diskFreeBytes: diskFree() }),
     async deadLetters(letters) {

@@ -1,5 +1,6 @@
 import { isIP } from 'node:net';
 import { z } from 'zod';
+import { connectionsSchema } from './connections.ts';
 import { limitsSchema, readySchema } from './limits.ts';
 
 /**
@@ -74,6 +75,7 @@ export const configSchema = z.strictObject({
       port: port(4317).describe('Port of the OTLP/gRPC receiver; 0 picks a free one.'),
     })
     .prefault({}),
+  connections: connectionsSchema,
   syslog: z
     .strictObject({
       tcp: z.strictObject(listener(1514, 'syslog over TCP')).prefault({}),

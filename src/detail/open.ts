@@ -47,7 +47,7 @@ export async function openDetailStore(options: DetailOptions): Promise<WritableS
     for (const difference of schema.drift)
       options.log.warn({ difference }, 'schema drift in the detail store');
     const userSql = await createUserSql({ engine, clock: options.clock, limits: options.config.query });
-    const repeats = new Repeats(options.clock);
+    const repeats = new Repeats(walDir, options.clock);
     const found = await recoverAll(walDir, options, repeats);
     const numbers = await openSegmentNumbers(walDir, found.highest);
     return assemble({

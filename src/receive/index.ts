@@ -8,6 +8,7 @@
 export { type AlertDeps, alertRoutes } from './alerts/routes.ts';
 export { changeBlock } from './changes/block.ts';
 export { cloudFlowRoutes } from './cloud-flow/routes.ts';
+export { connectionOptions, limitConnections } from './connections.ts';
 export { deadLetterBlock } from './dead-letter-block.ts';
 export type { Delivery, Door, Letter } from './door.ts';
 export { type DynamicDeps, dynamicRoutes } from './dynamic/routes.ts';

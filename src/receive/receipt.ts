@@ -17,17 +17,27 @@ export interface Receipt {
 }
 
 const receipts = new WeakMap<Uint8Array, Receipt>();
-/** The last request of each connection: when the next one comes, the answer to it has been read. */
-const lastOf = new WeakMap<Socket, Receipt>();
+/** What is open on a connection. */
+interface Line {
+  /** Requests that were read and not answered. */
+  open: Set<Receipt>;
+  /** Answered, but nothing shows yet that the answer was read; the next request on the connection does. */
+  unread: Set<Receipt>;
+  gone: boolean;
+}
+const lines = new WeakMap<Socket, Line>();
 
-/** Writes the receipt of a body that has come whole. `about` tells apart what bytes alone don't: path and credentials. */
-export function writeReceipt(raw: Buffer, about: string): Receipt {
-  const receipt: Receipt = { id: fingerprint(raw, about), lost: false, underway: undefined };
+/**
+ * Writes the receipt of a body that has come whole. `about` tells apart what bytes alone don't: path and credentials.
+ * `socket`: that of a connection that is watched.
+ */
+export function writeReceipt(raw: Buffer, about: string, socket?: Socket): Receipt {
+  const line = socket === undefined ? undefined : lines.get(socket);
+  const receipt: Receipt = { id: fingerprint(raw, about), lost: line?.gone ?? false, underway: undefined };
   receipts.set(raw, receipt);
+  line?.open.add(receipt);
   return receipt;
 }
-
-export const receiptOf = (raw: Uint8Array): Receipt | undefined => receipts.get(raw);
 
 /**
  * Four checksums of a quarter each: two requests of one sender differ all over (in every time), so all four differ. A hash
@@ -51,11 +61,24 @@ export function loseAnswer(door: Door, receipt: Receipt): void {
   if (receipt.underway !== undefined) door.answerLost(receipt.id, receipt.underway);
 }
 
+/** Turns of the event loop after which a broken connection is known: one reads its last bytes, the next its end. */
+const turnsToKnow = 3;
+
+/**
+ * Connections that came to life at the same time are read in any order, and their end is seen after their last bytes. So
+ * where the same bytes came twice, it takes a moment to know which of them nobody waits for any more.
+ */
+async function awaitEarlier(door: Door, request: string): Promise<void> {
+  for (let turn = 0; turn < turnsToKnow; turn++) await new Promise((resolve) => setImmediate(resolve));
+  await door.repeated(request);
+}
+
 /** Delivers a request of which `raw` is the body. */
 export async function deliverOnce(door: Door, raw: Uint8Array, delivery: Delivery): Promise<void> {
   const receipt = receipts.get(raw);
   if (receipt === undefined) return door.deliver(delivery);
-  const underway = door.deliver({ ...delivery, request: receipt.id });
+  if (door.cameLately(receipt.id)) await awaitEarlier(door, receipt.id);
+  const underway = door.deliver({ ...delivery, request: receipt.id, abandoned: receipt.lost });
   receipt.underway = underway;
   if (receipt.lost) door.answerLost(receipt.id, underway);
   await underway;
@@ -63,17 +86,41 @@ export async function deliverOnce(door: Door, raw: Uint8Array, delivery: Deliver
 
 /** Watches whether the answer to an HTTP request is read. Called before its body comes. */
 export function watchAnswer(door: Door, request: FastifyRequest, reply: FastifyReply): void {
-  const { socket } = request.raw;
-  if (!lastOf.has(socket)) {
-    socket.once('close', (hadError: boolean) => {
-      const last = lastOf.get(socket);
-      if (hadError && last !== undefined) loseAnswer(door, last);
-    });
-  }
+  const line = lineOf(door, request.raw.socket);
+  // Who asks again has read the answers before; not those that were still to come, when requests are sent ahead.
+  line.unread.clear();
   reply.raw.once('close', () => {
     const receipt = Buffer.isBuffer(request.body) ? receipts.get(request.body) : undefined;
     if (receipt === undefined) return;
-    if (reply.raw.writableFinished) lastOf.set(socket, receipt);
+    line.open.delete(receipt);
+    if (reply.raw.writableFinished && !line.gone) line.unread.add(receipt);
     else loseAnswer(door, receipt);
   });
+}
+
+/** `close` would be too late: between a broken connection and its `close`, its sender's next request may be read already. */
+function lineOf(door: Door, socket: Socket): Line {
+  const known = lines.get(socket);
+  if (known !== undefined) return known;
+  const line: Line = { open: new Set(), unread: new Set(), gone: false };
+  lines.set(socket, line);
+  const lose = (from: Set<Receipt>) => {
+    for (const receipt of from) loseAnswer(door, receipt);
+    from.clear();
+  };
+  const broken = () => {
+    line.gone = true;
+    lose(line.open);
+    lose(line.unread);
+  };
+  socket.once('error', broken);
+  // Who closes in order has read what was answered until then.
+  socket.once('end', () => {
+    line.gone = true;
+    lose(line.open);
+  });
+  socket.once('close', (hadError: boolean) => {
+    if (hadError) broken();
+  });
+  return line;
 }

@@ -38,7 +38,7 @@ function readBody(request: FastifyRequest, stream: IncomingMessage, bytesMax: nu
     const end = (error?: Error) => {
       stream.off('data', onData);
       stream.off('end', onEnd);
-      stream.off('error', onError);
+      stream.off('error', onClose);
       stream.off('close', onClose);
       if (error === undefined) resolve(buffer.subarray(0, length));
       else {
@@ -51,11 +51,10 @@ function readBody(request: FastifyRequest, stream: IncomingMessage, bytesMax: nu
       else add(chunk);
     };
     const onEnd = () => end();
-    const onError = (error: Error) => end(error);
     const onClose = () => end(new ClewError('bad_request', 'The connection was closed inside the body.'));
     stream.on('data', onData);
     stream.on('end', onEnd);
-    stream.on('error', onError);
+    stream.on('error', onClose);
     stream.on('close', onClose);
   });
 }
@@ -65,7 +64,8 @@ export function parseBodies(app: FastifyInstance): void {
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', async (request: FastifyRequest, payload: IncomingMessage) => {
     const body = await readBody(request, payload, request.routeOptions.bodyLimit);
-    writeReceipt(body, `${request.url}\n${request.headers.authorization ?? ''}`);
+    const { socket } = request.raw;
+    writeReceipt(body, `${request.url}\n${request.headers.authorization ?? ''}`, socket);
     return body;
   });
 }

@@ -2,7 +2,7 @@ import { type Clock, giveBuffer } from '../lib/index.ts';
 import type { Door } from './door.ts';
 import type { Transcoded } from './otlp/transcoder.ts';
 import { MalformedError } from './otlp/wire.ts';
-import { deliverOnce, receiptOf } from './receipt.ts';
+import { deliverOnce } from './receipt.ts';
 
 export interface TakeDeps {
   door: Door;
@@ -47,8 +47,6 @@ async function take(deps: TakeDeps, taking: Taking): Promise<Transcoded> {
   const startedAt = clock.monotonic();
   let body: Uint8Array = taking.raw;
   let result: Transcoded;
-  const receipt = receiptOf(taking.raw);
-  if (receipt !== undefined) await door.repeated(receipt.id);
   try {
     body = await taking.unpack(taking.raw);
     result = taking.transcode(body);

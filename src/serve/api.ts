@@ -214,7 +214,8 @@ const replayed =
 /** The whole HTTP face. The caller listens and closes. */
 export async function createApi(deps: ApiDeps): Promise<FastifyInstance> {
   const { config, log, ledger, rollup } = deps;
-  const app = await createServer({ log, token: config.auth.token, bodyBytesMax: config.ingest.bodyBytesMax });
+  const { connections, auth, ingest } = config;
+  const app = await createServer({ log, token: auth.token, bodyBytesMax: ingest.bodyBytesMax, connections });
   await app.register(healthRoutes({ health: deps.health, ready: () => readiness(deps) }));
   await app.register(versioned(deps), { prefix: '/api/v1' });
   await app.register(remoteWrite({ ...deps, config: config.ingest }), { prefix: '/api/v1' });

@@ -14,7 +14,9 @@ import {
   validatorCompiler,
   type ZodTypeProvider,
 } from 'fastify-type-provider-zod';
+import type { Config } from '../config/index.ts';
 import { ClewError, type Logger, newTraceId, publicError, sha256Hex } from '../lib/index.ts';
+import { connectionOptions, limitConnections } from '../receive/index.ts';
 import { isConsolePath } from './console-paths.ts';
 
 /** A group of routes: a Fastify plugin whose schemas are zod, so that the API document writes itself. */
@@ -25,6 +27,8 @@ export interface ServerOptions {
   /** Empty: no credentials asked for (loopback only). */
   token: string;
   bodyBytesMax: number;
+  /** Of the port; the default ones when left out. */
+  connections?: Config['connections'];
 }
 
 function sendError(log: Logger, error: unknown, request: FastifyRequest, reply: FastifyReply): void {
@@ -33,7 +37,7 @@ function sendError(log: Logger, error: unknown, request: FastifyRequest, reply: 
   const status = mapped instanceof ClewError ? mapped.status : 500;
   if (status >= 500)
     log.error({ err: error, method: request.method, route: request.routeOptions.url }, 'request failed');
-  if (status === 429) reply.header('retry-after', String(body.details.retry_after_s ?? 1));
+  if (status === 429 || status === 503) reply.header('retry-after', String(body.details.retry_after_s ?? 1));
   reply.status(status).send({ error: { ...body, trace_id: request.id } });
 }
 
@@ -64,7 +68,9 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
     bodyLimit: options.bodyBytesMax,
     forceCloseConnections: 'idle',
     genReqId: (request) => traceIdOf(request.headers.traceparent),
+    ...connectionOptions(options.connections),
   }).withTypeProvider<ZodTypeProvider>();
+  limitConnections(app as unknown as FastifyInstance, options.connections);
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(serializerCompiler);
   app.setErrorHandler((error, request, reply) => sendError(options.log, error, request, reply));

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 const main = join(import.meta.dirname, '..', '..', 'src', 'cli', 'main.ts');
 
 export interface RunningClew {
+  pid: number;
   url: string;
   /** OTLP/HTTP on its own port. */
   otlpUrl: string;
@@ -14,11 +15,20 @@ export interface RunningClew {
   /** Ends it in order, and resolves when it has ended. */
   stop(): Promise<void>;
   kill(): Promise<void>;
+  exitCode(): number | null;
+  /** What it wrote so far. */
+  output(): string;
 }
 
+const outputCharsMax = 200_000;
+
 /** Detection and windows are off: only what comes in counts. */
-export function startClew(dir: string, env: Record<string, string> = {}): Promise<RunningClew> {
-  const child = spawn(process.execPath, [main, 'serve'], {
+export function startClew(
+  dir: string,
+  env: Record<string, string> = {},
+  nodeArguments: readonly string[] = [],
+): Promise<RunningClew> {
+  const child = spawn(process.execPath, [...nodeArguments, main, 'serve'], {
     cwd: dir,
     env: {
       PATH: process.env.PATH,
@@ -39,16 +49,21 @@ export function startClew(dir: string, env: Record<string, string> = {}): Promis
     child.on('exit', ended);
     for (const stream of [child.stdout, child.stderr])
       stream?.on('data', (chunk) => {
-        text += String(chunk);
+        text = (text + String(chunk)).slice(-outputCharsMax);
         const [, url, otlpUrl] = /Clew is ready: (\S+) \(OTLP\/HTTP (\S+)\)/.exec(text) ?? [];
         if (url === undefined || otlpUrl === undefined) return;
         child.off('exit', ended);
-        resolve(running(child, url, otlpUrl, env.CLEW_AUTH_TOKEN));
+        resolve({ ...running(child, url, otlpUrl, env.CLEW_AUTH_TOKEN), output: () => text });
       });
   });
 }
 
-function running(child: ChildProcess, url: string, otlpUrl: string, token: string | undefined): RunningClew {
+function running(
+  child: ChildProcess,
+  url: string,
+  otlpUrl: string,
+  token: string | undefined,
+): Omit<RunningClew, 'output'> {
   const end = (signal: 'SIGTERM' | 'SIGKILL') =>
     new Promise<void>((resolve) => {
       if (child.exitCode !== null || child.signalCode !== null) return resolve();
@@ -56,8 +71,10 @@ function running(child: ChildProcess, url: string, otlpUrl: string, token: strin
       child.kill(signal);
     });
   return {
+    pid: child.pid ?? 0,
     url,
     otlpUrl,
+    exitCode: () => child.exitCode,
     stop: () => end('SIGTERM'),
     kill: () => end('SIGKILL'),
     async sql(sql) {

@@ -4,7 +4,9 @@ import Fastify, {
   type FastifyReply,
   type FastifyRequest,
 } from 'fastify';
+import type { Config } from '../../config/index.ts';
 import { ClewError, type Logger, newTraceId, publicError } from '../../lib/index.ts';
+import { connectionOptions, limitConnections } from '../connections.ts';
 import { mapError, mediaTypeOf, retryAfterOf, tenantOf, useDoor } from '../http.ts';
 import { contentTypes, type Encoding, rpcCodes, type Signal, statusAnswer } from './answer.ts';
 import { acceptedEncodings } from './body.ts';
@@ -12,6 +14,8 @@ import { createOtlpIntake, type IntakeDeps, type OtlpIntake } from './intake.ts'
 
 export interface OtlpDeps extends IntakeDeps {
   log: Logger;
+  /** Of the port; the default ones when left out. */
+  connections?: Config['connections'];
 }
 
 /** The OTLP/HTTP receiver as a server of its own: POST /v1/logs, /v1/traces, /v1/metrics. The caller listens and closes. */
@@ -22,7 +26,9 @@ export function createOtlpServer(deps: OtlpDeps, intake = createOtlpIntake(deps)
     forceCloseConnections: 'idle',
     genReqId: () => newTraceId(),
     exposeHeadRoutes: false,
+    ...connectionOptions(deps.connections, statusForm),
   });
+  limitConnections(app, deps.connections);
   app.setNotFoundHandler((request, reply) => {
     const path = request.url.split('?')[0];
     const message = `No route ${request.method} ${path}; POST to /v1/logs, /v1/traces or /v1/metrics.`;
@@ -31,6 +37,9 @@ export function createOtlpServer(deps: OtlpDeps, intake = createOtlpIntake(deps)
   app.register(otlpRoutes(deps, intake));
   return app;
 }
+
+const statusForm = (error: ClewError): string =>
+  statusAnswer('json', rpcCodes.get(error.status) ?? 2, error.message).toString();
 
 /** The three paths of OTLP/HTTP, below the prefix under which the plugin is registered. */
 export function otlpRoutes(deps: OtlpDeps, intake: OtlpIntake): FastifyPluginAsync {

@@ -14,7 +14,7 @@ import { announcedBytes, bearerOf, mapError, retryAfterOf } from '../http.ts';
 import type { LabelGuard } from '../label-guard.ts';
 import { whereabouts } from '../otlp/transcoder.ts';
 import { MalformedError } from '../otlp/wire.ts';
-import { deliverOnce, receiptOf, watchAnswer } from '../receipt.ts';
+import { deliverOnce, watchAnswer } from '../receipt.ts';
 import { parseBodies } from '../request-body.ts';
 import { requestOfSeries } from './letter.ts';
 import type { Version, Written } from './request.ts';
@@ -94,8 +94,6 @@ async function receive(
   const raw = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
   let body: Uint8Array = raw;
   let written: Written;
-  const receipt = receiptOf(raw);
-  if (receipt !== undefined) await deps.door.repeated(receipt.id);
   try {
     body = snappyDecompress(raw, deps.config.bodyBytesMax);
     written = transcoder.transcode(tenant, body, version, deps.clock.now());

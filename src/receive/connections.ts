@@ -1,0 +1,69 @@
+import type { Socket } from 'node:net';
+import type { FastifyInstance } from 'fastify';
+import { type Config, configSchema } from '../config/index.ts';
+import { ClewError, counter, publicError } from '../lib/index.ts';
+
+type Limits = Config['connections'];
+
+const refused = counter(
+  'clew_connections_refused_total',
+  'Connections to an HTTP port that were closed at once because connections.max were open.',
+  [],
+);
+
+/** How often connections are looked over for those that are too slow: they are closed at most so much late. */
+const lookedOverMs = 1_000;
+/** A sender that was too slow may try again at once, with less. */
+const retryAfterS = 1;
+
+/** What goes wrong before there is a request. `body` writes the error in the port's own form. */
+function answerBroken(limits: Limits, body: (error: ClewError) => string) {
+  return (error: { code?: string }, socket: Socket): void => {
+    if (error.code === 'ECONNRESET' || socket.destroyed) return;
+    if (socket.writable) socket.write(brokenAnswer(error.code ?? '', limits, body));
+    socket.destroy();
+  };
+}
+
+function brokenAnswer(code: string, limits: Limits, body: (error: ClewError) => string): string {
+  const [line, error] = brokenOf(code, limits);
+  const text = body(error);
+  const retry = error.retryable ? `retry-after: ${retryAfterS}\r\n` : '';
+  const head = `content-type: application/json\r\ncontent-length: ${Buffer.byteLength(text)}`;
+  return `HTTP/1.1 ${line}\r\n${retry}connection: close\r\n${head}\r\n\r\n${text}`;
+}
+
+function brokenOf(code: string, limits: Limits): [string, ClewError] {
+  if (code === 'ERR_HTTP_REQUEST_TIMEOUT') {
+    const message = `The request did not come whole in time; the limits are connections.headers_s_max (${limits.headersSMax}) and connections.request_s_max (${limits.requestSMax}) seconds. Send smaller batches.`;
+    // Not 408: senders of OTLP and of remote write take that for final and throw the request away.
+    return ['503 Service Unavailable', new ClewError('unavailable', message)];
+  }
+  if (code === 'HPE_HEADER_OVERFLOW') {
+    const message = 'The headers of the request are larger than 16384 bytes.';
+    return ['431 Request Header Fields Too Large', new ClewError('too_large', message)];
+  }
+  return ['400 Bad Request', new ClewError('bad_request', 'The request is not valid HTTP/1.1.')];
+}
+
+/** The form of the API's errors. */
+const apiForm = (error: ClewError): string => JSON.stringify({ error: publicError(error) });
+
+/** Options of a server whose connections have limits. */
+export function connectionOptions(limits: Limits = defaults(), body = apiForm) {
+  const headersTimeout = limits.headersSMax * 1_000;
+  const requestTimeout = limits.requestSMax * 1_000;
+  return {
+    requestTimeout,
+    keepAliveTimeout: limits.idleSMax * 1_000,
+    http: { headersTimeout, requestTimeout, connectionsCheckingInterval: lookedOverMs },
+    clientErrorHandler: answerBroken(limits, body),
+  };
+}
+
+const defaults = (): Limits => configSchema.shape.connections.parse(undefined);
+
+export function limitConnections({ server }: FastifyInstance, limits: Limits = defaults()): void {
+  server.maxConnections = limits.max;
+  server.on('drop', () => refused.inc());
+}
