@@ -74,7 +74,7 @@ test('two seconds of mixed load are stored exactly once, and table, figures, pag
   expect(readFileSync(join(dir, 'report', 'README.md'), 'utf8')).toContain('(ingest.svg)');
   expect((await run('report', json, '--html', join(dir, 'again.html'))).code).toBe(0);
   expect(readFileSync(join(dir, 'again.html'), 'utf8')).toBe(readFileSync(html, 'utf8'));
-}, 180_000);
+}, 400_000);
 
 test('the plan finds every protocol’s record in its table and every bad one among the dead letters, and reports it', async () => {
   const out = join(dir, 'plan');
@@ -94,7 +94,7 @@ test('the plan finds every protocol’s record in its table and every bad one am
   expect(checks.length).toBeGreaterThan(20);
   expect(readFileSync(join(out, 'validation.md'), 'utf8')).toContain(`All ${checks.length} criteria hold.`);
   expect(readFileSync(join(out, 'validation.html'), 'utf8')).toContain('Syslog over TCP');
-}, 180_000);
+}, 400_000);
 
 test('interrupted, it leaves no program and no directory behind', async () => {
   const temp = join(dir, 'interrupted');
