@@ -19,7 +19,15 @@ import { openDetailStore, type WritableStore } from './detail/index.ts';
 import { createDetection, type Detection, loadObjectives } from './detect/index.ts';
 import { createDiagnosis } from './diagnose/index.ts';
 import { type Ledger, openLedger } from './ledger/index.ts';
-import { ClewError, isClewError, type Logger, newUuid, systemClock } from './lib/index.ts';
+import {
+  ClewError,
+  collectGarbage,
+  inlineMore,
+  isClewError,
+  type Logger,
+  newUuid,
+  systemClock,
+} from './lib/index.ts';
 import {
   busSource,
   cardinalitySource,
@@ -287,6 +295,7 @@ async function diskFree(dir: string): Promise<number> {
 /** Starts every part. Throws a ClewError that says what to change when one can't start; nothing is left running then. */
 export async function startClew(settings: Config, log: Logger): Promise<Clew> {
   requireCredentialsBeyondLoopback(settings);
+  inlineMore();
   requireAllowBeyondLoopback(settings);
   const pipelines = await createPipelines(settings, log);
   const config: Config = { ...settings, ingest: Object.assign({ refinery: pipelines }, settings.ingest) };
@@ -351,6 +360,7 @@ export async function startClew(settings: Config, log: Logger): Promise<Clew> {
     flows = await startFlows(config, log, door, started);
     started.add('scraper', () => scraper.stop());
     await scraper.start();
+    collectGarbage();
     return { url, ...addresses, stop: () => started.stop() };
   } catch (error) {
     await started.stop();

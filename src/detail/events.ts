@@ -47,6 +47,7 @@ export const tornBytes = counter(
   'clew_segment_torn_bytes_total',
   'Bytes cut off the ends of segments at start: written, but never acknowledged.',
 );
+export const mergesHeld = gauge('clew_merges_held', '1 while merges wait for a burst of ingest to pass.');
 export const pendingBytes = gauge(
   'clew_segment_pending_bytes',
   'Bytes acknowledged or being written that are not inserted yet.',

@@ -8,6 +8,7 @@ import { type Engine, openEngine } from './engine.ts';
 import { pendingBytes, repeatedRows, replayedSegments, tornBytes } from './events.ts';
 import { createInserter, type Inserter } from './inserter.ts';
 import { createJournal, type Journal } from './journal.ts';
+import { createMergeGate } from './merges.ts';
 import { migrate, type Schema } from './migrate.ts';
 import { openSegmentNumbers } from './numbers.ts';
 import { lowerMergePriority } from './priority.ts';
@@ -113,6 +114,7 @@ function assemble(parts: Parts): WritableStore {
     pending += bytes;
     pendingBytes.set(pending);
   };
+  const merges = createMergeGate(engine, clock, log);
   const inserter = createInserter({
     dir: walDir,
     engine,
@@ -121,6 +123,7 @@ function assemble(parts: Parts): WritableStore {
     log,
     onDone: (segment) => {
       replaying.delete(segment);
+      merges.inserted(segment.rows);
       addPending(-segment.bytes);
     },
   });
@@ -185,6 +188,7 @@ function assemble(parts: Parts): WritableStore {
         await Promise.race([flush(), clock.sleep(closeDeadlineMs)]);
         await inserter.stop();
         stopped.abort();
+        await merges.stop();
         await engine.close();
       })();
       return closed;

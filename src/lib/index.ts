@@ -27,3 +27,4 @@ export { giveBuffer, takeBuffer } from './pool.ts';
 export { type RetryPolicy, retry } from './retry.ts';
 export { shapeHash, shapeOf, shapeResult, shapeText } from './shape.ts';
 export { SnappyError, snappyDecompress } from './snappy.ts';
+export { collectGarbage, inlineMore } from './v8.ts';

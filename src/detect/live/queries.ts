@@ -80,6 +80,9 @@ export interface LogRow {
   records: number;
   /** Records of this bucket, service and level, whatever their shape; a 64-bit sum, so text. */
   level_records: string | number;
+}
+export interface BodyRow {
+  shape: string;
   sample: string;
 }
 export interface SampleRow {
@@ -119,14 +122,16 @@ const text = {
       WHERE ${inWindow} AND ${isServerSpan} AND ParentSpanId != '') AS server
       ON server.ParentSpanId = call.SpanId AND server.TraceId = call.TraceId
     GROUP BY bucket, src, callee, peer_service, db_system, db_namespace, address ORDER BY bucket LIMIT ${rowsMax}`,
-  // A storm may have thousands of shapes: the totals are exact, but of the shapes only the commonest come along.
-  logs: `SELECT bucket, service, shape, level, records, sum(records) OVER (PARTITION BY bucket, service, level) AS level_records, sample
+  // A storm may have thousands of shapes: the totals are exact, but of the shapes only the commonest come along. Bodies are
+  // not read: they are the larger part of a record, and only those of shapes that were never seen are wanted.
+  logs: `SELECT bucket, service, shape, level, records, sum(records) OVER (PARTITION BY bucket, service, level) AS level_records
     FROM (SELECT toUInt32(intDiv(toUnixTimestamp(Timestamp), ${bucketMs / 1000})) AS bucket, ServiceName AS service, toString(Shape) AS shape,
-        toUInt8(if(SeverityNumber = 0, 2, least(5, intDiv(SeverityNumber - 1, 4)))) AS level, toUInt32(count()) AS records,
-        substring(any(Body), 1, 500) AS sample
+        toUInt8(if(SeverityNumber = 0, 2, least(5, intDiv(SeverityNumber - 1, 4)))) AS level, toUInt32(count()) AS records
       FROM otel_logs WHERE ${inWindow}
       GROUP BY bucket, service, shape, level)
     ORDER BY records DESC LIMIT ${shapesPerLevel} BY bucket, service, level LIMIT ${rowsMax}`,
+  bodies: `SELECT toString(Shape) AS shape, substring(any(Body), 1, 500) AS sample FROM otel_logs
+    WHERE ${inWindow} AND Shape IN (SELECT toUInt64(arrayJoin({shapes:Array(String)}))) GROUP BY Shape LIMIT ${rowsMax}`,
   samples: `SELECT toUInt32(intDiv(toUnixTimestamp(Timestamp), ${bucketMs / 1000})) AS bucket, toString(SeriesId) AS series,
       argMax(Value, Timestamp) AS value, 0 AS total
     FROM metric_samples WHERE ${inWindow} AND ${keyMetric} AND isFinite(Value)

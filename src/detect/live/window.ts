@@ -2,6 +2,7 @@ import type { DetailStore } from '../../detail/index.ts';
 import type { Clock } from '../../lib/index.ts';
 import { databaseRef, type EpochMs, externalRef, serviceRef, type Urn } from '../../model/index.ts';
 import {
+  type BodyRow,
   type EdgeRow,
   type LogRow,
   liveQuery,
@@ -150,11 +151,12 @@ export class LiveWindow {
       how.metrics ? await ask<SampleRow>('histograms') : [],
     ];
     await this.#learnMetrics([...samples, ...histograms]);
+    const bodies = await this.#bodiesOf(logs, from, to);
     this.#clear(bucketOf(from), bucketOf(to), how.edges);
     for (const row of spans) this.#addSpans(row);
     this.#learnAddresses(edges);
     for (const row of edges) this.#addEdge(row);
-    for (const row of logs) this.#addLogs(row);
+    for (const row of logs) this.#addLogs(row, bodies);
     for (const row of [...samples, ...histograms]) this.#addSample(row);
     this.#idle = spans.length + edges.length + logs.length + samples.length + histograms.length === 0;
     this.#completeTo = bucketStart(bucketOf(now - settleMs));
@@ -276,15 +278,15 @@ export class LiveWindow {
     edge.calls.add(row.bucket, row.requests, row.errors, row.bins);
   }
 
-  #addLogs(row: LogRow): void {
+  #addLogs(row: LogRow, bodies: ReadonlyMap<string, string>): void {
     const service = this.#serviceFor(row.service, row.bucket);
     if (!service) return;
     this.#firstData = Math.min(this.#firstData, bucketStart(row.bucket));
     service.logs[row.level]?.set(row.bucket, Number(row.level_records));
-    this.#shapeFor(service, row)?.records.add(row.bucket, row.records);
+    this.#shapeFor(service, row, bodies)?.records.add(row.bucket, row.records);
   }
 
-  #shapeFor(service: ServiceSeries, row: LogRow): ShapeSeries | null {
+  #shapeFor(service: ServiceSeries, row: LogRow, bodies: ReadonlyMap<string, string>): ShapeSeries | null {
     const key = `${row.shape}/${row.level}`;
     const known = service.shapes.get(key);
     if (known) {
@@ -295,13 +297,26 @@ export class LiveWindow {
     this.#shapes++;
     const fresh = {
       shape: row.shape,
-      sample: row.sample,
+      sample: bodies.get(row.shape) ?? '',
       level: row.level,
       records: new Ring(),
       first: bucketStart(row.bucket),
     };
     service.shapes.set(key, fresh);
     return fresh;
+  }
+
+  /** A body of each shape that has no series yet. */
+  async #bodiesOf(rows: readonly LogRow[], from: EpochMs, to: EpochMs): Promise<ReadonlyMap<string, string>> {
+    const unknown = new Set<string>();
+    for (const { service, shape, level } of rows) {
+      if (this.#shapes + unknown.size >= shapesMax) break;
+      if (this.#services.get(service)?.shapes.has(`${shape}/${level}`) !== true) unknown.add(shape);
+    }
+    if (unknown.size === 0) return new Map();
+    const query = liveQuery('bodies', this.tenant, from, to, { params: { shapes: [...unknown] } });
+    const { rows: bodies } = await this.#deps.store.query<BodyRow>(query);
+    return new Map(bodies.map(({ shape, sample }) => [shape, sample]));
   }
 
   /** Looks up what the new series ids mean; once per id. */

@@ -110,6 +110,23 @@ export function appendKeyValue(
   let keyEnd = 0;
   let valueStart = 0;
   let valueEnd = 0;
+  // As every SDK writes it: the key, then the value, and nothing else.
+  const { bytes: sent, position } = wire;
+  const keyBytes = sent[position + 1] ?? 0;
+  const valueAt = position + 2 + keyBytes;
+  const valueBytes = sent[valueAt + 1] ?? 0;
+  if (
+    sent[position] === 0x0a &&
+    sent[valueAt] === 0x12 &&
+    keyBytes < 0x80 &&
+    valueBytes < 0x80 &&
+    valueAt + 2 + valueBytes === end
+  ) {
+    keyStart = position + 2;
+    keyEnd = valueAt;
+    valueStart = valueAt + 2;
+    valueEnd = wire.position = end;
+  }
   while (wire.position < end) {
     const tag = wire.tag(end);
     if (tag === 0x0a) {
