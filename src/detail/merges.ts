@@ -1,6 +1,7 @@
 import type { Clock, Logger } from '../lib/index.ts';
 import type { Engine } from './engine.ts';
 import { mergesHeld } from './events.ts';
+import { lowerMergePriority } from './priority.ts';
 
 /** Rows inserted within the span from which on ingest counts as a burst: merging would take a third of the machine from it. */
 const burstRows = 300_000;
@@ -21,10 +22,11 @@ export interface MergeGate {
 
 /**
  * Holds the engine's merges back while a burst comes in: parts are merged afterwards, many at once, which costs less than
- * merging them early and again. What can pile up is bounded by `partsMax`.
+ * merging them early and again. What can pile up is bounded by `partsMax`. Those that run have the lowest priority.
  */
 export function createMergeGate(engine: Engine, clock: Clock, log: Logger): MergeGate {
   const stopped = new AbortController();
+  void lowerMergePriority(clock, log, stopped.signal);
   let rows = 0;
   let held = false;
   /** Too many parts: no holding back until there are few. */

@@ -11,7 +11,6 @@ import { createJournal, type Journal } from './journal.ts';
 import { createMergeGate } from './merges.ts';
 import { migrate, type Schema } from './migrate.ts';
 import { openSegmentNumbers } from './numbers.ts';
-import { lowerMergePriority } from './priority.ts';
 import { runNamed } from './query.ts';
 import { Repeats } from './repeats.ts';
 import {
@@ -141,8 +140,6 @@ function assemble(parts: Parts): WritableStore {
     addPending(segment.bytes);
     inserter.add(segment);
   }
-  const stopped = new AbortController();
-  void lowerMergePriority(clock, log, stopped.signal);
   const flush = async () => {
     await journal.rotate();
     await inserter.drained();
@@ -187,7 +184,6 @@ function assemble(parts: Parts): WritableStore {
       closed ??= (async () => {
         await Promise.race([flush(), clock.sleep(closeDeadlineMs)]);
         await inserter.stop();
-        stopped.abort();
         await merges.stop();
         await engine.close();
       })();
