@@ -200,7 +200,7 @@ export const configSchema = z.strictObject({
         .number()
         .int()
         .min(1)
-        .default(200_000)
+        .default(100_000)
         .describe('Rows after which a write-ahead segment is closed and inserted.'),
       segmentAgeMs: z.coerce
         .number()
