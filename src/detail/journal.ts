@@ -183,15 +183,21 @@ async function writeBlocks(segment: OpenSegment, queue: Waiting[], dir: string):
   const blocks = queue.map((waiting) => waiting.block.bytes);
   const records = queue.map((waiting) => indexRecord(waiting.block));
   const bytes = blocks.reduce((sum, block) => sum + block.byteLength, 0);
-  await Promise.all([
+  await both(
     writeAll(segment.data, blocks, segment.bytes),
     writeAll(segment.index, records, segment.blocks * indexRecordBytes),
-  ]);
-  await Promise.all([segment.data.datasync(), segment.index.datasync()]);
+  );
+  await both(segment.data.datasync(), segment.index.datasync());
   if (created) await syncDirectory(dir);
   segment.bytes += bytes;
   segment.blocks += queue.length;
   segment.rows += queue.reduce((sum, waiting) => sum + waiting.block.rows, 0);
+}
+
+/** Ends when both have ended: while one of them is still writing, the segment must not be cut. */
+async function both(...work: [Promise<void>, Promise<void>]): Promise<void> {
+  const failed = (await Promise.allSettled(work)).find((result) => result.status === 'rejected');
+  if (failed !== undefined) throw failed.reason;
 }
 
 /** `writev` may write less than it was given; the rest follows. At most 1 024 buffers a call (IOV_MAX). */

@@ -54,6 +54,8 @@ export function connectionOptions(limits: Limits = defaults(), body = apiForm) {
   const headersTimeout = limits.headersSMax * 1_000;
   const requestTimeout = limits.requestSMax * 1_000;
   return {
+    // While it stops, what comes on open connections is still served; the library's own 503 says nothing of when.
+    return503OnClosing: false,
     requestTimeout,
     keepAliveTimeout: limits.idleSMax * 1_000,
     http: { headersTimeout, requestTimeout, connectionsCheckingInterval: lookedOverMs },
