@@ -30,3 +30,4 @@ export { type FormatConfig, type Formats, loadFormats } from './pipeline/formats
 export { Pipeline, type StageTrace } from './pipeline/pipeline.ts';
 export { Pipelines, type PipelineView } from './pipeline/pipelines.ts';
 export { parsePipelines } from './pipeline/schema.ts';
+export { sharedPipelinesFile } from './pipeline/shared.ts';

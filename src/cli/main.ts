@@ -1,7 +1,8 @@
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
-import { loadConfig } from '../config/index.ts';
-import { ClewError, createLogger, systemClock } from '../lib/index.ts';
+import { type Config, loadConfig, rolesOf } from '../config/index.ts';
+import { ClewError, createLogger, type Logger, systemClock } from '../lib/index.ts';
+import type { Clew } from '../wiring.ts';
 import { bench } from './bench.ts';
 import { deadLetters, deadLettersUsage } from './dead-letters.ts';
 import { parseArguments } from './index.ts';
@@ -26,15 +27,23 @@ Exit codes: 0 done, 1 failed, 2 wrong usage.
 /** After this long an orderly stop is given up; what is on disk is replayed at the next start. */
 const stopMsMax = 15_000;
 
+/** A process that only takes in loads nothing of the rest. */
+async function startRoles(config: Config, log: Logger): Promise<Clew> {
+  if (rolesOf(config).join() === 'ingest') {
+    const { startIngest } = await import('../main-ingest.ts');
+    return startIngest(config, log);
+  }
+  const { startClew } = await import('../main.ts');
+  return startClew(config, log);
+}
+
 async function serve(flags: Record<string, string>): Promise<void> {
   const { config: file, ...settings } = flags;
   const config = loadConfig({ env: process.env, flags: settings, ...(file === undefined ? {} : { file }) });
   const log = createLogger({ level: config.log.level });
-  const { startClew } = await import('../main.ts');
-  const clew = await startClew(config, log);
-  process.stdout.write(
-    `Clew is ready: ${clew.url} (OTLP/HTTP ${clew.otlpUrl})\nOTLP/gRPC: ${clew.otlpGrpc}\n`,
-  );
+  const clew = await startRoles(config, log);
+  const otlp = clew.otlp === null ? '' : ` (OTLP/HTTP ${clew.otlp.url})\nOTLP/gRPC: ${clew.otlp.grpc}`;
+  process.stdout.write(`Clew is ready: ${clew.url}${otlp}\nRoles: ${clew.roles.join(', ')}\n`);
   let stopping = false;
   const stop = (signal: string) => {
     if (stopping) return;

@@ -12,4 +12,5 @@ export {
   requireAllowBeyondLoopback,
   requireCredentialsBeyondLoopback,
 } from './load.ts';
+export { type Role, rolesOf } from './roles.ts';
 export { type Config, configSchema } from './schema.ts';

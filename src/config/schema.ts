@@ -2,6 +2,7 @@ import { isIP } from 'node:net';
 import { z } from 'zod';
 import { connectionsSchema } from './connections.ts';
 import { limitsSchema, readySchema } from './limits.ts';
+import { roleNames } from './roles.ts';
 
 /**
  * Every setting of Clew, once. Keys are camelCase here, snake_case in `clew.yaml`, CLEW_UPPER_SNAKE in the
@@ -16,16 +17,14 @@ const flag = (fallback: boolean) =>
       z.boolean(),
     )
     .default(fallback);
-const list = z.preprocess(
-  (value) =>
-    typeof value === 'string'
-      ? value
-          .split(',')
-          .map((part) => part.trim())
-          .filter(Boolean)
-      : value,
-  z.array(z.string()),
-);
+const splitList = (value: unknown): unknown =>
+  typeof value === 'string'
+    ? value
+        .split(',')
+        .map((part) => part.trim())
+        .filter(Boolean)
+    : value;
+const list = z.preprocess(splitList, z.array(z.string()));
 
 /** Keys of a listener that is off until it is enabled. */
 const listener = (fallback: number, what: string) => ({
@@ -54,6 +53,12 @@ export const configSchema = z.strictObject({
     .min(1)
     .default('./clew-data')
     .describe('Directory of the embedded stores and the write-ahead segments.'),
+  roles: z
+    .preprocess(splitList, z.array(z.enum([...roleNames, 'all'])).min(1))
+    .default(['all'])
+    .describe(
+      'What this process does: all, or ingest in one process and query,worker in another one with the same data_dir.',
+    ),
   http: z
     .strictObject({
       host: z

@@ -1,18 +1,8 @@
 import { mkdirSync } from 'node:fs';
 import { drainPending, Session } from 'chdb';
 import { ClewError } from '../lib/index.ts';
+import { EngineError } from './engine-error.ts';
 import { createSlots } from './slots.ts';
-
-/** A statement that the engine refused; `code` is ClickHouse's own number, 0 when unknown. */
-export class EngineError extends Error {
-  readonly code: number;
-
-  constructor(code: number, message: string, cause: unknown) {
-    super(message, { cause });
-    this.name = 'EngineError';
-    this.code = code;
-  }
-}
 
 export type BoundParams = Record<string, string | number | boolean | readonly string[] | readonly number[]>;
 export type Lane = 'insert' | 'query' | 'user';

@@ -52,3 +52,7 @@ export const pendingBytes = gauge(
   'clew_segment_pending_bytes',
   'Bytes acknowledged or being written that are not inserted yet.',
 );
+export const handedBytes = gauge(
+  'clew_segment_handed_bytes',
+  'Bytes that another process took in and handed over, not inserted yet.',
+);

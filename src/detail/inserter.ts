@@ -1,10 +1,11 @@
 import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type { Clock, Logger } from '../lib/index.ts';
-import { type Engine, EngineError } from './engine.ts';
+import type { Engine } from './engine.ts';
+import { EngineError } from './engine-error.ts';
 import { insertedRows, insertFailures, insertSeconds, quarantined } from './events.ts';
 import type { TableColumns } from './migrate.ts';
-import { type ClosedSegment, indexPath, positionBits, removeSegment } from './segment.ts';
+import { type ClosedSegment, indexPath, positionBits, removeData, removeSegment } from './segment.ts';
 
 /** Wait before a segment is tried again, doubled each time. */
 const retryDelayMs = 200;
@@ -200,7 +201,7 @@ async function insertSegment(
       await engine.run('insert', insertSql(segment, options.columns, true));
     }
   }
-  await removeSegment(segment.path);
+  await (segment.handedOver === true ? removeData : removeSegment)(segment.path);
   insertSeconds.observe({ table: segment.table }, (clock.monotonic() - started) / 1000);
   insertedRows.inc({ table: segment.table }, segment.rows);
 }
@@ -223,8 +224,9 @@ async function setAside(segment: ClosedSegment, failure: Error, options: Inserte
   try {
     await mkdir(folder, { recursive: true });
     await writeFile(`${target}.error`, `${failure.message}\n`);
-    await rename(indexPath(segment.path), indexPath(target));
+    // The data first: without its index it would be taken for torn at the next start, and removed.
     await rename(segment.path, target);
+    await rename(indexPath(segment.path), indexPath(target));
   } catch (error) {
     // It stays where it is and is tried again at the next start.
     options.log.error({ err: error, segment: segment.path }, 'segment could not be moved to quarantine');

@@ -10,12 +10,34 @@ export interface SegmentNumbers {
   next(): number;
 }
 
+/**
+ * The numbers of one writer. Two processes may write the same tables: each has a range and a file of its own, so that no
+ * number is given by both. An EventId is a number shifted by 24 bits, and stays below 2^63.
+ */
+export interface NumberRange {
+  first: number;
+  last: number;
+}
+/** Of the process that holds the engine; every number before there were ranges is in it. */
+export const engineNumbers: NumberRange = { first: 1, last: 2 ** 38 - 1 };
+/** Of a process that only takes in. */
+export const ingestNumbers: NumberRange = { first: 2 ** 38, last: 2 ** 39 - 1 };
+
+/** The largest of the numbers that are in the range; the one before the range when none is. */
+export const highestIn = (range: NumberRange, numbers: readonly number[]): number =>
+  numbers.reduce((most, n) => (n <= range.last && n > most ? n : most), range.first - 1);
+
 /** `above` is the largest number seen elsewhere (in files), should the counter's own file be lost. */
-export async function openSegmentNumbers(dir: string, above: number): Promise<SegmentNumbers> {
+export async function openSegmentNumbers(
+  dir: string,
+  above: number,
+  range = engineNumbers,
+): Promise<SegmentNumbers> {
   const path = join(dir, 'next-segment');
-  const stored = Number.parseInt(await readFile(path, 'utf8').catch(() => '1'), 10);
-  if (!Number.isSafeInteger(stored)) throw new Error(`${path} does not hold a number`);
+  const stored = Number.parseInt(await readFile(path, 'utf8').catch(() => String(range.first)), 10);
   let next = Math.max(stored, above + 1);
+  if (!Number.isSafeInteger(stored) || stored < range.first || next > range.last)
+    throw new Error(`${path} does not hold a number from ${range.first} to ${range.last}`);
   let limit = next + reservation;
   let reserving: Promise<void> | undefined;
   await store(dir, path, limit);
@@ -36,7 +58,7 @@ export async function openSegmentNumbers(dir: string, above: number): Promise<Se
   return {
     next() {
       if (limit - next < reservation / 2 && reserving === undefined) reserve();
-      if (next >= limit) throw new Error(`segment numbers can't be reserved in ${path}`);
+      if (next >= limit || next > range.last) throw new Error(`segment numbers can't be reserved in ${path}`);
       return next++;
     },
   };

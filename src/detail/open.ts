@@ -1,26 +1,24 @@
-import { mkdir, readdir } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { Config } from '../config/index.ts';
 import { ClewError, type Clock, giveBuffer, type Logger } from '../lib/index.ts';
 import type { Block } from '../model/index.ts';
+import { checkBlock, dropRepeated } from './check-block.ts';
 import type { DetailHealth, WritableStore } from './contract.ts';
-import { type Engine, openEngine } from './engine.ts';
-import { pendingBytes, repeatedRows, replayedSegments, tornBytes } from './events.ts';
+import type { Engine } from './engine.ts';
+import { handedBytes, pendingBytes } from './events.ts';
+import { type Handed, handedDir } from './hand-over.ts';
 import { createInserter, type Inserter } from './inserter.ts';
 import { createJournal, type Journal } from './journal.ts';
 import { createMergeGate } from './merges.ts';
 import { migrate, type Schema } from './migrate.ts';
 import { openSegmentNumbers } from './numbers.ts';
 import { runNamed } from './query.ts';
+import { recoverAll } from './recover.ts';
 import { Repeats } from './repeats.ts';
-import {
-  type ClosedSegment,
-  parseSegmentName,
-  recoverSegment,
-  rowsPerSegmentLimit,
-  type SegmentName,
-} from './segment.ts';
+import { type ClosedSegment, rowsPerSegmentLimit } from './segment.ts';
 import { createSingleSegments } from './single.ts';
+import { TakeOver } from './take-over.ts';
 import { createUserSql, type UserSql } from './user-sql.ts';
 
 export interface DetailOptions {
@@ -28,6 +26,8 @@ export interface DetailOptions {
   config: Pick<Config, 'ingest' | 'query'>;
   clock: Clock;
   log: Logger;
+  /** Another process takes in too and hands its segments over; otherwise what one left is taken at the start. */
+  besideIngest?: boolean;
 }
 
 /** How long `close` waits for segments to be inserted. What is left waits on disk and is replayed at the next start. */
@@ -41,6 +41,8 @@ export async function openDetailStore(options: DetailOptions): Promise<WritableS
   const dir = resolve(options.dir);
   const walDir = join(dir, 'wal');
   await mkdir(walDir, { recursive: true });
+  // Loaded here alone: a process that only takes in must not pay the engine's 150 MB.
+  const { openEngine } = await import('./engine.ts');
   const engine = openEngine(join(dir, 'engine'));
   try {
     const schema = await migrate(engine);
@@ -60,36 +62,12 @@ export async function openDetailStore(options: DetailOptions): Promise<WritableS
       repeats,
       found: found.segments,
       quarantined: found.quarantined,
+      handed: found.handed,
     });
   } catch (error) {
     await engine.close();
     throw error;
   }
-}
-
-async function recoverAll(
-  walDir: string,
-  options: DetailOptions,
-  repeats: Repeats,
-): Promise<{ segments: ClosedSegment[]; highest: number; quarantined: number }> {
-  const files = await readdir(walDir);
-  const quarantine = await readdir(join(walDir, 'quarantine')).catch(() => []);
-  const names = (list: string[]): SegmentName[] =>
-    list.map(parseSegmentName).filter((name) => name !== undefined);
-  const highest = Math.max(0, ...names([...files, ...quarantine]).map((name) => name.number));
-  const segments: ClosedSegment[] = [];
-  for (const file of files.toSorted()) {
-    const name = parseSegmentName(file);
-    if (name === undefined) continue;
-    const path = join(walDir, file);
-    const { rows, bytes, tornBytes: torn, requests } = await recoverSegment(path);
-    for (const request of requests) repeats.expect(request, name.table);
-    tornBytes.inc(torn);
-    if (rows === 0) continue;
-    replayedSegments.inc();
-    segments.push({ ...name, path, rows, bytes, since: options.clock.now(), replayed: true });
-  }
-  return { segments, highest, quarantined: names(quarantine).length };
 }
 
 interface Parts extends DetailOptions {
@@ -102,13 +80,15 @@ interface Parts extends DetailOptions {
   found: ClosedSegment[];
   /** Segments that were in quarantine when the store was opened. */
   quarantined: number;
+  /** What another process had handed over; undefined when there is none. */
+  handed: Handed | undefined;
 }
 
 function assemble(parts: Parts): WritableStore {
   const { clock, engine, config, walDir, log } = parts;
   let pending = 0;
   let closed: Promise<void> | undefined;
-  const replaying = new Set(parts.found);
+  const replaying = new Set([...parts.found, ...(parts.handed?.segments ?? [])]);
   const addPending = (bytes: number) => {
     pending += bytes;
     pendingBytes.set(pending);
@@ -123,7 +103,9 @@ function assemble(parts: Parts): WritableStore {
     onDone: (segment) => {
       replaying.delete(segment);
       merges.inserted(segment.rows);
-      addPending(-segment.bytes);
+      // What another process took in counts against its limit, not against this one's.
+      if (segment.handedOver === true) handedBytes.dec(segment.bytes);
+      else addPending(-segment.bytes);
     },
   });
   const journal = createJournal({
@@ -140,22 +122,21 @@ function assemble(parts: Parts): WritableStore {
     addPending(segment.bytes);
     inserter.add(segment);
   }
+  const takeOver = parts.handed && createTakeOver(parts, parts.handed, inserter);
+  const admit = (block: Block) => {
+    if (closed !== undefined) throw new ClewError('unavailable', 'Clew is stopping; send again in a moment.');
+    checkBlock(block, pending, config.ingest.pendingBytesMax);
+  };
   const flush = async () => {
     await journal.rotate();
+    await takeOver?.look();
     await inserter.drained();
   };
 
   return {
     async append(block) {
-      if (closed !== undefined)
-        throw new ClewError('unavailable', 'Clew is stopping; send again in a moment.');
-      if (block.rows === 0) return;
-      if (block.request !== undefined && parts.repeats.has(block.request, block.table)) {
-        repeatedRows.inc({ table: block.table }, block.rows);
-        giveBuffer(block.bytes);
-        return;
-      }
-      checkBlock(block, pending, config.ingest.pendingBytesMax);
+      if (block.rows === 0 || dropRepeated(block, parts.repeats)) return;
+      admit(block);
       addPending(block.bytes.byteLength);
       await journal.append(block);
       giveBuffer(block.bytes);
@@ -165,11 +146,7 @@ function assemble(parts: Parts): WritableStore {
       engine,
       numbers: parts.numbers,
       now: () => clock.now(),
-      admit(block) {
-        if (closed !== undefined)
-          throw new ClewError('unavailable', 'Clew is stopping; send again in a moment.');
-        checkBlock(block, pending, config.ingest.pendingBytesMax);
-      },
+      admit,
       onWritten(segment) {
         addPending(segment.bytes);
         inserter.add(segment);
@@ -182,6 +159,7 @@ function assemble(parts: Parts): WritableStore {
     health: () => healthOf(parts, journal, inserter, pending, closed === undefined && replaying.size === 0),
     close() {
       closed ??= (async () => {
+        await takeOver?.stop();
         await Promise.race([flush(), clock.sleep(closeDeadlineMs)]);
         await inserter.stop();
         await merges.stop();
@@ -192,17 +170,18 @@ function assemble(parts: Parts): WritableStore {
   };
 }
 
-function checkBlock(block: Block, pending: number, pendingMax: number): void {
-  if (block.rows > rowsPerSegmentLimit) {
-    throw new ClewError('too_large', `A block of ${block.rows} rows; the limit is ${rowsPerSegmentLimit}.`);
-  }
-  if (pending + block.bytes.byteLength > pendingMax) {
-    throw new ClewError(
-      'overloaded',
-      `${pending} bytes wait to be inserted; the limit is ingest.pending_bytes_max (${pendingMax}).`,
-      { details: { pending_bytes: pending, limit: pendingMax, setting: 'ingest.pending_bytes_max' } },
-    );
-  }
+function createTakeOver(parts: Parts, handed: Handed, inserter: Inserter): TakeOver {
+  const take = (segment: ClosedSegment) => {
+    handedBytes.inc(segment.bytes);
+    inserter.add(segment);
+  };
+  const takeOver = new TakeOver(
+    { dir: handedDir(parts.walDir), clock: parts.clock, log: parts.log, take },
+    handed,
+  );
+  for (const segment of handed.segments) take(segment);
+  takeOver.start();
+  return takeOver;
 }
 
 function healthOf(

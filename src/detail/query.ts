@@ -1,6 +1,7 @@
 import { ClewError, type Clock } from '../lib/index.ts';
 import type { DetailQuery, DetailResult } from './contract.ts';
-import { type BoundParams, type Engine, EngineError, type Lane } from './engine.ts';
+import type { BoundParams, Engine, Lane } from './engine.ts';
+import { EngineError } from './engine-error.ts';
 import { queryErrors, querySeconds } from './events.ts';
 
 export interface QueryLimits {

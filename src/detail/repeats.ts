@@ -21,7 +21,12 @@ export class Repeats {
   constructor(dir: string, clock: Clock) {
     this.path = join(dir, 'repeats');
     this.clock = clock;
-    this.load();
+    this.load(this.path);
+  }
+
+  /** What another process noted in its folder counts here too. */
+  adopt(dir: string): void {
+    this.load(join(dir, 'repeats'));
   }
 
   /** Without a table: all blocks of the request are durable. */
@@ -49,11 +54,11 @@ export class Repeats {
   private lineOf = (key: string, forMs: number): string => `${Math.round(this.clock.now() + forMs)} ${key}\n`;
 
   /** A line that a crash cut short matches nothing. Whatever the clock did since, nothing is kept longer than new ones. */
-  private load(): void {
+  private load(path: string): void {
     let text = '';
     this.keep(() => {
-      text = readFileSync(this.path, 'latin1');
-    }, 0);
+      text = readFileSync(path, 'latin1');
+    }, this.linesInFile);
     if (text === '') return;
     for (const line of text.split('\n').slice(-requestsMax - 1)) {
       const [, until, key] = /^(\d{1,16}) ([0-9a-f]{32}[a-z_]*)$/.exec(line) ?? [];

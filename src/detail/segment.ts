@@ -31,6 +31,8 @@ export interface ClosedSegment extends SegmentName {
   since: number;
   /** It was found at start, so some or all of its rows may be in the table already. */
   replayed: boolean;
+  /** Another process wrote it, and reads its index again when it starts. */
+  handedOver?: true;
 }
 
 export const dataPath = (dir: string, name: SegmentName): string =>
@@ -80,6 +82,21 @@ export async function syncDirectory(dir: string): Promise<void> {
   }
 }
 
+/** What an index says of its segment, up to the first record that is not whole. Fingerprints as in `Block.request`. */
+export function readIndex(index: Buffer): { rows: number; bytes: number; requests: string[] } {
+  const recordBytes = recordIsWhole(index.subarray(0, indexRecordBytes)) ? indexRecordBytes : oldRecordBytes;
+  const found = { rows: 0, bytes: 0, requests: [] as string[] };
+  for (let at = 0; at + recordBytes <= index.byteLength; at += recordBytes) {
+    const record = index.subarray(at, at + recordBytes);
+    if (!recordIsWhole(record)) break;
+    found.bytes += record.readUInt32LE(0);
+    found.rows += record.readUInt32LE(4);
+    const request = recordBytes === oldRecordBytes ? '' : record.toString('hex', 12, 28);
+    if (/[^0]/.test(request)) found.requests.push(request);
+  }
+  return found;
+}
+
 export interface Recovered {
   rows: number;
   bytes: number;
@@ -97,6 +114,7 @@ export async function recoverSegment(path: string): Promise<Recovered> {
   const handle = await open(path, 'r+');
   let rows = 0;
   let bytes = 0;
+  let records = 0;
   try {
     for (let at = 0; at + recordBytes <= index.byteLength; at += recordBytes) {
       const record = index.subarray(at, at + recordBytes);
@@ -106,6 +124,7 @@ export async function recoverSegment(path: string): Promise<Recovered> {
       if (!(await blockIsWhole(handle, bytes, length, record.readUInt32LE(8)))) break;
       bytes += length;
       rows += record.readUInt32LE(4);
+      records += 1;
       const request = recordBytes === oldRecordBytes ? '' : record.toString('hex', 12, 28);
       if (/[^0]/.test(request)) requests.push(request);
     }
@@ -113,11 +132,24 @@ export async function recoverSegment(path: string): Promise<Recovered> {
       await handle.truncate(bytes);
       await handle.sync();
     }
+    if (records * recordBytes < index.byteLength && rows > 0)
+      await cutIndex(indexPath(path), records * recordBytes);
   } finally {
     await handle.close();
   }
   if (rows === 0) await removeSegment(path);
   return { rows, bytes, tornBytes: size - bytes, requests };
+}
+
+/** A block that was cut off must not be known by its request: then its repetition would not be stored either. */
+async function cutIndex(path: string, bytes: number): Promise<void> {
+  const handle = await open(path, 'r+');
+  try {
+    await handle.truncate(bytes);
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
 }
 
 async function blockIsWhole(
@@ -133,6 +165,8 @@ async function blockIsWhole(
 
 export async function removeSegment(path: string): Promise<void> {
   // The data file goes first: an index without data is nothing, data without index would be an empty segment.
-  await rm(path, { force: true });
+  await removeData(path);
   await rm(indexPath(path), { force: true });
 }
+
+export const removeData = (path: string): Promise<void> => rm(path, { force: true });

@@ -1,7 +1,8 @@
 import { ClewError, type Clock } from '../lib/index.ts';
 import { detailTables } from '../model/index.ts';
 import type { TableResult } from './contract.ts';
-import { type Engine, EngineError } from './engine.ts';
+import type { Engine } from './engine.ts';
+import { EngineError } from './engine-error.ts';
 import {
   type EngineAnswer,
   limitSettings,

@@ -22,6 +22,7 @@ export { formatFindings, type LintFormat, lintFormats } from './lint/format.ts';
 export { type Finding, lintText } from './lint/lint.ts';
 export { type LintRules, type LintSeverity, lintSeverities, loadLintRules } from './lint/rules.ts';
 export { processSource } from './process.ts';
+export { lockRoles } from './role-locks.ts';
 export { scrapeSource } from './scrape.ts';
 export { busSource, detailSource, ledgerSource, rollupSource } from './stores.ts';
 export { syslogSource } from './syslog.ts';

@@ -21,7 +21,7 @@ const metric = ({ name, value, ok, message, suggestion }: Judged): HealthMetric 
   suggestion: ok ? '' : suggestion,
 });
 
-export const detailSource = (detail: DetailStore): HealthSource => ({
+export const detailSource = (detail: Pick<DetailStore, 'health'>): HealthSource => ({
   namespace: 'detail',
   async collect() {
     const health = detail.health();

@@ -11,22 +11,13 @@ import { greyFailures, type Health, type Intake } from '../operate/index.ts';
 import {
   alertRoutes,
   changeBlock,
-  cloudFlowRoutes,
   createOtlpIntake,
   type Door,
   dynamicRoutes,
-  elasticRoutes,
-  eventRoutes,
-  jaegerRoutes,
-  journaldRoutes,
-  lokiRoutes,
+  type FrontDeps,
   maskedChanges,
-  ndjsonRoutes,
   type OtlpIntake,
-  otlpRoutes,
-  remoteWrite,
   type Scraper,
-  zipkinRoutes,
 } from '../receive/index.ts';
 import type { Remedy } from '../remedy/index.ts';
 import { patternLookup, type Rollup } from '../rollup/index.ts';
@@ -44,6 +35,7 @@ import { intakeRoutes } from './intake.ts';
 import { objectiveRoutes } from './objectives.ts';
 import { pipelineRoutes } from './pipelines.ts';
 import { createReplay } from './replay.ts';
+import { telemetrySenders } from './senders.ts';
 import { createServer, type RouteGroup } from './server.ts';
 import { sqlRoutes } from './sql.ts';
 import { consoleRoutes } from './static.ts';
@@ -64,6 +56,8 @@ export interface ApiDeps {
   ledger: Ledger;
   rollup: Rollup;
   scraper: Pick<Scraper, 'state'>;
+  /** Whether telemetry is taken in at this port; otherwise another process does. */
+  receives: boolean;
   detection: Detection;
   cases: Cases;
   remedy: Remedy;
@@ -167,23 +161,18 @@ function versioned(deps: ApiDeps): RouteGroup {
   };
 }
 
-/** OTLP/HTTP as exporters, Loki (`/otlp`) and Prometheus (`/api/v1/otlp`) have its paths. */
-const otlpPrefixes = ['', '/otlp', '/api/v1/otlp'];
+const frontOf = (deps: ApiDeps, door: Door = deps.door): FrontDeps => ({
+  door,
+  guard: deps.guard,
+  clock: deps.clock,
+  log: deps.log,
+  config: deps.config.ingest,
+  ready: () => readiness(deps),
+});
 
-/** Other products' ways to send telemetry, under the paths that their clients know. */
-function senders(deps: ApiDeps, door: Door = deps.door, otlp = deps.otlp): FastifyPluginAsync {
-  const { guard, clock, log } = deps;
-  const front = { door, guard, clock, log, config: deps.config.ingest, ready: () => readiness(deps) };
+/** Senders whose requests need more than the door: alerts go to detection too, tables are registered in the ledger. */
+function ownSenders(deps: ApiDeps, front: FrontDeps): FastifyPluginAsync {
   return async (app) => {
-    for (const prefix of otlpPrefixes) await app.register(otlpRoutes(front, otlp), { prefix });
-    await app.register(lokiRoutes(front));
-    await app.register(zipkinRoutes(front));
-    await app.register(jaegerRoutes(front));
-    await app.register(elasticRoutes({ ...front, newId: newUuid }));
-    await app.register(journaldRoutes(front));
-    await app.register(ndjsonRoutes(front), { prefix: '/api/v1' });
-    await app.register(eventRoutes({ ...front, secret: deps.config.auth.token }), { prefix: '/api/v1' });
-    await app.register(cloudFlowRoutes(front), { prefix: '/api/v1' });
     await app.register(
       alertRoutes({
         ...front,
@@ -207,8 +196,8 @@ const replayed =
       clock: deps.clock,
       config: deps.config.ingest,
     });
-    await app.register(senders(deps, door, otlp));
-    await app.register(remoteWrite({ ...deps, door, config: deps.config.ingest }), { prefix: '/api/v1' });
+    await app.register(telemetrySenders(deps.config, frontOf(deps, door), otlp));
+    await app.register(ownSenders(deps, frontOf(deps, door)));
   };
 
 /** The whole HTTP face. The caller listens and closes. */
@@ -218,13 +207,13 @@ export async function createApi(deps: ApiDeps): Promise<FastifyInstance> {
   const app = await createServer({ log, token: auth.token, bodyBytesMax: ingest.bodyBytesMax, connections });
   await app.register(healthRoutes({ health: deps.health, ready: () => readiness(deps) }));
   await app.register(versioned(deps), { prefix: '/api/v1' });
-  await app.register(remoteWrite({ ...deps, config: config.ingest }), { prefix: '/api/v1' });
   await app.register(caseRoutes({ ...deps, tenant: config.tenant }));
   // The source writes this call without a prefix; both are the same handlers.
   for (const prefix of ['', '/api/v1']) {
     await app.register(etlRoutes({ ledger, rollup, tenantOf: () => config.tenant }), { prefix });
   }
-  await app.register(senders(deps));
+  if (deps.receives) await app.register(telemetrySenders(config, frontOf(deps), deps.otlp));
+  await app.register(ownSenders(deps, frontOf(deps)));
   await app.register(docsRoutes());
   await app.register(consoleRoutes({ distDir: join(deps.productDir, 'web', 'dist') }));
   return app;

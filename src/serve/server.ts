@@ -29,6 +29,8 @@ export interface ServerOptions {
   bodyBytesMax: number;
   /** Of the port; the default ones when left out. */
   connections?: Config['connections'];
+  /** Added to the answer for a path that is not there. */
+  elsewhere?: string;
 }
 
 function sendError(log: Logger, error: unknown, request: FastifyRequest, reply: FastifyReply): void {
@@ -77,7 +79,12 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
   app.setNotFoundHandler((request, reply) => {
     sendError(
       options.log,
-      new ClewError('not_found', `No route ${request.method} ${request.url.split('?')[0]}.`),
+      new ClewError(
+        'not_found',
+        [`No route ${request.method} ${request.url.split('?')[0]}.`, options.elsewhere]
+          .filter(Boolean)
+          .join(' '),
+      ),
       request,
       reply,
     );

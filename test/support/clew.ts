@@ -8,7 +8,7 @@ const main = join(import.meta.dirname, '..', '..', 'src', 'cli', 'main.ts');
 export interface RunningClew {
   pid: number;
   url: string;
-  /** OTLP/HTTP on its own port. */
+  /** OTLP/HTTP on its own port; '' when the process does not take in. */
   otlpUrl: string;
   /** Rows of a SQL statement. */
   sql(text: string): Promise<unknown[][]>;
@@ -50,8 +50,8 @@ export function startClew(
     for (const stream of [child.stdout, child.stderr])
       stream?.on('data', (chunk) => {
         text = (text + String(chunk)).slice(-outputCharsMax);
-        const [, url, otlpUrl] = /Clew is ready: (\S+) \(OTLP\/HTTP (\S+)\)/.exec(text) ?? [];
-        if (url === undefined || otlpUrl === undefined) return;
+        const [, url, otlpUrl = ''] = /Clew is ready: (\S+)(?: \(OTLP\/HTTP (\S+)\))?\n/.exec(text) ?? [];
+        if (url === undefined) return;
         child.off('exit', ended);
         resolve({ ...running(child, url, otlpUrl, env.CLEW_AUTH_TOKEN), output: () => text });
       });

@@ -5,7 +5,8 @@ import { pipelineReloads } from '../events.ts';
 import { Formats, loadFormats } from './formats.ts';
 import { Pipeline } from './pipeline.ts';
 import { type PipelineConfig, parsePipelines } from './schema.ts';
-import { deleteStored, listStored, type PipelineStore, putStored } from './stored.ts';
+import { readShared, writeShared } from './shared.ts';
+import { deleteStored, listStored, type PipelineStore, putStored, type StoredPipeline } from './stored.ts';
 
 export interface PipelinesOptions {
   /** The product's own catalogue first; `<dir>/pipelines/*.yaml` and `<dir>/formats/*.yaml` are read. */
@@ -13,6 +14,8 @@ export interface PipelinesOptions {
   masker: Masker | null;
   clock: Clock;
   log: Logger;
+  /** Where those of the API are left for a process that has no store. */
+  sharedFile?: string;
 }
 
 /** How often files and the store are looked at for changes. */
@@ -46,6 +49,7 @@ export class Pipelines implements Refinery {
   private filesSeen = '';
   private storeSeen = '';
   private store: PipelineStore | null = null;
+  private shared: string | null = null;
   private watching: Promise<void> = Promise.resolve();
 
   constructor(options: PipelinesOptions) {
@@ -94,6 +98,12 @@ export class Pipelines implements Refinery {
   /** Reads what the API was given, and watches both from now on. */
   async start(store: PipelineStore): Promise<void> {
     this.store = store;
+    await this.loadStored();
+    this.watching = this.watch();
+  }
+
+  /** Instead of `start` where there is no store: reads and watches what the process that has it left in the shared file. */
+  async follow(): Promise<void> {
     await this.loadStored();
     this.watching = this.watch();
   }
@@ -159,7 +169,7 @@ export class Pipelines implements Refinery {
   }
 
   private async loadStored(): Promise<void> {
-    const stored = await listStored(this.needed());
+    const stored = await this.stored();
     const seen = sha256Hex(JSON.stringify([stored, this.filesSeen]));
     if (seen === this.storeSeen) return;
     this.storeSeen = seen;
@@ -178,6 +188,19 @@ export class Pipelines implements Refinery {
     this.ofStore = pipelines;
     this.texts = texts;
     pipelineReloads.inc({ result: 'done' });
+  }
+
+  /** What the API was given; as the shared file has it where there is no store. Written there before it takes effect here. */
+  private async stored(): Promise<StoredPipeline[]> {
+    const { sharedFile: file } = this.options;
+    if (this.store === null) return (file === undefined ? undefined : await readShared(file)) ?? [];
+    const stored = await listStored(this.store);
+    const text = JSON.stringify(stored);
+    if (file !== undefined && text !== this.shared) {
+      await writeShared(file, stored);
+      this.shared = text;
+    }
+    return stored;
   }
 
   private async watch(): Promise<void> {

@@ -1,0 +1,87 @@
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Clock } from '../lib/index.ts';
+import { replayedSegments, tornBytes } from './events.ts';
+import {
+  eachUnanswered,
+  type Handed,
+  handedDir,
+  ingestDir,
+  listed,
+  readHanded,
+  settleHandOver,
+} from './hand-over.ts';
+import { engineNumbers, highestIn } from './numbers.ts';
+import type { Repeats } from './repeats.ts';
+import { type ClosedSegment, parseSegmentName, recoverSegment, type SegmentName } from './segment.ts';
+
+export interface RecoverOptions {
+  clock: Clock;
+  besideIngest?: boolean;
+}
+
+export interface FoundSegments {
+  /** Ours: closed, and to be inserted. */
+  segments: ClosedSegment[];
+  /** Largest number that the engine's own process gave. */
+  highest: number;
+  quarantined: number;
+  /** Of the other process, where there is one. */
+  handed: Handed | undefined;
+}
+
+/** Everything in the write-ahead log. Where no other process takes in, what one left behind is ours. */
+export async function recoverAll(
+  walDir: string,
+  options: RecoverOptions,
+  repeats: Repeats,
+): Promise<FoundSegments> {
+  const quarantine = names(await listed(join(walDir, 'quarantine')));
+  const numbers = [...names(await readdir(walDir)), ...quarantine].map((name) => name.number);
+  const segments = await recoverFolder(walDir, options, repeats);
+  let handed: Handed | undefined;
+  if (options.besideIngest === true) handed = await foundHanded(walDir);
+  else segments.push(...(await adopt(walDir, options, repeats)));
+  const highest = highestIn(engineNumbers, numbers);
+  return { segments, highest, quarantined: quarantine.length, handed };
+}
+
+const names = (files: readonly string[]): SegmentName[] =>
+  files.map(parseSegmentName).filter((name) => name !== undefined);
+
+/** Any of them may have been inserted before this process ended. */
+async function foundHanded(walDir: string): Promise<Handed> {
+  const { segments, unfinished } = await readHanded(handedDir(walDir));
+  replayedSegments.inc(segments.length);
+  return { segments: segments.map((segment) => ({ ...segment, replayed: true })), unfinished };
+}
+
+async function adopt(walDir: string, options: RecoverOptions, repeats: Repeats): Promise<ClosedSegment[]> {
+  await settleHandOver(walDir);
+  repeats.adopt(ingestDir(walDir));
+  await eachUnanswered(walDir, (request, table) => repeats.expect(request, table));
+  return [
+    ...(await recoverFolder(handedDir(walDir), options, repeats)),
+    ...(await recoverFolder(ingestDir(walDir), options, repeats)),
+  ];
+}
+
+async function recoverFolder(
+  dir: string,
+  options: RecoverOptions,
+  repeats: Repeats,
+): Promise<ClosedSegment[]> {
+  const segments: ClosedSegment[] = [];
+  for (const file of (await listed(dir)).toSorted()) {
+    const name = parseSegmentName(file);
+    if (name === undefined) continue;
+    const path = join(dir, file);
+    const { rows, bytes, tornBytes: torn, requests } = await recoverSegment(path);
+    for (const request of requests) repeats.expect(request, name.table);
+    tornBytes.inc(torn);
+    if (rows === 0) continue;
+    replayedSegments.inc();
+    segments.push({ ...name, path, rows, bytes, since: options.clock.now(), replayed: true });
+  }
+  return segments;
+}
