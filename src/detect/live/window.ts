@@ -28,6 +28,9 @@ import {
  */
 const rereadMs = 25_000;
 const rereadWideMs = 60_000;
+/** Under heavy load less is read again: what comes this late is then found by the wide look, or when it is calm. */
+const heavyRecords = 2_000_000;
+const rereadHeavyMs = 10_000;
 const wideEvery = 6;
 /**
  * Call edges cost as much as everything else together; neither they nor process metrics decide an objective. So ticks
@@ -69,6 +72,7 @@ export class LiveWindow {
   #idle = false;
   #ticks = 0;
   #completeTo: EpochMs = 0;
+  #heavy = false;
   #firstData: EpochMs = Number.POSITIVE_INFINITY;
 
   constructor(deps: LiveWindowDeps) {
@@ -119,7 +123,9 @@ export class LiveWindow {
     const wide = tick % wideEvery === 0;
     const edges = options.all === true || tick % turns === 0;
     const metrics = options.all === true || !edges;
-    const from = bucketStart(bucketOf(now - (wide ? rereadWideMs : rereadMs)));
+    const narrowMs = this.#heavy ? rereadHeavyMs : rereadMs;
+    const wideMs = this.#heavy ? rereadMs : rereadWideMs;
+    const from = bucketStart(bucketOf(now - (wide ? wideMs : narrowMs)));
     if (this.#idle) {
       const probe = await this.#deps.store.query<{ rows: number }>(
         liveQuery('probe', this.tenant, from, now + bucketMs),
@@ -160,6 +166,8 @@ export class LiveWindow {
     for (const row of [...samples, ...histograms]) this.#addSample(row);
     this.#idle = spans.length + edges.length + logs.length + samples.length + histograms.length === 0;
     this.#completeTo = bucketStart(bucketOf(now - settleMs));
+    const records = logs.reduce((sum, row) => sum + row.records, 0);
+    this.#heavy = spans.reduce((sum, row) => sum + row.requests, records) > heavyRecords;
   }
 
   #clear(from: number, to: number, edges: boolean): void {
