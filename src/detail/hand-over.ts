@@ -200,6 +200,10 @@ export async function settleHandOver(walDir: string): Promise<void> {
 }
 
 /** The names in a folder; none when there is no folder. */
+/** A quarantine that can't be read is told by whoever wants to put something in; nobody waits for it. */
+export const listedQuarantine = (walDir: string): Promise<string[]> =>
+  readdir(join(walDir, 'quarantine')).catch(() => []);
+
 export async function listed(dir: string): Promise<string[]> {
   try {
     return await readdir(dir);

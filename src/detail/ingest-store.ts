@@ -1,5 +1,5 @@
 import { mkdir, readdir, stat } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import type { Config } from '../config/index.ts';
 import { ClewError, type Clock, giveBuffer, type Logger } from '../lib/index.ts';
 import { checkBlock, dropRepeated } from './check-block.ts';
@@ -11,6 +11,7 @@ import {
   handedDir,
   ingestDir,
   listed,
+  listedQuarantine,
   noteCleanStop,
   readHanded,
   settleHandOver,
@@ -66,8 +67,8 @@ export async function openIngestStore(options: IngestStoreOptions): Promise<Inge
 
 /** Those that only `next-segment` knows are gone: their rows are in the table. */
 async function numbersUsed(walDir: string): Promise<number[]> {
-  const dirs = [ingestDir(walDir), handedDir(walDir), join(walDir, 'quarantine')];
-  const files = (await Promise.all(dirs.map(listed))).flat();
+  const dirs = [ingestDir(walDir), handedDir(walDir)];
+  const files = (await Promise.all([...dirs.map(listed), listedQuarantine(walDir)])).flat();
   return files
     .map((file) => parseSegmentName(file.replace(/\.index$/, '.native'))?.number)
     .filter((number) => number !== undefined);
@@ -80,7 +81,12 @@ async function recover(dir: string, options: IngestStoreOptions, repeats: Repeat
     if (name === undefined) continue;
     const path = dataPath(dir, name);
     const since = (await stat(path)).mtimeMs;
-    const { rows, bytes, tornBytes: torn, requests } = await recoverSegment(path);
+    const {
+      rows,
+      bytes,
+      tornBytes: torn,
+      requests,
+    } = await recoverSegment(path, join(dirname(dir), 'quarantine'));
     for (const request of requests) repeats.expect(request, name.table);
     tornBytes.inc(torn);
     if (rows > 0) closed.push({ ...name, path, rows, bytes, since, replayed: true });

@@ -198,7 +198,7 @@ function healthOf(
   const quarantine =
     aside === 0
       ? null
-      : `${aside} segments that the engine refuses are in ${join(parts.walDir, 'quarantine')}`;
+      : `${aside} segments that the engine refuses, or that were damaged, are in ${join(parts.walDir, 'quarantine')}`;
   return {
     ready,
     pendingBytes: pending,

@@ -1,6 +1,6 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Clock } from '../lib/index.ts';
+import type { Clock, Logger } from '../lib/index.ts';
 import { replayedSegments, tornBytes } from './events.ts';
 import {
   eachUnanswered,
@@ -8,6 +8,7 @@ import {
   handedDir,
   ingestDir,
   listed,
+  listedQuarantine,
   readHanded,
   settleHandOver,
 } from './hand-over.ts';
@@ -17,6 +18,7 @@ import { type ClosedSegment, parseSegmentName, recoverSegment, type SegmentName 
 
 export interface RecoverOptions {
   clock: Clock;
+  log: Logger;
   besideIngest?: boolean;
 }
 
@@ -36,12 +38,14 @@ export async function recoverAll(
   options: RecoverOptions,
   repeats: Repeats,
 ): Promise<FoundSegments> {
-  const quarantine = names(await listed(join(walDir, 'quarantine')));
-  const numbers = [...names(await readdir(walDir)), ...quarantine].map((name) => name.number);
-  const segments = await recoverFolder(walDir, options, repeats);
+  const before = names(await readdir(walDir));
+  const segments = await recoverFolder(walDir, walDir, options, repeats);
   let handed: Handed | undefined;
   if (options.besideIngest === true) handed = await foundHanded(walDir);
   else segments.push(...(await adopt(walDir, options, repeats)));
+  // Damaged segments have come to those of before.
+  const quarantine = names(await listedQuarantine(walDir));
+  const numbers = [...before, ...quarantine].map((name) => name.number);
   const highest = highestIn(engineNumbers, numbers);
   return { segments, highest, quarantined: quarantine.length, handed };
 }
@@ -61,13 +65,14 @@ async function adopt(walDir: string, options: RecoverOptions, repeats: Repeats):
   repeats.adopt(ingestDir(walDir));
   await eachUnanswered(walDir, (request, table) => repeats.expect(request, table));
   return [
-    ...(await recoverFolder(handedDir(walDir), options, repeats)),
-    ...(await recoverFolder(ingestDir(walDir), options, repeats)),
+    ...(await recoverFolder(handedDir(walDir), walDir, options, repeats)),
+    ...(await recoverFolder(ingestDir(walDir), walDir, options, repeats)),
   ];
 }
 
 async function recoverFolder(
   dir: string,
+  walDir: string,
   options: RecoverOptions,
   repeats: Repeats,
 ): Promise<ClosedSegment[]> {
@@ -76,7 +81,15 @@ async function recoverFolder(
     const name = parseSegmentName(file);
     if (name === undefined) continue;
     const path = join(dir, file);
-    const { rows, bytes, tornBytes: torn, requests } = await recoverSegment(path);
+    const {
+      rows,
+      bytes,
+      tornBytes: torn,
+      requests,
+      copiedTo,
+    } = await recoverSegment(path, join(walDir, 'quarantine'));
+    if (copiedTo !== undefined)
+      options.log.error({ segment: path, copiedTo, rows }, 'segment is damaged; a copy was set aside');
     for (const request of requests) repeats.expect(request, name.table);
     tornBytes.inc(torn);
     if (rows === 0) continue;

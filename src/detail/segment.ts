@@ -1,5 +1,5 @@
-import { type FileHandle, open, readFile, rm, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { copyFile, type FileHandle, mkdir, open, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import type { Block, DetailTable } from '../model/index.ts';
 import { detailTables } from '../model/index.ts';
@@ -103,13 +103,19 @@ export interface Recovered {
   tornBytes: number;
   /** Fingerprints of the requests that its blocks came with. */
   requests: string[];
+  /** Where the segment was copied as it was found, because a crash alone can't have left it so. */
+  copiedTo?: string;
 }
 
 /** Cuts a segment found at start after its last whole block. A file without one is removed; `rows` is then 0. */
-export async function recoverSegment(path: string): Promise<Recovered> {
+export async function recoverSegment(
+  path: string,
+  quarantineDir = join(dirname(path), 'quarantine'),
+): Promise<Recovered> {
   const index = await readFile(indexPath(path)).catch(() => Buffer.alloc(0));
   const recordBytes = recordIsWhole(index.subarray(0, indexRecordBytes)) ? indexRecordBytes : oldRecordBytes;
   const requests: string[] = [];
+  let copiedTo: string | undefined;
   const size = (await stat(path)).size;
   const handle = await open(path, 'r+');
   let rows = 0;
@@ -128,6 +134,7 @@ export async function recoverSegment(path: string): Promise<Recovered> {
       const request = recordBytes === oldRecordBytes ? '' : record.toString('hex', 12, 28);
       if (/[^0]/.test(request)) requests.push(request);
     }
+    if (await wholeAfter(handle, index, bytes, size)) copiedTo = await setCopyAside(path, quarantineDir);
     if (bytes < size && rows > 0) {
       await handle.truncate(bytes);
       await handle.sync();
@@ -138,7 +145,42 @@ export async function recoverSegment(path: string): Promise<Recovered> {
     await handle.close();
   }
   if (rows === 0) await removeSegment(path);
-  return { rows, bytes, tornBytes: size - bytes, requests };
+  const recovered = { rows, bytes, tornBytes: size - bytes, requests };
+  return copiedTo === undefined ? recovered : { ...recovered, copiedTo };
+}
+
+/**
+ * Whether a whole block follows those that end at `bytes`. Blocks are written one after the other, so a killed process leaves
+ * none behind a torn one: then the disk, or somebody, changed what was acknowledged.
+ */
+async function wholeAfter(handle: FileHandle, index: Buffer, bytes: number, size: number): Promise<boolean> {
+  if (bytes >= size) return false;
+  const lengths: (number | undefined)[] = [];
+  for (let at = 0; at + indexRecordBytes <= index.byteLength; at += indexRecordBytes) {
+    const record = index.subarray(at, at + indexRecordBytes);
+    lengths.push(recordIsWhole(record) ? record.readUInt32LE(0) : undefined);
+  }
+  // From the end, for the length of a damaged block may not be known.
+  let end = size;
+  for (let i = lengths.length - 1; i >= 0; i--) {
+    const length = lengths[i];
+    if (length === undefined || end - length < bytes) return false;
+    end -= length;
+    if (await blockIsWhole(handle, end, length, index.readUInt32LE(i * indexRecordBytes + 8))) return true;
+  }
+  return false;
+}
+
+async function setCopyAside(path: string, folder: string): Promise<string> {
+  const target = join(folder, basename(path));
+  await mkdir(folder, { recursive: true });
+  await copyFile(indexPath(path), indexPath(target));
+  await copyFile(path, target);
+  await writeFile(
+    `${target}.error`,
+    'A block in the middle is damaged; the whole ones before it were inserted.\n',
+  );
+  return target;
 }
 
 /** A block that was cut off must not be known by its request: then its repetition would not be stored either. */
