@@ -199,11 +199,11 @@ export async function settleHandOver(walDir: string): Promise<void> {
       await moveIfThere(join(from, file), join(handedDir(walDir), file));
 }
 
-/** The names in a folder; none when there is no folder. */
 /** A quarantine that can't be read is told by whoever wants to put something in; nobody waits for it. */
 export const listedQuarantine = (walDir: string): Promise<string[]> =>
   readdir(join(walDir, 'quarantine')).catch(() => []);
 
+/** The names in a folder; none when there is no folder. */
 export async function listed(dir: string): Promise<string[]> {
   try {
     return await readdir(dir);
