@@ -86,7 +86,10 @@ async function recover(dir: string, options: IngestStoreOptions, repeats: Repeat
       bytes,
       tornBytes: torn,
       requests,
+      copiedTo,
     } = await recoverSegment(path, join(dirname(dir), 'quarantine'));
+    if (copiedTo !== undefined)
+      options.log.error({ segment: path, copiedTo, rows }, 'segment is damaged; a copy was set aside');
     for (const request of requests) repeats.expect(request, name.table);
     tornBytes.inc(torn);
     if (rows > 0) closed.push({ ...name, path, rows, bytes, since, replayed: true });
