@@ -22,7 +22,9 @@ export const connectionsSchema = z
       .int()
       .min(1)
       .default(60)
-      .describe('Longest time until a request is there whole, seconds; then it is answered 503 and closed.'),
+      .describe(
+        'Longest time until the body of a request is there whole, seconds; then it is answered 503 and closed. Uploads of the journal may take any time.',
+      ),
     idleSMax: z.coerce
       .number()
       .int()

@@ -5,6 +5,13 @@ import { ClewError, counter, publicError } from '../lib/index.ts';
 
 type Limits = Config['connections'];
 
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** The route stores its body while it comes, so it may take any time. */
+    readsAsItComes?: boolean;
+  }
+}
+
 const refused = counter(
   'clew_connections_refused_total',
   'Connections to an HTTP port that were closed at once because connections.max were open.',
@@ -51,21 +58,38 @@ const apiForm = (error: ClewError): string => JSON.stringify({ error: publicErro
 
 /** Options of a server whose connections have limits. */
 export function connectionOptions(limits: Limits = defaults(), body = apiForm) {
-  const headersTimeout = limits.headersSMax * 1_000;
-  const requestTimeout = limits.requestSMax * 1_000;
   return {
     // While it stops, what comes on open connections is still served; the library's own 503 says nothing of when.
     return503OnClosing: false,
-    requestTimeout,
+    // Node's own limit knows no exceptions; `limitConnections` does.
+    requestTimeout: 0,
     keepAliveTimeout: limits.idleSMax * 1_000,
-    http: { headersTimeout, requestTimeout, connectionsCheckingInterval: lookedOverMs },
+    http: {
+      headersTimeout: limits.headersSMax * 1_000,
+      requestTimeout: 0,
+      connectionsCheckingInterval: lookedOverMs,
+    },
     clientErrorHandler: answerBroken(limits, body),
   };
 }
 
 const defaults = (): Limits => configSchema.shape.connections.parse(undefined);
 
-export function limitConnections({ server }: FastifyInstance, limits: Limits = defaults()): void {
+/** How many connections, and how long a body may take. Called before routes are registered. */
+export function limitConnections(app: FastifyInstance, limits: Limits = defaults(), body = apiForm): void {
+  const { server } = app;
   server.maxConnections = limits.max;
   server.on('drop', () => refused.inc());
+  const giveUp = answerBroken(limits, body);
+  app.addHook('onRequest', async ({ raw, routeOptions }, reply) => {
+    if (routeOptions.config.readsAsItComes === true || raw.complete) return;
+    const timer = setTimeout(() => {
+      if (raw.complete) return;
+      if (reply.raw.headersSent) raw.socket.destroy();
+      else giveUp({ code: 'ERR_HTTP_REQUEST_TIMEOUT' }, raw.socket);
+    }, limits.requestSMax * 1_000);
+    const come = () => clearTimeout(timer);
+    raw.once('end', come);
+    raw.once('close', come);
+  });
 }

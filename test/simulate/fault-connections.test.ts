@@ -42,6 +42,16 @@ async function othersAreServed(): Promise<void> {
   expect(account.answered(batch, await post(clew.otlpUrl, batch))).toBe(true);
 }
 
+async function until(ask: () => Promise<unknown>, wanted: number): Promise<void> {
+  let seen: unknown;
+  for (let turn = 0; turn < 50; turn++) {
+    seen = Number(await ask());
+    if (seen === wanted) return;
+    await soon(200);
+  }
+  expect(seen).toBe(wanted);
+}
+
 const open = (url: string): Promise<Socket> =>
   new Promise((resolve, reject) => {
     const socket = connect(Number(new URL(url).port), '127.0.0.1', () => resolve(socket));
@@ -103,6 +113,26 @@ describe('slow peers', () => {
       }
       await othersAreServed();
     }
+  });
+
+  it('that upload a journal may take any time, for it is stored as it comes', async () => {
+    const socket = await open(clew.url);
+    const answer = everything(socket);
+    const type = 'application/vnd.fdo.journal';
+    socket.write(
+      `POST /upload HTTP/1.1\r\nhost: x\r\ncontent-type: ${type}\r\ntransfer-encoding: chunked\r\nconnection: close\r\n\r\n`,
+    );
+    for (let entry = 0; entry < 8; entry++) {
+      const text = `__REALTIME_TIMESTAMP=${Date.now()}000\nMESSAGE=slow ${entry}\n\n`;
+      socket.write(`${text.length.toString(16)}\r\n${text}\r\n`);
+      await soon(500);
+    }
+    socket.write('0\r\n\r\n');
+    expect(await answer).toMatch(/^HTTP\/1\.1 202 /);
+    await until(
+      async () => (await clew.sql("SELECT count() FROM otel_logs WHERE Body LIKE 'slow %'"))[0]?.[0],
+      8,
+    );
   });
 
   it('that connect and say nothing are closed', async () => {

@@ -215,7 +215,9 @@ export async function present(
   timeMs = 20_000,
 ): Promise<Map<string, number>> {
   for (const end = Date.now() + timeMs; ; await soon(300)) {
-    const rows = await clew.sql("SELECT LogAttributes['id'] AS id, count() FROM otel_logs GROUP BY id");
+    const rows = await clew.sql(
+      "SELECT LogAttributes['id'] AS id, count() FROM otel_logs WHERE LogAttributes['id'] != '' GROUP BY id",
+    );
     const counts = new Map(rows.map(([id, count]) => [String(id), Number(count)]));
     if (Date.now() > end || account.verdict(counts).lost.length === 0) return counts;
   }

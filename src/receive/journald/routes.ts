@@ -32,7 +32,8 @@ export function journaldRoutes(deps: FrontDeps): FastifyPluginAsync {
     app.setErrorHandler((error, request, reply) => sendFailure(deps, error, request, reply));
     app.addHook('preClose', async () => stop.abort());
     const schema = { tags: ['ingest'], summary: 'Entries of the systemd journal (Journal Export Format)' };
-    app.post('/upload', { schema, config: { ownCredentials: true } }, async (request, reply) => {
+    const config = { ownCredentials: true, readsAsItComes: true };
+    app.post('/upload', { schema, config }, async (request, reply) => {
       if (mediaTypeOf(request) !== contentType) {
         throw new ClewError('unsupported_media_type', `Content-Type: ${contentType} is required.`);
       }

@@ -28,7 +28,7 @@ export function createOtlpServer(deps: OtlpDeps, intake = createOtlpIntake(deps)
     exposeHeadRoutes: false,
     ...connectionOptions(deps.connections, statusForm),
   });
-  limitConnections(app, deps.connections);
+  limitConnections(app, deps.connections, statusForm);
   app.setNotFoundHandler((request, reply) => {
     const path = request.url.split('?')[0];
     const message = `No route ${request.method} ${path}; POST to /v1/logs, /v1/traces or /v1/metrics.`;
