@@ -132,6 +132,11 @@ describe.skipIf(missing.length > 0)(`node_exporter and process-exporter${reason(
 
   /** What Clew has of a job, scrape by scrape, without what the scraper reports itself. */
   async function stored(job: string): Promise<Samples[]> {
+    const rows = await sql(
+      `SELECT toString(SeriesId), toString(toUnixTimestamp64Milli(Timestamp)), toString(Value) FROM metric_samples WHERE ServiceName = '${job}' AND Flags = 0 AND MetricName != 'up' AND NOT startsWith(MetricName, 'scrape_') ORDER BY Timestamp`,
+    );
+    // A series and its first samples are inserted one after the other; by now both are.
+    await new Promise((resolve) => setTimeout(resolve, 3_000));
     const names = await sql(
       `SELECT toString(SeriesId), any(MetricName), any(Attributes) FROM metric_series WHERE ServiceName = '${job}' GROUP BY SeriesId`,
     );
@@ -142,9 +147,6 @@ describe.skipIf(missing.length > 0)(`node_exporter and process-exporter${reason(
         );
         return [String(id), `${name}${JSON.stringify(pairs.toSorted())}`];
       }),
-    );
-    const rows = await sql(
-      `SELECT toString(SeriesId), toString(toUnixTimestamp64Milli(Timestamp)), toString(Value) FROM metric_samples WHERE ServiceName = '${job}' AND Flags = 0 AND MetricName != 'up' AND NOT startsWith(MetricName, 'scrape_') ORDER BY Timestamp`,
     );
     const scrapes = new Map<string, Samples>();
     for (const [id, at, value] of rows) {
