@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 import { type Config, configSchema } from '../config/index.ts';
-import { ClewError, counter, publicError } from '../lib/index.ts';
+import { ClewError, counter, publicError, systemClock } from '../lib/index.ts';
 
 type Limits = Config['connections'];
 
@@ -83,12 +83,13 @@ export function limitConnections(app: FastifyInstance, limits: Limits = defaults
   const giveUp = answerBroken(limits, body);
   app.addHook('onRequest', async ({ raw, routeOptions }, reply) => {
     if (routeOptions.config.readsAsItComes === true || raw.complete) return;
-    const timer = setTimeout(() => {
-      if (raw.complete) return;
+    const whole = new AbortController();
+    const come = () => whole.abort();
+    void systemClock.sleep(limits.requestSMax * 1_000, whole.signal).then(() => {
+      if (whole.signal.aborted || raw.complete) return;
       if (reply.raw.headersSent) raw.socket.destroy();
       else giveUp({ code: 'ERR_HTTP_REQUEST_TIMEOUT' }, raw.socket);
-    }, limits.requestSMax * 1_000);
-    const come = () => clearTimeout(timer);
+    });
     raw.once('end', come);
     raw.once('close', come);
   });
