@@ -185,7 +185,7 @@ export const configSchema = z.strictObject({
         .number()
         .int()
         .min(1_048_576)
-        .default(268_435_456)
+        .default(536_870_912)
         .describe('Bytes waiting on disk to be inserted before senders are answered 429.'),
       diskFreeBytesMin: z.coerce
         .number()

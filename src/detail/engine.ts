@@ -1,4 +1,5 @@
 import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { drainPending, Session } from 'chdb';
 import { ClewError } from '../lib/index.ts';
 import { EngineError } from './engine-error.ts';
@@ -25,6 +26,7 @@ const userQueriesMax = 1;
 const waitingMax = 256;
 
 const connectionArgs = [
+  `--config-file=${join(import.meta.dirname, 'engine.xml')}`,
   '--session_timezone=UTC',
   '--output_format_json_quote_64bit_integers=1',
   // Gauges may be NaN or infinite; as strings they survive JSON.
