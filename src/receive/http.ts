@@ -5,7 +5,7 @@ import type { Door } from './door.ts';
 import type { LabelGuard } from './label-guard.ts';
 import type { Transcoded } from './otlp/transcoder.ts';
 import { MalformedError } from './otlp/wire.ts';
-import { watchAnswer } from './receipt.ts';
+import { expectCuts, watchAnswer } from './receipt.ts';
 import { parseBodies } from './request-body.ts';
 import { takeRequest } from './take.ts';
 
@@ -80,6 +80,7 @@ export const tenantOf = (deps: Pick<FrontDeps, 'door'>, request: FastifyRequest)
 /** Bodies of this plugin's routes come as bytes, and only past the door. */
 export function useDoor(app: FastifyInstance, deps: Pick<FrontDeps, 'door'>): void {
   parseBodies(app);
+  app.addHook('preClose', async () => expectCuts(deps.door));
   app.addHook('onRequest', async (request, reply) => {
     if (request.routeOptions.config.ownCredentials !== true) return;
     const tenant = tenantOf(deps, request);

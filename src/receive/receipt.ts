@@ -26,6 +26,20 @@ interface Line {
   gone: boolean;
 }
 const lines = new WeakMap<Socket, Line>();
+/** Connections that are open, by door; and doors whose program is stopping, which cuts what was not read yet. */
+const openLines = new WeakMap<Door, Set<Line>>();
+const stopping = new WeakSet<Door>();
+
+/** From now on the program may be gone before an answer is read, so every answer counts as lost. */
+export function expectCuts(door: Door): void {
+  stopping.add(door);
+  for (const line of openLines.get(door) ?? []) lose(door, line.unread);
+}
+
+function lose(door: Door, from: Set<Receipt>): void {
+  for (const receipt of from) loseAnswer(door, receipt);
+  from.clear();
+}
 
 /**
  * Writes the receipt of a body that has come whole. `about` tells apart what bytes alone don't: path and credentials.
@@ -100,7 +114,8 @@ export function watchAnswer(door: Door, request: FastifyRequest, reply: FastifyR
     const receipt = Buffer.isBuffer(request.body) ? receipts.get(request.body) : undefined;
     if (receipt === undefined) return;
     line.open.delete(receipt);
-    if (reply.raw.writableFinished && !line.gone) line.unread.add(receipt);
+    const read = reply.raw.writableFinished && !line.gone && !stopping.has(door);
+    if (read) line.unread.add(receipt);
     else loseAnswer(door, receipt);
   });
 }
@@ -111,22 +126,21 @@ function lineOf(door: Door, socket: Socket): Line {
   if (known !== undefined) return known;
   const line: Line = { open: new Set(), unread: new Set(), gone: false };
   lines.set(socket, line);
-  const lose = (from: Set<Receipt>) => {
-    for (const receipt of from) loseAnswer(door, receipt);
-    from.clear();
-  };
+  const all = openLines.get(door) ?? new Set();
+  openLines.set(door, all.add(line));
   const broken = () => {
     line.gone = true;
-    lose(line.open);
-    lose(line.unread);
+    lose(door, line.open);
+    lose(door, line.unread);
   };
   socket.once('error', broken);
   // Who closes in order has read what was answered until then.
   socket.once('end', () => {
     line.gone = true;
-    lose(line.open);
+    lose(door, line.open);
   });
   socket.once('close', (hadError: boolean) => {
+    all.delete(line);
     if (hadError) broken();
   });
   return line;

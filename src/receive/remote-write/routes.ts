@@ -14,7 +14,7 @@ import { announcedBytes, bearerOf, mapError, retryAfterOf } from '../http.ts';
 import type { LabelGuard } from '../label-guard.ts';
 import { whereabouts } from '../otlp/transcoder.ts';
 import { MalformedError } from '../otlp/wire.ts';
-import { deliverOnce, watchAnswer } from '../receipt.ts';
+import { deliverOnce, expectCuts, watchAnswer } from '../receipt.ts';
 import { parseBodies } from '../request-body.ts';
 import { requestOfSeries } from './letter.ts';
 import type { Version, Written } from './request.ts';
@@ -40,6 +40,7 @@ export function remoteWrite(deps: RemoteWriteDeps): FastifyPluginAsync {
   const transcoder = new RemoteWriteTranscoder(deps.config, deps.guard);
   return async (app) => {
     parseBodies(app);
+    app.addHook('preClose', async () => expectCuts(deps.door));
     app.setErrorHandler((error, request, reply) => sendError(deps, error, request, reply));
     app.addHook('onRequest', async (request, reply) => {
       const tenant = tenantOf(deps, request);
