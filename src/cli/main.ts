@@ -7,6 +7,7 @@ import { bench } from './bench.ts';
 import { deadLetters, deadLettersUsage } from './dead-letters.ts';
 import { parseArguments } from './index.ts';
 import { lint, lintUsage } from './lint.ts';
+import { patterns, patternsUsage } from './patterns.ts';
 import { maskCommand, pipelineCommand, pipelineUsage } from './pipeline.ts';
 
 const usage = `clew — from a symptom to a verified fix
@@ -17,6 +18,7 @@ const usage = `clew — from a symptom to a verified fix
 ${deadLettersUsage}
 ${lintUsage}
 ${pipelineUsage}
+${patternsUsage}
   clew bench ingest|validate [options]               measure ingest; run the validation plan (clew bench help)
   clew version
   clew help
@@ -107,6 +109,12 @@ async function main(argv: readonly string[]): Promise<void> {
       write: (text) => process.stdout.write(text),
       tell: (text) => process.stderr.write(text),
     });
+    return;
+  }
+  if (command === 'patterns') {
+    const write = (text: string) => void process.stdout.write(text);
+    const color = process.stdout.isTTY && process.env.NO_COLOR === undefined;
+    process.exitCode = await patterns(rest, flags, { input: process.stdin, write, color });
     return;
   }
   if (command === 'pipeline' || command === 'mask') {

@@ -6,5 +6,6 @@
  * characters and `tokensMax` tokens.
  * What never happens here: I/O, reading a clock, ids (the ledger names patterns), knowledge of a particular product.
  */
+export { type BatchTemplate, PatternBatch, templateId } from './batch.ts';
 export { mask, messageCharsMax, tokensMax, wildcard } from './mask.ts';
 export { type MinedTemplate, type Mining, mineTemplates, type PatternSample, templateOf } from './mine.ts';
