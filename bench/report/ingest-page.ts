@@ -3,7 +3,7 @@ import type { IngestResult, WorkloadResult } from '../ingest.ts';
 import type { Tick } from '../load.ts';
 import type { RoundResult } from '../round.ts';
 import { barChart, chartStyle, escaped, type Line, lineChart } from './charts.ts';
-import { orNone, type SummaryRow, summarize, whole } from './table.ts';
+import { commonCells, type SummaryRow, summarize, whole } from './table.ts';
 
 export const pageStyle = `${chartStyle}
 body{margin:0;background:var(--bg);color:var(--text);font:15px/1.5 system-ui,sans-serif}
@@ -56,6 +56,7 @@ const head = [
   'p99 ms',
   'max ms',
   'peak MB',
+  'median MB',
   'bytes/row',
   'queryable ms',
   'refused',
@@ -67,25 +68,7 @@ const head = [
 
 function cells(row: SummaryRow, one: WorkloadResult | undefined): string[] {
   const ratio = one?.rateRatio;
-  return [
-    row.workload,
-    whole(row.records),
-    row.megabytesPerSecond.toFixed(1),
-    orNone(row.cpu, 2),
-    orNone(row.mergeCpu, 2),
-    row.generatorCpu.toFixed(2),
-    row.p50.toFixed(1),
-    row.p99.toFixed(1),
-    row.max.toFixed(0),
-    row.residentPeak === undefined ? '–' : (row.residentPeak / 1e6).toFixed(0),
-    orNone(row.bytesPerRow, 1),
-    whole(row.queryableMs),
-    whole(row.refused),
-    row.ceiling === undefined ? '–' : whole(row.ceiling),
-    orNone(row.ceilingCpu, 2),
-    ratio === undefined ? '–' : ratio.median.toFixed(2),
-    row.exact ? 'yes' : 'NO',
-  ];
+  return [...commonCells(row), ratio === undefined ? '–' : ratio.median.toFixed(2), row.exact ? 'yes' : 'NO'];
 }
 
 function summaryTable(rows: readonly SummaryRow[], result: IngestResult): string {

@@ -88,27 +88,32 @@ const head = [
   'exact',
 ];
 
+/** What both tables show alike, from the workload's name to its bytes a row. */
+export const commonCells = (row: SummaryRow): string[] => [
+  row.workload,
+  whole(row.records),
+  row.megabytesPerSecond.toFixed(1),
+  orNone(row.cpu, 2),
+  orNone(row.mergeCpu, 2),
+  row.generatorCpu.toFixed(2),
+  row.p50.toFixed(1),
+  row.p99.toFixed(1),
+  row.max.toFixed(0),
+  megabytes(row.residentPeak),
+  megabytes(row.residentMedian),
+  orNone(row.bytesPerRow, 1),
+  whole(row.queryableMs),
+  whole(row.refused),
+  row.ceiling === undefined ? '–' : whole(row.ceiling),
+  orNone(row.ceilingCpu, 2),
+];
+
 export function textTable(result: IngestResult): string {
   const rows = result.workloads.map((one) => {
     const row = summarize(one);
     const { rateRatio: ratio } = one;
     return [
-      row.workload,
-      whole(row.records),
-      row.megabytesPerSecond.toFixed(1),
-      orNone(row.cpu, 2),
-      orNone(row.mergeCpu, 2),
-      row.generatorCpu.toFixed(2),
-      row.p50.toFixed(1),
-      row.p99.toFixed(1),
-      row.max.toFixed(0),
-      megabytes(row.residentPeak),
-      megabytes(row.residentMedian),
-      orNone(row.bytesPerRow, 1),
-      whole(row.queryableMs),
-      String(row.refused),
-      row.ceiling === undefined ? '–' : whole(row.ceiling),
-      orNone(row.ceilingCpu, 2),
+      ...commonCells(row),
       ratio === undefined
         ? '–'
         : [ratio.min, ratio.median, ratio.max].map((value) => value.toFixed(2)).join('/'),

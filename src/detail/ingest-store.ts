@@ -4,7 +4,7 @@ import type { Config } from '../config/index.ts';
 import { ClewError, type Clock, giveBuffer, type Logger } from '../lib/index.ts';
 import { checkBlock, dropRepeated } from './check-block.ts';
 import type { DetailStore } from './contract.ts';
-import { pendingBytes, tornBytes } from './events.ts';
+import { pendingBytes } from './events.ts';
 import {
   eachUnanswered,
   HandOver,
@@ -18,14 +18,9 @@ import {
 } from './hand-over.ts';
 import { createJournal, type Journal } from './journal.ts';
 import { highestIn, ingestNumbers, openSegmentNumbers } from './numbers.ts';
+import { recoverFile } from './recover.ts';
 import { Repeats } from './repeats.ts';
-import {
-  type ClosedSegment,
-  dataPath,
-  parseSegmentName,
-  recoverSegment,
-  rowsPerSegmentLimit,
-} from './segment.ts';
+import { type ClosedSegment, dataPath, parseSegmentName, rowsPerSegmentLimit } from './segment.ts';
 
 export interface IngestStoreOptions {
   /** Of the detail store, as the process with the engine has it. */
@@ -81,17 +76,11 @@ async function recover(dir: string, options: IngestStoreOptions, repeats: Repeat
     if (name === undefined) continue;
     const path = dataPath(dir, name);
     const since = (await stat(path)).mtimeMs;
-    const {
-      rows,
-      bytes,
-      tornBytes: torn,
-      requests,
-      copiedTo,
-    } = await recoverSegment(path, join(dirname(dir), 'quarantine'));
-    if (copiedTo !== undefined)
-      options.log.error({ segment: path, copiedTo, rows }, 'segment is damaged; a copy was set aside');
-    for (const request of requests) repeats.expect(request, name.table);
-    tornBytes.inc(torn);
+    const { rows, bytes } = await recoverFile(path, name, {
+      log: options.log,
+      walDir: dirname(dir),
+      repeats,
+    });
     if (rows > 0) closed.push({ ...name, path, rows, bytes, since, replayed: true });
   }
   options.log.info({ segments: closed.length }, 'segments of the last run are handed over');

@@ -81,20 +81,25 @@ async function recoverFolder(
     const name = parseSegmentName(file);
     if (name === undefined) continue;
     const path = join(dir, file);
-    const {
-      rows,
-      bytes,
-      tornBytes: torn,
-      requests,
-      copiedTo,
-    } = await recoverSegment(path, join(walDir, 'quarantine'));
-    if (copiedTo !== undefined)
-      options.log.error({ segment: path, copiedTo, rows }, 'segment is damaged; a copy was set aside');
-    for (const request of requests) repeats.expect(request, name.table);
-    tornBytes.inc(torn);
+    const { rows, bytes } = await recoverFile(path, name, { log: options.log, walDir, repeats });
     if (rows === 0) continue;
     replayedSegments.inc();
     segments.push({ ...name, path, rows, bytes, since: options.clock.now(), replayed: true });
   }
   return segments;
+}
+
+/** One segment as the process before left it: its requests may come again, and what is damaged is set aside and told. */
+export async function recoverFile(
+  path: string,
+  { table }: SegmentName,
+  { log, walDir, repeats }: { log: Logger; walDir: string; repeats: Repeats },
+): Promise<{ rows: number; bytes: number }> {
+  const recovered = await recoverSegment(path, join(walDir, 'quarantine'));
+  const { rows, bytes, copiedTo } = recovered;
+  if (copiedTo !== undefined)
+    log.error({ segment: path, copiedTo, rows }, 'segment is damaged; a copy was set aside');
+  for (const request of recovered.requests) repeats.expect(request, table);
+  tornBytes.inc(recovered.tornBytes);
+  return { rows, bytes };
 }

@@ -1,18 +1,10 @@
 import type { Admission, DoorState } from '../admit/index.ts';
 import type { Config } from '../config/index.ts';
 import type { DetailHealth } from '../detail/index.ts';
-import type { HealthMetric, HealthSource } from './health.ts';
+import { type HealthSource, type Judged, metric } from './health.ts';
 
 type Limits = Pick<Config, 'ready' | 'ingest'>;
 type Seen = Pick<DetailHealth, 'insertLagMs' | 'pendingBytes'>;
-
-interface Judged {
-  name: string;
-  value: number;
-  ok: boolean;
-  message: string;
-  suggestion: string;
-}
 
 /** A process that answers and yet does not do its work: old queues, slow commits, no room. */
 function judge({ ready, ingest }: Limits, detail: Seen, door: DoorState): Judged[] {
@@ -69,15 +61,6 @@ export const doorSource = (
 ): HealthSource => ({
   namespace: 'ingest',
   async collect() {
-    return judge(config, detail.health(), door.state()).map(
-      ({ name, value, ok, message, suggestion }): HealthMetric => ({
-        status: ok,
-        metric_name: name,
-        metric_value: value,
-        dimensions: {},
-        message,
-        suggestion: ok ? '' : suggestion,
-      }),
-    );
+    return judge(config, detail.health(), door.state()).map(metric);
   },
 });

@@ -11,6 +11,24 @@ export interface HealthMetric {
   suggestion: string;
 }
 
+/** A fact and whether it is as it should be; its advice is for those that are not. */
+export interface Judged {
+  name: string;
+  value: number | string;
+  ok: boolean;
+  message: string;
+  suggestion: string;
+}
+
+export const metric = ({ name, value, ok, message, suggestion }: Judged): HealthMetric => ({
+  status: ok,
+  metric_name: name,
+  metric_value: value,
+  dimensions: {},
+  message,
+  suggestion: ok ? '' : suggestion,
+});
+
 export interface NamespaceReport {
   namespace: string;
   status: boolean;

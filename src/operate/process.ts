@@ -2,7 +2,7 @@ import { statfs } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { gauge } from '../lib/index.ts';
-import type { HealthMetric, HealthSource } from './health.ts';
+import { type HealthSource, metric } from './health.ts';
 
 /** Above this the console and the receivers feel slow to a person. */
 const loopDelayMsMax = 500;
@@ -15,21 +15,6 @@ const loopDelay = gauge(
   'clew_event_loop_delay_p99_seconds',
   '99th percentile of the event loop delay since the last health check.',
 );
-
-const metric = (
-  name: string,
-  value: number,
-  ok: boolean,
-  message: string,
-  suggestion: string,
-): HealthMetric => ({
-  status: ok,
-  metric_name: name,
-  metric_value: value,
-  dimensions: {},
-  message,
-  suggestion: ok ? '' : suggestion,
-});
 
 /** The process itself: memory, event loop, room on the disk of `dataDir`. */
 export function processSource(dataDir: string): HealthSource {
@@ -47,22 +32,35 @@ export function processSource(dataDir: string): HealthSource {
       const disk = await statfs(dataDir);
       const freeBytes = disk.bavail * disk.bsize;
       return [
-        metric('resident_memory_bytes', process.memoryUsage.rss(), true, 'resident memory', ''),
-        metric('cores', availableParallelism(), true, 'processor cores', ''),
-        metric(
-          'event_loop_delay_p99_ms',
-          delayMs,
-          delayMs <= loopDelayMsMax,
-          `event loop delay p99 ${delayMs} ms`,
-          'Clew is short of processor time: lower the load, raise detect.interval_ms, or give it more cores.',
-        ),
-        metric(
-          'disk_free_bytes',
-          freeBytes,
-          freeBytes >= diskFreeBytesMin,
-          `${Math.round(freeBytes / 1e6)} MB free under ${dataDir}`,
-          `Free space under ${dataDir} or move data_dir to a larger disk; senders are refused when it is full.`,
-        ),
+        metric({
+          name: 'resident_memory_bytes',
+          value: process.memoryUsage.rss(),
+          ok: true,
+          message: 'resident memory',
+          suggestion: '',
+        }),
+        metric({
+          name: 'cores',
+          value: availableParallelism(),
+          ok: true,
+          message: 'processor cores',
+          suggestion: '',
+        }),
+        metric({
+          name: 'event_loop_delay_p99_ms',
+          value: delayMs,
+          ok: delayMs <= loopDelayMsMax,
+          message: `event loop delay p99 ${delayMs} ms`,
+          suggestion:
+            'Clew is short of processor time: lower the load, raise detect.interval_ms, or give it more cores.',
+        }),
+        metric({
+          name: 'disk_free_bytes',
+          value: freeBytes,
+          ok: freeBytes >= diskFreeBytesMin,
+          message: `${Math.round(freeBytes / 1e6)} MB free under ${dataDir}`,
+          suggestion: `Free space under ${dataDir} or move data_dir to a larger disk; senders are refused when it is full.`,
+        }),
       ];
     },
   };

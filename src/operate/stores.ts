@@ -3,23 +3,12 @@ import type { DetailStore } from '../detail/index.ts';
 import type { Ledger } from '../ledger/index.ts';
 import type { Clock } from '../lib/index.ts';
 import { listRuns } from '../rollup/index.ts';
-import type { HealthMetric, HealthSource } from './health.ts';
+import { type HealthSource, metric } from './health.ts';
 
 /** Acknowledged rows that can't be asked for this long after are a trouble that a person notices. */
 const insertLagMsMax = 10_000;
 const ledgerLatencyMsMax = 1_000;
 const outboxAgeMsMax = 60_000;
-
-type Judged = { name: string; value: number | string; ok: boolean; message: string; suggestion: string };
-
-const metric = ({ name, value, ok, message, suggestion }: Judged): HealthMetric => ({
-  status: ok,
-  metric_name: name,
-  metric_value: value,
-  dimensions: {},
-  message,
-  suggestion: ok ? '' : suggestion,
-});
 
 export const detailSource = (detail: Pick<DetailStore, 'health'>): HealthSource => ({
   namespace: 'detail',

@@ -1,5 +1,5 @@
 import type { Syslog } from '../receive/index.ts';
-import type { HealthMetric, HealthSource } from './health.ts';
+import { type HealthSource, metric } from './health.ts';
 
 /** The syslog listeners: whether there is room for lines and senders, and whether datagrams were lost. */
 export function syslogSource(syslog: Pick<Syslog, 'state'>): HealthSource {
@@ -11,43 +11,31 @@ export function syslogSource(syslog: Pick<Syslog, 'state'>): HealthSource {
       const newlyDropped = dropped - droppedBefore;
       droppedBefore = dropped;
       return [
-        metric(
-          'connections',
-          connections,
-          connections < connectionsMax,
-          `${connections} of ${connectionsMax} connections`,
-          'Further senders are refused: raise syslog.connections_max, or let fewer relays forward for many.',
-        ),
-        metric(
-          'waiting_bytes',
-          waitingBytes,
-          waitingBytes < bufferBytesMax,
-          `${waitingBytes} bytes wait to be stored`,
-          'TCP senders are not read and datagrams are dropped until there is room: look at "detail", or raise syslog.buffer_bytes_max.',
-        ),
-        metric(
-          'dropped_datagrams',
-          dropped,
-          newlyDropped === 0,
-          `${dropped} datagrams dropped since the start, ${newlyDropped} since the last look`,
-          'Forward over TCP: it waits where UDP loses. Or raise syslog.buffer_bytes_max for short bursts.',
-        ),
+        metric({
+          name: 'connections',
+          value: connections,
+          ok: connections < connectionsMax,
+          message: `${connections} of ${connectionsMax} connections`,
+          suggestion:
+            'Further senders are refused: raise syslog.connections_max, or let fewer relays forward for many.',
+        }),
+        metric({
+          name: 'waiting_bytes',
+          value: waitingBytes,
+          ok: waitingBytes < bufferBytesMax,
+          message: `${waitingBytes} bytes wait to be stored`,
+          suggestion:
+            'TCP senders are not read and datagrams are dropped until there is room: look at "detail", or raise syslog.buffer_bytes_max.',
+        }),
+        metric({
+          name: 'dropped_datagrams',
+          value: dropped,
+          ok: newlyDropped === 0,
+          message: `${dropped} datagrams dropped since the start, ${newlyDropped} since the last look`,
+          suggestion:
+            'Forward over TCP: it waits where UDP loses. Or raise syslog.buffer_bytes_max for short bursts.',
+        }),
       ];
     },
   };
 }
-
-const metric = (
-  name: string,
-  value: number,
-  ok: boolean,
-  message: string,
-  suggestion: string,
-): HealthMetric => ({
-  status: ok,
-  metric_name: name,
-  metric_value: value,
-  dimensions: {},
-  message,
-  suggestion: ok ? '' : suggestion,
-});

@@ -1,15 +1,8 @@
-import {
-  ByteBuffer,
-  FixedColumn,
-  LowCardinalityColumn,
-  MapColumn,
-  StringColumn,
-  takeBlock,
-} from '../lib/index.ts';
+import { ByteBuffer, FixedColumn, LowCardinalityColumn, MapColumn, StringColumn } from '../lib/index.ts';
 import { protocolName } from './flow/protocols.ts';
 import { cutAt, keyBytesMax } from './otlp/attributes.ts';
 import { TimeRule } from './otlp/time.ts';
-import { Rejections, type Transcoded, type TranscodeLimits } from './otlp/transcoder.ts';
+import { blocksOf, Rejections, type Transcoded, type TranscodeLimits } from './otlp/transcoder.ts';
 
 export type FlowType = 'netflow5' | 'netflow9' | 'ipfix' | 'sflow' | 'aws-vpc' | 'azure-nsg' | 'hubble';
 
@@ -239,16 +232,7 @@ export class FlowSink {
   take(): Transcoded {
     const records = this.rows;
     this.rows = 0;
-    const blocks =
-      records === 0
-        ? []
-        : [
-            {
-              table: 'network_flows' as const,
-              rows: records,
-              bytes: takeBlock(this.columns, records, 'EventId'),
-            },
-          ];
+    const blocks = blocksOf('network_flows', this.columns, records);
     return { blocks, records, ...this.rejections.take() };
   }
 

@@ -5,13 +5,12 @@ import {
   type StringColumn,
   shapeHash,
   shapeResult,
-  takeBlock,
 } from '../lib/index.ts';
 import { makeLogColumns } from './log-columns.ts';
 import type { LogRecord, Pair } from './log-record.ts';
 import { type AttributeMap, cutAt, keyBytesMax, Marks, truncatedNamesMax } from './otlp/attributes.ts';
 import { TimeRule } from './otlp/time.ts';
-import { Rejections, type Transcoded, type TranscodeLimits } from './otlp/transcoder.ts';
+import { blocksOf, Rejections, type Transcoded, type TranscodeLimits } from './otlp/transcoder.ts';
 import { textOf } from './otlp/wire.ts';
 import type { Masker, RefinedRecord, Refiner, Refinery } from './refine.ts';
 import { severityInLine, severityNumber } from './severity.ts';
@@ -75,16 +74,7 @@ export class LogSink {
       fill();
       this.endStream();
       const records = this.rows;
-      const blocks =
-        records === 0
-          ? []
-          : [
-              {
-                table: 'otel_logs' as const,
-                rows: records,
-                bytes: takeBlock(this.columns, records, 'EventId'),
-              },
-            ];
+      const blocks = blocksOf('otel_logs', this.columns, records);
       return { blocks, records, ...this.rejections.take() };
     } finally {
       this.reset();

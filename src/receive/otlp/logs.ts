@@ -1,10 +1,16 @@
-import { type StringColumn, shapeHash, shapeResult, takeBlock } from '../../lib/index.ts';
+import { type StringColumn, shapeHash, shapeResult } from '../../lib/index.ts';
 import { makeLogColumns } from '../log-columns.ts';
 import { AttributeRules, appendKeyValue, cutAt, found, Marks, readValue, rendered } from './attributes.ts';
 import { PipelinedLogs } from './pipelined.ts';
 import { internServiceName, type Range, RepeatedMap, readEnvelope, readScope } from './resource.ts';
 import { nanosecondsText, TimeRule } from './time.ts';
-import { Rejections, type Transcoded, type TranscodeLimits, type Transcoder } from './transcoder.ts';
+import {
+  blocksOf,
+  Rejections,
+  type Transcoded,
+  type TranscodeLimits,
+  type Transcoder,
+} from './transcoder.ts';
 import { Wire } from './wire.ts';
 
 /** ExportLogsServiceRequest to one block of `otel_logs`. */
@@ -45,16 +51,7 @@ export class LogsTranscoder implements Transcoder {
         else wire.skip(tag, body.length);
       }
       const records = this.rows;
-      const blocks =
-        records === 0
-          ? []
-          : [
-              {
-                table: 'otel_logs' as const,
-                rows: records,
-                bytes: takeBlock(this.columns, records, 'EventId'),
-              },
-            ];
+      const blocks = blocksOf('otel_logs', this.columns, records);
       const result = { blocks, records, ...this.rejections.take() };
       if (this.aside.length === 0) return result;
       const more = this.pipelined.collect(tenant, nowMs, wire, this.aside);

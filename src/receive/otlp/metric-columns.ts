@@ -5,9 +5,9 @@ import {
   LowCardinalityColumn,
   MapColumn,
   StringColumn,
-  takeBlock,
 } from '../../lib/index.ts';
 import type { Block, DetailTable } from '../../model/index.ts';
+import { blocksOf } from './transcoder.ts';
 
 const milliseconds = "DateTime64(3, 'UTC')";
 
@@ -88,9 +88,7 @@ export class MetricTables {
       ['metric_histograms', this.histograms, this.histograms.Count.rows],
       ['metric_exemplars', this.exemplars, this.exemplars.Value.rows],
     ];
-    return tables
-      .filter(([, , rows]) => rows > 0)
-      .map(([table, columns, rows]) => ({ table, rows, bytes: takeBlock(columns, rows, 'EventId') }));
+    return tables.flatMap(([table, columns, rows]) => blocksOf(table, columns, rows));
   }
 
   reset(): void {

@@ -1,16 +1,15 @@
-import {
-  ArrayColumn,
-  FixedColumn,
-  LowCardinalityColumn,
-  MapColumn,
-  StringColumn,
-  takeBlock,
-} from '../../lib/index.ts';
+import { ArrayColumn, FixedColumn, LowCardinalityColumn, MapColumn, StringColumn } from '../../lib/index.ts';
 import { AttributeRules, appendKeyValue, cutAt, Marks, rendered, type TextColumn } from './attributes.ts';
 import { enclosed } from './enclose.ts';
 import { internServiceName, type Range, RepeatedMap, readEnvelope, readScope } from './resource.ts';
 import { nanosecondsText, TimeRule } from './time.ts';
-import { Rejections, type Transcoded, type TranscodeLimits, type Transcoder } from './transcoder.ts';
+import {
+  blocksOf,
+  Rejections,
+  type Transcoded,
+  type TranscodeLimits,
+  type Transcoder,
+} from './transcoder.ts';
 import { Wire } from './wire.ts';
 
 const time = "DateTime64(9, 'UTC')";
@@ -111,8 +110,7 @@ export class TracesTranscoder implements Transcoder {
         else wire.skip(tag, body.length);
       }
       const rows = this.rows;
-      const table = 'otel_traces' as const;
-      const blocks = rows === 0 ? [] : [{ table, rows, bytes: takeBlock(this.columns, rows, 'EventId') }];
+      const blocks = blocksOf('otel_traces', this.columns, rows);
       return { blocks, records: rows, ...this.rejections.take() };
     } finally {
       for (const column of Object.values(this.columns)) column.reset();

@@ -1,4 +1,5 @@
-import type { Block } from '../../model/index.ts';
+import { type Column, takeBlock } from '../../lib/index.ts';
+import type { Block, DetailTable } from '../../model/index.ts';
 import type { Refinery } from '../refine.ts';
 
 /** A record that can't be kept, with its bytes for the dead-letter table; empty ones get no letter. */
@@ -60,3 +61,7 @@ export class Rejections {
     return taken;
   }
 }
+
+/** The rows that were collected as one block, none without rows. The engine numbers them: `EventId` stays empty. */
+export const blocksOf = (table: DetailTable, columns: Record<string, Column>, rows: number): Block[] =>
+  rows === 0 ? [] : [{ table, rows, bytes: takeBlock(columns, rows, 'EventId') }];
