@@ -1,6 +1,7 @@
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { openServerLedger } from '../../test/support/postgres.ts';
 import { type Clock, createLogger, newUuid, systemClock } from '../lib/index.ts';
 import type { Ledger } from './contract.ts';
 import { liteDriver } from './driver.ts';
@@ -8,10 +9,12 @@ import { migrationsFingerprint, readMigrations } from './migrate.ts';
 import { createLite, migrateOn, openLedger } from './open.ts';
 
 /**
- * An empty, migrated ledger in memory for one test file. The migrated data directory is kept in the temporary
- * directory under the fingerprint of the migrations, so only the first test after a change pays for them.
+ * An empty, migrated ledger for one test file. Every file that asks for one runs twice (vitest.config.ts): on the
+ * embedded twin, in memory, and on a PostgreSQL server. The migrated data directory of the former is kept in the
+ * temporary directory under the fingerprint of the migrations, so only the first test after a change pays for them.
  */
 export async function openTestLedger(options: { clock?: Clock } = {}): Promise<Ledger> {
+  if (process.env.CLEW_TEST_LEDGER === 'server') return openServerLedger(options);
   const clock = options.clock ?? systemClock;
   const log = createLogger({ level: 'silent' });
   return openLedger({ dir: 'memory://', clock, log, snapshot: await migratedSnapshot() });
