@@ -44,12 +44,6 @@ export class BadNetwork {
       client.destroy();
       upstream.destroy();
     };
-    // What breaks does not say goodbye: an orderly end would tell the server that its answers were read.
-    const cut = () => {
-      this.cuts++;
-      client.resetAndDestroy();
-      upstream.resetAndDestroy();
-    };
     // Between half and one and a half times the bytes, so that cuts hit heads, bodies and answers alike.
     let left = this.options.cutAfterBytes * (0.5 + Math.random());
     const forward = (from: Socket, to: Socket, lost: number) => {
@@ -57,8 +51,8 @@ export class BadNetwork {
       from.on('data', (chunk: Buffer) => {
         left -= chunk.length;
         if (left < 0 || Math.random() < lost) {
-          if (!from.destroyed) cut();
-          return;
+          if (!from.destroyed) this.cuts++;
+          return end();
         }
         setTimeout(() => to.writable && to.write(chunk), this.options.delayMs);
       });

@@ -1,5 +1,6 @@
 import type { DetailQuery, DetailStore } from '../detail/index.ts';
 import type { Ledger, Queryable } from '../ledger/index.ts';
+import type { Clock } from '../lib/index.ts';
 import { floorTo, iso, type RowFilter, serviceRef, type TimeWindow } from '../model/index.ts';
 import { type CallRow, callEdgesMax, calleeOf, callsQuery } from './calls.ts';
 import type { Job, JobContext, JobResult, Tenant } from './job.ts';
@@ -12,6 +13,8 @@ import {
   servicesMax,
   servicesQuery,
 } from './metrics.ts';
+import { noteClustered } from './pattern/access.ts';
+import { writePatternCounts } from './pattern/counts.ts';
 import { planPatterns, writePatterns } from './pattern-store.ts';
 import { type ShapeRow, shapesMax, shapesQuery } from './patterns.ts';
 import { placesQuery, type ServicePlace } from './resources.ts';
@@ -23,7 +26,6 @@ import {
   upsertCalls,
   upsertLocators,
   upsertMetrics,
-  upsertPatternCounts,
   upsertResources,
   type Written,
 } from './write.ts';
@@ -34,6 +36,7 @@ export const bucketMs = 300_000;
 export interface OoAggDeps {
   ledger: Ledger;
   detail: DetailStore;
+  clock: Clock;
   config: { delayS: number; alignS: number; initialLookbackS: number };
 }
 
@@ -44,7 +47,6 @@ export const ooAgg = (deps: OoAggDeps): Job => ({
   alignMs: deps.config.alignS * 1_000,
   delayMs: deps.config.delayS * 1_000,
   initialLookbackMs: deps.config.initialLookbackS * 1_000,
-  lateTables: ['otel_logs', 'otel_traces', 'metric_samples', 'metric_histograms'],
   run: (context) => runWindow(deps, context),
 });
 
@@ -66,7 +68,7 @@ async function runWindow(deps: OoAggDeps, context: JobContext): Promise<JobResul
   const buckets: Bucket[] = [];
   for (const bucket of bucketsOf(context)) buckets.push(await readBucket(deps, read, tenant, bucket));
   await deps.ledger.query('SELECT ensure_partitions($1)', [iso(window.from)]);
-  return context.commit(async (tx) => {
+  const written = await deps.ledger.transaction(async (tx) => {
     const resources = [
       ...places.map(resourceOf),
       ...metrics.map((row) => serviceRef(row.service)),
@@ -75,13 +77,14 @@ async function runWindow(deps: OoAggDeps, context: JobContext): Promise<JobResul
     const ids = await upsertResources(tx, tenant.id, oneOfEach(resources));
     let sum = await writeMetrics(tx, tenant, window, metrics, ids);
     for (const bucket of buckets) sum = addWritten(sum, await writeBucket(tx, tenant, bucket, ids));
-    return {
-      rowsRead: read.count,
-      rowsWritten: sum.rows,
-      rowsConflict: sum.conflicts,
-      leftOut: read.leftOut,
-    };
+    return sum;
   });
+  return {
+    rowsRead: read.count,
+    rowsWritten: written.rows,
+    rowsConflict: written.conflicts,
+    leftOut: read.leftOut,
+  };
 }
 
 /** Runs queries of one window, counting rows and what bounds left out. */
@@ -114,6 +117,7 @@ class Reader {
 interface Bucket {
   /** The whole five minutes, whatever of them is complete. */
   whole: TimeWindow;
+  completeTo: number;
   /** Seconds of it that are complete; rates are over these. */
   completeS: number;
   calls: CallRow[];
@@ -174,7 +178,15 @@ async function readBucket(
     ...calls.flatMap((row) => [serviceRef(row.src), calleeOf(row)]),
     ...shapes.map((row) => serviceRef(row.service)),
   ];
-  return { whole, completeS: (complete.to - complete.from) / 1_000, calls, shapes, plan, resources };
+  return {
+    whole,
+    completeTo: complete.to,
+    completeS: (complete.to - complete.from) / 1_000,
+    calls,
+    shapes,
+    plan,
+    resources,
+  };
 }
 
 const resourceOf = (place: ServicePlace): ResourceRow => ({
@@ -226,7 +238,9 @@ async function writeBucket(
   ids: ReadonlyMap<string, string>,
 ): Promise<Written> {
   const calls = await writeCalls(tx, tenant, bucket, ids);
-  const counts = await writePatternCounts(tx, tenant, bucket, ids);
+  const idOf = await writePatterns(tx, tenant.id, bucket.plan, bucket.shapes);
+  const counts = await writePatternCounts(tx, tenant.id, bucket.whole, bucket.shapes, idOf, ids);
+  await noteClustered(tx, tenant.id, bucket);
   return addWritten(calls, counts);
 }
 
@@ -279,54 +293,3 @@ export function callFilter(row: CallRow, window: TimeWindow): RowFilter {
 
 /** `host` of `host:port`; an IPv6 address keeps its colons. */
 const hostOf = (address: string): string => /^(.*):\d+$/.exec(address)?.[1] ?? address;
-
-async function writePatternCounts(
-  tx: Queryable,
-  tenant: Tenant,
-  bucket: Bucket,
-  ids: ReadonlyMap<string, string>,
-) {
-  const idOf = await writePatterns(tx, tenant.id, bucket.plan, bucket.shapes);
-  const sums = new Map<string, { row: ShapeRow; urn: string; id: string; total: number; errors: number }>();
-  // Rows come commonest first, so the shape that the locator shows is the commonest of its pattern.
-  for (const row of bucket.shapes) {
-    const id = idOf(row.shape);
-    if (id === undefined) continue;
-    const urn = serviceRef(row.service).urn;
-    const key = `pattern/${id}/${urn}`;
-    const sum = sums.get(key) ?? { row, urn, id, total: 0, errors: 0 };
-    sum.total += row.total;
-    sum.errors += row.errors;
-    sums.set(key, sum);
-  }
-  const locators = await upsertLocators(
-    tx,
-    tenant.id,
-    [...sums].map(
-      ([objectKey, { row }]): LocatorRow => ({
-        dataset: 'logs',
-        objectKey,
-        window: bucket.whole,
-        filter: {
-          dataset: 'otel_logs',
-          window: bucket.whole,
-          equals: { ServiceName: row.service, Shape: row.shape },
-        },
-      }),
-    ),
-  );
-  const writes = [...sums].flatMap(([key, sum]) => {
-    const resourceId = ids.get(sum.urn);
-    if (resourceId === undefined) return [];
-    return [
-      {
-        resourceId,
-        fingerprintId: sum.id,
-        total: sum.total,
-        errors: sum.errors,
-        sampleRef: locators.get(key) ?? null,
-      },
-    ];
-  });
-  return upsertPatternCounts(tx, tenant.id, bucket.whole.from, writes);
-}

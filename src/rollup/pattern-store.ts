@@ -1,8 +1,13 @@
 import type { DetailStore } from '../detail/index.ts';
 import { type Ledger, type Queryable, rowsOf } from '../ledger/index.ts';
+import type { Clock } from '../lib/index.ts';
 import { iso, severityOf, type TimeWindow } from '../model/index.ts';
-import { mineTemplates, wildcard } from '../pattern/index.ts';
+import { wildcard } from '../pattern/index.ts';
+import { absorbed, type KnownTemplate, writeAbsorbed } from './pattern/generalise.ts';
+import { mineExamples } from './pattern/mine-examples.ts';
+import { readSetups } from './pattern/setup.ts';
 import {
+  attributeSchema,
   type ExampleRow,
   examplesQuery,
   patternsPerTenantMax,
@@ -16,7 +21,7 @@ interface PatternWrite {
   pattern: string;
   example: string;
   severity: string;
-  attributes: string[];
+  attributes: Record<string, string>;
   firstMs: number;
   lastMs: number;
 }
@@ -28,12 +33,17 @@ export interface PatternPlan {
   newShapes: Map<string, string>;
   /** Pattern id of every shape that had one. */
   knownShapes: Map<string, string>;
+  /** Templates of before that are part of new, more general ones. */
+  absorbed: ReturnType<typeof absorbed>;
+  /** Why the messages of an application could not be mined, by service. */
+  failed: Map<string, string>;
   leftOut: number;
 }
 
 interface Deps {
   ledger: Ledger;
   detail: DetailStore;
+  clock: Clock;
 }
 
 /**
@@ -49,35 +59,57 @@ export async function planPatterns(
   const names = [...new Set(shapes.map((row) => row.shape))];
   const knownShapes = await knownPatterns(deps.ledger, tenant.id, names);
   const unknown = names.filter((shape) => !knownShapes.has(shape));
-  const plan: PatternPlan = { patterns: [], newShapes: new Map(), knownShapes, leftOut: 0 };
+  const plan: PatternPlan = {
+    patterns: [],
+    newShapes: new Map(),
+    knownShapes,
+    absorbed: [],
+    failed: new Map(),
+    leftOut: 0,
+  };
   if (unknown.length === 0) return plan;
   const room = await patternRoom(deps.ledger, tenant.id);
-  const mined = unknown.slice(0, room > 0 ? shapesMinedMax : 0);
-  const examples = await fetchExamples(deps.detail, tenant.code, window, mined);
+  const examples = await fetchExamples(deps.detail, tenant.code, window, unknown.slice(0, shapesMinedMax));
   const counts = sumByShape(shapes);
-  const mining = mineTemplates(
-    examples.map((row) => ({
-      shape: row.shape,
-      message: row.body,
-      count: counts.get(row.shape)?.total ?? 0,
-    })),
-    await knownTemplates(deps.ledger, tenant.id),
-  );
+  const known = await knownTemplates(deps.ledger, tenant.id);
+  const mined = mineExamples(examples, {
+    countOf: (shape) => counts.get(shape)?.total ?? 0,
+    setups: await readSetups(deps.ledger, tenant.id),
+    known: known.map((each) => each.pattern),
+    clock: deps.clock,
+  });
+  plan.failed = mined.failed;
   const attributesOf = new Map(examples.map((row) => [row.shape, row.attributes]));
-  for (const found of mining.templates.slice(0, room)) {
+  const before = new Set(known.map((each) => each.pattern));
+  let created = 0;
+  for (const found of mined.templates) {
+    if (!before.has(found.template) && ++created > room) continue;
     const facts = found.shapes.map((shape) => counts.get(shape)).filter((fact) => fact !== undefined);
     plan.patterns.push({
       pattern: found.template,
       example: found.example,
       severity: severityOf(Math.max(0, ...facts.map((fact) => fact.severity))),
-      attributes: [...new Set(found.shapes.flatMap((shape) => attributesOf.get(shape) ?? []))].sort(),
+      attributes: attributeSchema(found.shapes.flatMap((shape) => attributesOf.get(shape) ?? [])),
       firstMs: Math.min(...facts.map((fact) => fact.firstMs)),
       lastMs: Math.max(...facts.map((fact) => fact.lastMs)),
     });
     for (const shape of found.shapes) plan.newShapes.set(shape, found.template);
   }
+  plan.absorbed = absorbed(
+    plan.patterns.map(({ pattern, severity }) => ({ pattern, error: isError(severity) })),
+    known,
+  );
+  if (created > room) noteNoRoom(plan, examples);
   addOverflow(plan, unknown, counts);
   return plan;
+}
+
+const isError = (severity: string | null): boolean => severity === 'ERROR' || severity === 'FATAL';
+
+function noteNoRoom(plan: PatternPlan, examples: readonly ExampleRow[]): void {
+  const reason = `The tenant has ${patternsPerTenantMax} patterns, and no room for more; merge some, or mask what varies.`;
+  for (const { shape, service } of examples)
+    if (!plan.newShapes.has(shape) && !plan.failed.has(service)) plan.failed.set(service, reason);
 }
 
 /** Shapes beyond the bounds count under one pattern, so totals stay right; they are not remembered as its shapes. */
@@ -94,7 +126,7 @@ function addOverflow(
     pattern: wildcard,
     example: '',
     severity: severityOf(0),
-    attributes: [],
+    attributes: {},
     firstMs: Math.min(...facts.map((fact) => fact.firstMs)),
     lastMs: Math.max(...facts.map((fact) => fact.lastMs)),
   });
@@ -143,12 +175,13 @@ async function patternRoom(ledger: Queryable, tenantId: number): Promise<number>
 }
 
 /** Most recently seen first: an old template that no longer appears need not be compared with. */
-async function knownTemplates(ledger: Queryable, tenantId: number): Promise<string[]> {
-  const rows = await ledger.query<{ pattern: string }>(
-    'SELECT pattern FROM log_pattern WHERE tenant_id = $1 AND pattern <> $2 ORDER BY last_seen DESC, fingerprint_id LIMIT $3',
+async function knownTemplates(ledger: Queryable, tenantId: number): Promise<KnownTemplate[]> {
+  const rows = await ledger.query<{ id: string; pattern: string; severity: string | null; fixed: boolean }>(
+    `SELECT fingerprint_id::text AS id, pattern, severity, pinned OR current_id IS NOT NULL AS fixed FROM log_pattern
+      WHERE tenant_id = $1 AND pattern <> $2 ORDER BY last_seen DESC, fingerprint_id LIMIT $3`,
     [tenantId, wildcard, patternsPerTenantMax],
   );
-  return rows.map((row) => row.pattern);
+  return rows.map(({ id, pattern, severity, fixed }) => ({ id, pattern, fixed, error: isError(severity) }));
 }
 
 /** Shapes per query: each is a parameter of up to 20 characters, and the statement's text is bounded. */
@@ -174,7 +207,9 @@ SELECT $1, pattern, sample, severity, attrs, first_seen, last_seen
   FROM unnest($2::text[], $3::text[], $4::text[], $5::jsonb[], $6::timestamptz[], $7::timestamptz[])
     AS g(pattern, sample, severity, attrs, first_seen, last_seen)
 ON CONFLICT (tenant_id, pattern_hash) DO UPDATE SET
-  first_seen = least(p.first_seen, excluded.first_seen), last_seen = greatest(p.last_seen, excluded.last_seen)
+  first_seen = least(p.first_seen, excluded.first_seen), last_seen = greatest(p.last_seen, excluded.last_seen),
+  severity = greatest(p.severity::severity, excluded.severity::severity)::text,
+  attrs_schema = excluded.attrs_schema || p.attrs_schema
 RETURNING pattern, fingerprint_id`;
 
 const shapePatternsSql = `
@@ -183,10 +218,11 @@ SELECT $1, shape, fingerprint_id FROM unnest($2::numeric[], $3::bigint[]) AS g(s
 ON CONFLICT (tenant_id, shape) DO NOTHING`;
 
 const touchSql = `
-UPDATE log_pattern p SET first_seen = least(p.first_seen, g.first_seen), last_seen = greatest(p.last_seen, g.last_seen)
-  FROM unnest($2::bigint[], $3::timestamptz[], $4::timestamptz[]) AS g(fingerprint_id, first_seen, last_seen)
+UPDATE log_pattern p SET first_seen = least(p.first_seen, g.first_seen), last_seen = greatest(p.last_seen, g.last_seen),
+    severity = greatest(p.severity::severity, g.severity::severity)::text
+  FROM unnest($2::bigint[], $3::timestamptz[], $4::timestamptz[], $5::text[]) AS g(fingerprint_id, first_seen, last_seen, severity)
  WHERE p.tenant_id = $1 AND p.fingerprint_id = g.fingerprint_id
-   AND (p.first_seen > g.first_seen OR p.last_seen < g.last_seen)`;
+   AND (p.first_seen > g.first_seen OR p.last_seen < g.last_seen OR p.severity::severity < g.severity::severity)`;
 
 /** Writes the plan; answers with the pattern id of each shape, and of everything else under `wildcard`. */
 export async function writePatterns(
@@ -201,7 +237,7 @@ export async function writePatterns(
       (row) => row.pattern,
       (row) => row.example,
       (row) => row.severity,
-      (row) => JSON.stringify(Object.fromEntries(row.attributes.map((key) => [key, 'string']))),
+      (row) => JSON.stringify(row.attributes),
       (row) => iso(row.firstMs),
       (row) => iso(row.lastMs),
     ]);
@@ -220,6 +256,8 @@ export async function writePatterns(
     await tx.query(shapePatternsSql, [tenantId, ...columns]);
   }
   await touchKnown(tx, tenantId, plan, shapes);
+  const newest = Math.max(0, ...plan.patterns.map((row) => row.lastMs));
+  await writeAbsorbed(tx, tenantId, plan.absorbed, (pattern) => idOf.get(pattern), newest);
   const overflow = idOf.get(wildcard);
   return (shape) => {
     const template = plan.newShapes.get(shape);
@@ -227,9 +265,9 @@ export async function writePatterns(
   };
 }
 
-/** Known patterns were seen again: their last_seen moves. */
+/** Known patterns were seen again: their last_seen moves, and their severity may rise. */
 async function touchKnown(tx: Queryable, tenantId: number, plan: PatternPlan, shapes: readonly ShapeRow[]) {
-  const seen = new Map<string, { firstMs: number; lastMs: number }>();
+  const seen = new Map<string, { firstMs: number; lastMs: number; severity: number }>();
   for (const row of shapes) {
     const id = plan.knownShapes.get(row.shape);
     if (id === undefined) continue;
@@ -237,6 +275,7 @@ async function touchKnown(tx: Queryable, tenantId: number, plan: PatternPlan, sh
     seen.set(id, {
       firstMs: Math.min(before?.firstMs ?? row.first_ms, row.first_ms),
       lastMs: Math.max(before?.lastMs ?? row.last_ms, row.last_ms),
+      severity: Math.max(before?.severity ?? 0, row.severity_number),
     });
   }
   const rows = [...seen];
@@ -245,6 +284,7 @@ async function touchKnown(tx: Queryable, tenantId: number, plan: PatternPlan, sh
       ([id]) => id,
       ([, range]) => iso(range.firstMs),
       ([, range]) => iso(range.lastMs),
+      ([, range]) => severityOf(range.severity),
     ]);
     await tx.query(touchSql, [tenantId, ...columns]);
   }

@@ -38,18 +38,30 @@ export const shapesQuery = (tenant: string, window: TimeWindow): DetailQuery => 
 
 export interface ExampleRow {
   shape: string;
+  service: string;
   body: string;
-  attributes: string[];
+  /** `[key, type]`, a key perhaps with several types. */
+  attributes: [string, string][];
 }
 
-/** One message of each shape that has no pattern yet; the earliest, so that a replay sees the same one. */
+/** Keys of the attributes of one shape that are remembered. */
+const attributesMax = 64;
+
+/**
+ * One message of each shape that has no pattern yet; the earliest, so that a replay sees the same one. Attribute values
+ * are text in the store: their type is what all of them read as.
+ */
 const examplesSql = `
-SELECT toString(Shape) AS shape, substring(Body, 1, 4096) AS body, mapKeys(LogAttributes) AS attributes
+SELECT toString(Shape) AS shape, argMin(ServiceName, (Timestamp, EventId)) AS service,
+  argMin(substring(Body, 1, 4096), (Timestamp, EventId)) AS body,
+  groupUniqArrayArray(${attributesMax})(arrayMap((k, v) -> (toString(k), multiIf(
+    match(v, '^-?[0-9]{1,18}$'), 'integer', match(v, '^-?[0-9]+([.][0-9]+)?([eE][+-]?[0-9]+)?$'), 'number',
+    v IN ('true', 'false'), 'boolean', match(v, '^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}'), 'timestamp',
+    'string')), mapKeys(LogAttributes), mapValues(LogAttributes))) AS attributes
 FROM otel_logs
 WHERE Tenant = {tenant:String} AND Timestamp >= {from:DateTime64(9)} AND Timestamp < {to:DateTime64(9)}
   AND Shape IN (SELECT toUInt64(arrayJoin({shapes:Array(String)})))
-ORDER BY Shape, Timestamp, EventId
-LIMIT 1 BY Shape`;
+GROUP BY Shape ORDER BY Shape`;
 
 export const examplesQuery = (
   tenant: string,
@@ -62,3 +74,14 @@ export const examplesQuery = (
   sql: examplesSql,
   params: { shapes },
 });
+
+/** Key to type of what several records have; two types of numbers are a number, any other two are text. */
+export function attributeSchema(pairs: readonly (readonly [string, string])[]): Record<string, string> {
+  const types = new Map<string, string>();
+  for (const [key, type] of pairs) {
+    const before = types.get(key) ?? type;
+    const numbers = [before, type].every((each) => each === 'integer' || each === 'number');
+    types.set(key, before === type ? type : numbers ? 'number' : 'string');
+  }
+  return Object.fromEntries([...types].sort(([a], [b]) => (a < b ? -1 : 1)));
+}
