@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { type Config, loadConfig, rolesOf } from '../config/index.ts';
 import { ClewError, createLogger, type Logger, systemClock } from '../lib/index.ts';
 import type { Clew } from '../wiring.ts';
+import { anomalies, anomaliesUsage } from './anomalies.ts';
 import { bench } from './bench.ts';
 import { deadLetters, deadLettersUsage } from './dead-letters.ts';
 import { parseArguments } from './index.ts';
@@ -19,6 +20,7 @@ ${deadLettersUsage}
 ${lintUsage}
 ${pipelineUsage}
 ${patternsUsage}
+${anomaliesUsage}
   clew bench ingest|validate [options]               measure ingest; run the validation plan (clew bench help)
   clew version
   clew help
@@ -78,6 +80,12 @@ function demo(argv: readonly string[]): Promise<number> {
   });
 }
 
+/** Resolves when the reader took it: a slow one must not fill our memory. */
+const written = (text: string): Promise<void> =>
+  new Promise((resolve, reject) => {
+    process.stdout.write(text, (error) => (error ? reject(error) : resolve()));
+  });
+
 async function main(argv: readonly string[]): Promise<void> {
   if (argv[0] === 'bench') {
     process.exitCode = await bench(argv.slice(1));
@@ -115,6 +123,10 @@ async function main(argv: readonly string[]): Promise<void> {
     const write = (text: string) => void process.stdout.write(text);
     const color = process.stdout.isTTY && process.env.NO_COLOR === undefined;
     process.exitCode = await patterns(rest, flags, { input: process.stdin, write, color });
+    return;
+  }
+  if (command === 'anomalies') {
+    process.exitCode = await anomalies(rest, flags, { input: process.stdin, write: written });
     return;
   }
   if (command === 'pipeline' || command === 'mask') {

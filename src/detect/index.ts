@@ -30,3 +30,4 @@ export {
 } from './live/index.ts';
 export { loadObjectives, type ObjectiveRule, objectiveId, parseObjectives } from './objectives.ts';
 export { listSignals, type SignalRow } from './record.ts';
+export * from './series/index.ts';

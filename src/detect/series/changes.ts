@@ -46,7 +46,15 @@ export function deseasonalised(series: CleanSeries): { values: Float64Array; per
   for (let i = 1; i < slots; i++) if (Number.isNaN(grid[i])) grid[i] = grid[i - 1] as number;
   const period = periodOf(grid);
   if (period === 0) return { values, period };
-  const profile = profileOf(grid, period);
+  // A level shift in few cycles would show in the profile: it is taken out before the profile is taken.
+  const first = profileOf(grid, period);
+  const levels = new Float64Array(slots);
+  for (const { from, to, level } of segmentsOf(grid.map((value, i) => value - (first[i % period] as number))))
+    levels.fill(level, from, to);
+  const profile = profileOf(
+    grid.map((value, i) => value - (levels[i] as number)),
+    period,
+  );
   return { values: values.map((value, i) => value - (profile[slot(i) % period] as number)), period };
 }
 

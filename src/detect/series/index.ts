@@ -9,6 +9,7 @@
 export { changes } from './changes.ts';
 export { samplesMax } from './clean.ts';
 export { compareWindows } from './compare.ts';
+export { SeriesDetector } from './detector.ts';
 export type {
   Caveat,
   ChangeKind,

@@ -63,7 +63,14 @@ function firstPeak(acf: Float64Array): number {
     peaks.push({ lag, height: here });
     best = Math.max(best, here);
   }
-  return peaks.find(({ height }) => height >= 0.9 * best)?.lag ?? 0;
+  const lag = peaks.find(({ height }) => height >= 0.9 * best)?.lag ?? 0;
+  // The same period shows at its multiples, and there more exactly.
+  const times = Math.floor((acf.length - 2) / Math.max(1, lag));
+  const near = Math.max(1, Math.floor(lag / 8));
+  const multiple = peaks
+    .filter((peak) => Math.abs(peak.lag - times * lag) <= near)
+    .reduce((top, peak) => (peak.height > top.height ? peak : top), { lag: 0, height: 0 });
+  return multiple.lag > 0 ? Math.round(multiple.lag / times) : lag;
 }
 
 /** What a period repeats: the median of each phase over all cycles, smoothed over three phases, minus the overall median. */

@@ -34,7 +34,8 @@ export function segmentsOf(values: Float64Array): Segment[] {
     const split = cuts.length + open.length < segmentsMax ? bestSplit(stretch) : null;
     const line = lineThrough(stretch);
     const stepLoss = split ? lossOfStep(stretch, split.at) : Number.POSITIVE_INFINITY;
-    const flatLoss = absoluteLoss(stretch, () => median(stretch));
+    const middle = median(stretch);
+    const flatLoss = absoluteLoss(stretch, () => middle);
     if (split && split.pValue < significance && (stepLoss < line.loss || line.loss > 0.9 * flatLoss)) {
       const cut = { from: part.from + split.from, to: part.from + split.to, pValue: split.pValue };
       open.push({ from: part.from + split.at, to: part.to, cut });
