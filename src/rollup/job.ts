@@ -1,4 +1,5 @@
-import type { TimeWindow } from '../model/index.ts';
+import type { Queryable } from '../ledger/index.ts';
+import type { DetailTable, TimeWindow } from '../model/index.ts';
 
 export interface Tenant {
   code: string;
@@ -10,6 +11,17 @@ export interface JobContext {
   window: TimeWindow;
   /** Nothing newer than this is complete yet; buckets are filled up to here. */
   completeTo: number;
+  /**
+   * Aborted when the window is no longer ours: another worker took it over, it took longer than it may, or the process
+   * stops. Long work looks at it between steps; `commit` refuses afterwards anyway.
+   */
+  signal: AbortSignal;
+  /**
+   * Writes the result and the window's success in one transaction: both are there or neither, and a worker that lost its
+   * window meanwhile writes nothing. Use it once, for everything that the window writes to the ledger. Inside `work` only
+   * `tx`, no network, no files. A job whose work can't be one transaction (VACUUM) leaves it out and is marked afterwards.
+   */
+  commit(work: (tx: Queryable) => Promise<JobResult>): Promise<JobResult>;
 }
 
 export interface JobResult {
@@ -22,7 +34,7 @@ export interface JobResult {
 
 /**
  * Work that is done once per tenant and window of time. `run` may be called again for the same window, after a crash or
- * for a replay: it must overwrite what it wrote before and never add to it.
+ * for a replay: it must overwrite what it wrote before and never add to it. It answers with what `commit` answered.
  */
 export interface Job {
   /** Lower-case with dashes; stands in the job ledger and in metrics. */
@@ -35,5 +47,9 @@ export interface Job {
   delayMs: number;
   /** How far back the first run of a tenant starts. */
   initialLookbackMs: number;
+  /** `ledger`: once for the whole ledger, under the first tenant. Otherwise once per tenant. */
+  scope?: 'tenant' | 'ledger';
+  /** Tables whose late rows open their window again. Absent: windows stay as they are. */
+  lateTables?: readonly DetailTable[];
   run(context: JobContext): Promise<JobResult>;
 }

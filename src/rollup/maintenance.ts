@@ -23,6 +23,7 @@ export const ledgerMaintenance = (ledger: Ledger): Job => ({
   alignMs: everyMs,
   delayMs: 0,
   initialLookbackMs: everyMs,
+  scope: 'ledger',
   async run({ window }) {
     const at = iso(window.to);
     await ledger.query('SELECT ensure_partitions($1)', [at]);

@@ -47,6 +47,7 @@ export const ooAgg = (deps: OoAggDeps): Job => ({
   alignMs: deps.config.alignS * 1_000,
   delayMs: deps.config.delayS * 1_000,
   initialLookbackMs: deps.config.initialLookbackS * 1_000,
+  lateTables: ['otel_logs', 'otel_traces', 'metric_samples', 'metric_histograms'],
   run: (context) => runWindow(deps, context),
 });
 
@@ -68,7 +69,7 @@ async function runWindow(deps: OoAggDeps, context: JobContext): Promise<JobResul
   const buckets: Bucket[] = [];
   for (const bucket of bucketsOf(context)) buckets.push(await readBucket(deps, read, tenant, bucket));
   await deps.ledger.query('SELECT ensure_partitions($1)', [iso(window.from)]);
-  const written = await deps.ledger.transaction(async (tx) => {
+  return context.commit(async (tx) => {
     const resources = [
       ...places.map(resourceOf),
       ...metrics.map((row) => serviceRef(row.service)),
@@ -77,14 +78,13 @@ async function runWindow(deps: OoAggDeps, context: JobContext): Promise<JobResul
     const ids = await upsertResources(tx, tenant.id, oneOfEach(resources));
     let sum = await writeMetrics(tx, tenant, window, metrics, ids);
     for (const bucket of buckets) sum = addWritten(sum, await writeBucket(tx, tenant, bucket, ids));
-    return sum;
+    return {
+      rowsRead: read.count,
+      rowsWritten: sum.rows,
+      rowsConflict: sum.conflicts,
+      leftOut: read.leftOut,
+    };
   });
-  return {
-    rowsRead: read.count,
-    rowsWritten: written.rows,
-    rowsConflict: written.conflicts,
-    leftOut: read.leftOut,
-  };
 }
 
 /** Runs queries of one window, counting rows and what bounds left out. */

@@ -1,6 +1,7 @@
 import type { DetailStore } from '../detail/index.ts';
 import type { Ledger } from '../ledger/index.ts';
 import type { Clock, Logger } from '../lib/index.ts';
+import type { Job } from './job.ts';
 import { ledgerMaintenance } from './maintenance.ts';
 import { ooAgg } from './oo-agg.ts';
 import { Scheduler } from './scheduler.ts';
@@ -14,10 +15,15 @@ export interface RollupOptions {
   log: Logger;
   /** Names this process in the job ledger; a new id at every start. */
   worker: string;
+  /** Jobs of other rooms, run beside the built-in ones. */
+  jobs?: readonly Job[];
 }
 
 export type Rollup = Pick<Scheduler, 'start' | 'stop' | 'tick' | 'replay' | 'jobs'>;
 
 /** The scheduler with the built-in jobs; `start()` lets it run. */
 export const createRollup = (options: RollupOptions): Rollup =>
-  new Scheduler({ ...options, jobs: [ooAgg(options), ledgerMaintenance(options.ledger)] });
+  new Scheduler({
+    ...options,
+    jobs: [ooAgg(options), ledgerMaintenance(options.ledger), ...(options.jobs ?? [])],
+  });

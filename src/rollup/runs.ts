@@ -21,6 +21,8 @@ export interface ClaimedRun {
   runId: string;
   window: TimeWindow;
   attempt: number;
+  /** Grows with every claim of the window; proves that a write comes from its present holder. */
+  fence: string;
   /** It was left `running` by a process that died. */
   takenOver: boolean;
 }
@@ -104,7 +106,7 @@ export async function lastSuccessTo(
 // A `failed` window of the job before does not hold it up for ever.
 const claimSql = `
 UPDATE etl_job_run AS r SET
-  state = 'running', attempts = r.attempts + 1, started_at = $4, finished_at = NULL, lease_until = $5, worker = $6
+  state = 'running', attempts = r.attempts + 1, fence = r.fence + 1, started_at = $4, finished_at = NULL, lease_until = $5, worker = $6
 FROM (
   SELECT c.run_id, c.state AS was FROM etl_job_run c
    WHERE c.job = $1 AND c.tenant_id = $2 AND c.window_to <= $3
@@ -118,7 +120,7 @@ FROM (
    ORDER BY c.window_from LIMIT 1 FOR UPDATE SKIP LOCKED
 ) AS next
 WHERE r.run_id = next.run_id
-RETURNING r.run_id, r.window_from, r.window_to, r.attempts, next.was`;
+RETURNING r.run_id, r.window_from, r.window_to, r.attempts, r.fence, next.was`;
 
 /** Takes the oldest window that is ready, or null. No two workers get the same one. */
 export async function claimRun(
@@ -137,6 +139,7 @@ export async function claimRun(
     window_from: Date;
     window_to: Date;
     attempts: number;
+    fence: string;
     was: RunState;
   }>(claimSql, [
     claim.job,
@@ -153,40 +156,39 @@ export async function claimRun(
     runId: row.run_id,
     window: { from: row.window_from.getTime(), to: row.window_to.getTime() },
     attempt: row.attempts,
+    fence: row.fence,
     takenOver: row.was === 'running',
   };
 }
 
-/** Marks success, unless another worker took the window over meanwhile. */
+/** Marks success. Answers false when the window is no longer ours: then nothing of its result may be written. */
 export async function finishRun(
   ledger: Queryable,
   run: ClaimedRun,
-  worker: string,
   result: JobResult,
   now: EpochMs,
-): Promise<void> {
-  await ledger.query(
-    `UPDATE etl_job_run SET state = 'success', finished_at = $3, lease_until = NULL, error = NULL,
+): Promise<boolean> {
+  const rows = await ledger.query(
+    `UPDATE etl_job_run SET state = 'success', finished_at = $3, lease_until = NULL, error = NULL, successes = successes + 1,
        rows_read = $4, rows_written = $5, rows_conflict = $6, left_out = $7
-     WHERE run_id = $1 AND worker = $2 AND attempts = $8 AND state = 'running'`,
+     WHERE run_id = $1 AND fence = $2 AND state = 'running' RETURNING run_id`,
     [
       run.runId,
-      worker,
+      run.fence,
       iso(now),
       result.rowsRead,
       result.rowsWritten,
       result.rowsConflict,
       result.leftOut,
-      run.attempt,
     ],
   );
+  return rows.length === 1;
 }
 
 /** Puts the window back with a growing delay, or lets it be `failed` after the last attempt. Returns whether it is retried. */
 export async function failRun(
   ledger: Queryable,
   run: ClaimedRun,
-  worker: string,
   message: string,
   now: EpochMs,
 ): Promise<boolean> {
@@ -194,16 +196,8 @@ export async function failRun(
   const notBefore = now + Math.min(backoffMs * 2 ** (run.attempt - 1), backoffMsMax);
   await ledger.query(
     `UPDATE etl_job_run SET state = $3, not_before = $4, finished_at = $5, lease_until = NULL, error = $6
-     WHERE run_id = $1 AND worker = $2 AND attempts = $7 AND state = 'running'`,
-    [
-      run.runId,
-      worker,
-      again ? 'queued' : 'failed',
-      iso(notBefore),
-      iso(now),
-      message.slice(0, 2_000),
-      run.attempt,
-    ],
+     WHERE run_id = $1 AND fence = $2 AND state = 'running'`,
+    [run.runId, run.fence, again ? 'queued' : 'failed', iso(notBefore), iso(now), message.slice(0, 2_000)],
   );
   return again;
 }

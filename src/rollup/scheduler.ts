@@ -74,10 +74,11 @@ export class Scheduler {
   /** One look for work: adds the windows that are due and runs everything that is ready. Public for tests and the command line. */
   async tick(): Promise<number> {
     let ran = 0;
-    for (const code of await this.#options.tenants()) {
+    for (const [index, code] of (await this.#options.tenants()).entries()) {
       const tenant = { code, id: await this.#options.ledger.tenantId(code) };
       for (const job of inOrder(this.#options.jobs)) {
         if (this.#stopping.signal.aborted) return ran;
+        if (job.scope === 'ledger' && index > 0) continue;
         ran += await this.#runJob(job, tenant);
       }
     }
@@ -164,14 +165,36 @@ export class Scheduler {
     }
   }
 
+  /** Runs the job; its result and its success are written together, by the job's own commit or else afterwards. */
+  async #commitOnce(job: Job, tenant: Tenant, run: ClaimedRun, completeTo: number): Promise<JobResult> {
+    const { ledger, clock } = this.#options;
+    let committed = false;
+    const result = await job.run({
+      tenant,
+      window: run.window,
+      completeTo,
+      signal: this.#stopping.signal,
+      commit: async (work) => {
+        const written = await ledger.transaction(async (tx) => {
+          const found = await work(tx);
+          if (!(await finishRun(tx, run, found, clock.now()))) throw lostWindow(run);
+          return found;
+        });
+        committed = true;
+        return written;
+      },
+    });
+    if (!committed && !(await finishRun(ledger, run, result, clock.now()))) throw lostWindow(run);
+    return result;
+  }
+
   async #runOne(job: Job, tenant: Tenant, run: ClaimedRun): Promise<boolean> {
-    const { ledger, clock, log, worker } = this.#options;
+    const { ledger, clock, log } = this.#options;
     const started = clock.monotonic();
     const key = { job: job.name, tenant };
     try {
       const completeTo = upperBound(clock.now(), job);
-      const result = await job.run({ tenant, window: run.window, completeTo });
-      await finishRun(ledger, run, worker, result, clock.now());
+      const result = await this.#commitOnce(job, tenant, run, completeTo);
       await circuitSucceeded(ledger, key, clock.now());
       countResult(job, result);
       windowLag.set(
@@ -181,7 +204,7 @@ export class Scheduler {
       return true;
     } catch (error) {
       const message = error instanceof Error ? error.message : String(error);
-      const again = await failRun(ledger, run, worker, message, clock.now());
+      const again = await failRun(ledger, run, message, clock.now());
       if (again) retriesTotal.inc({ job: job.name });
       windowsTotal.inc({ job: job.name, state: again ? 'retried' : 'failed' });
       const open = await circuitFailed(ledger, key, clock.now());
@@ -195,6 +218,10 @@ export class Scheduler {
     }
   }
 }
+
+/** Another worker has the window: what this one found must not be written. */
+const lostWindow = (run: ClaimedRun): ClewError =>
+  new ClewError('conflict', `The window ${run.runId} was taken over by another worker.`);
 
 function countResult(job: Job, result: JobResult): void {
   windowsTotal.inc({ job: job.name, state: 'success' });

@@ -416,7 +416,13 @@ describe('ledger-maintenance', () => {
     now += 60 * 24 * 60 * minute;
     const job = ledgerMaintenance(ledger);
     const window = { from: now - 10 * minute, to: now };
-    await job.run({ tenant: { code: 'shop', id: tenantId }, window, completeTo: now });
+    await job.run({
+      tenant: { code: 'shop', id: tenantId },
+      window,
+      completeTo: now,
+      signal: new AbortController().signal,
+      commit: (work) => ledger.transaction(work),
+    });
     const ahead = await ledger.query(
       `SELECT 1 FROM time_series_partition WHERE table_name = 'metric_1m' AND t_from > $1`,
       [time(now)],
