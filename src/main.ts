@@ -33,7 +33,7 @@ import {
 import { readRows } from './query/index.ts';
 import { createOtlpIntake } from './receive/index.ts';
 import { createRemedy, type Remedy } from './remedy/index.ts';
-import { createRollup, type Rollup } from './rollup/index.ts';
+import { createRollup, knownTenants, type Rollup } from './rollup/index.ts';
 import { createApi } from './serve/index.ts';
 import {
   type Clew,
@@ -151,20 +151,20 @@ async function startLoop(loop: Loop, started: Started): Promise<void> {
   started.add('detection', () => loop.detection.stop());
 }
 
-function startRollup(config: Config, log: Logger, stores: Stores, started: Started): Rollup {
-  const rollup = createRollup({
+const createJobs = (config: Config, log: Logger, stores: Stores): Rollup =>
+  createRollup({
     ...stores,
     config: config.rollup,
-    tenants: async () => [config.tenant],
+    tenants: () => knownTenants(stores.ledger, config.tenant),
     clock,
     log,
     worker: newUuid(),
   });
-  if (config.rollup.enabled) {
-    rollup.start();
-    started.add('rollup', () => rollup.stop());
-  }
-  return rollup;
+
+function startRollup(rollup: Rollup, config: Config, started: Started): void {
+  if (!config.rollup.enabled) return;
+  rollup.start();
+  started.add('rollup', () => rollup.stop());
 }
 
 /** Starts every part. Throws a ClewError that says what to change when one can't start; nothing is left running then. */
@@ -191,6 +191,7 @@ export async function startClew(settings: Config, log: Logger): Promise<Clew> {
     const ready = () => stores.detail.health().ready;
     const receivers = createReceivers({ config, log, door, guard, otlp, ready });
     const receives = roles.includes('ingest');
+    const rollup = createJobs(config, log, stores);
     const health = createHealth(clock, [
       processSource(config.dataDir),
       detailSource(stores.detail),
@@ -198,13 +199,18 @@ export async function startClew(settings: Config, log: Logger): Promise<Clew> {
       cardinalitySource(guard, clock),
       ledgerSource(stores.ledger),
       busSource(loop.bus),
-      rollupSource(stores.ledger, clock, config.rollup, config.tenant),
+      rollupSource(
+        stores.ledger,
+        clock,
+        { jobs: rollup.jobs, enabled: config.rollup.enabled },
+        config.tenant,
+      ),
       ...(receives ? receivers.sources : []),
     ]);
     await startLoop(loop, started);
     intake.start();
     started.add('intake', () => intake.stop());
-    const rollup = startRollup(config, log, stores, started);
+    startRollup(rollup, config, started);
     const shown = {
       config,
       log,

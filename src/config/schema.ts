@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { connectionsSchema } from './connections.ts';
 import { limitsSchema, readySchema } from './limits.ts';
 import { roleNames } from './roles.ts';
+import { rollupSchema } from './rollup.ts';
 
 /**
  * Every setting of Clew, once. Keys are camelCase here, snake_case in `clew.yaml`, CLEW_UPPER_SNAKE in the
@@ -313,29 +314,7 @@ export const configSchema = z.strictObject({
         .describe('Longest time window that one query may ask for, seconds (31 days).'),
     })
     .prefault({}),
-  rollup: z
-    .strictObject({
-      enabled: flag(true).describe('Whether this process runs the window jobs.'),
-      delayS: z.coerce
-        .number()
-        .int()
-        .min(0)
-        .default(120)
-        .describe('How far behind now the newest window of oo-agg ends, seconds.'),
-      alignS: z.coerce
-        .number()
-        .int()
-        .min(1)
-        .default(60)
-        .describe('Window length and alignment of oo-agg, seconds.'),
-      initialLookbackS: z.coerce
-        .number()
-        .int()
-        .min(60)
-        .default(3_600)
-        .describe('How far back the first run of a job starts, seconds.'),
-    })
-    .prefault({}),
+  rollup: rollupSchema,
   detect: z
     .strictObject({
       enabled: flag(true).describe('Whether this process evaluates objectives and anomalies.'),

@@ -7,3 +7,6 @@ export const newTraceId = (): string => randomBytes(16).toString('hex');
 
 export const sha256Hex = (data: string | Uint8Array): string =>
   createHash('sha256').update(data).digest('hex');
+
+/** A random number from 0 up to 1, for pauses that must not fall together. */
+export const randomUnit = (): number => randomBytes(4).readUInt32LE() / 2 ** 32;

@@ -11,7 +11,7 @@
 export { ByteBuffer, viewOf } from './bytes.ts';
 export { type Clock, systemClock } from './clock.ts';
 export { ClewError, type ErrorCode, errorRegistry, isClewError, publicError } from './errors.ts';
-export { newTraceId, newUuid, sha256Hex } from './ids.ts';
+export { newTraceId, newUuid, randomUnit, sha256Hex } from './ids.ts';
 export { type FileLock, lockFile } from './lock.ts';
 export { createLogger, type Logger } from './logger.ts';
 export { counter, gauge, histogram, metricsRegistry } from './metrics.ts';

@@ -18,11 +18,12 @@ export {
   type NamespaceReport,
 } from './health.ts';
 export { createIntake, type Intake, type IntakeReport, type IntakeStep } from './intake.ts';
+export { rollupSource } from './jobs.ts';
 export { formatFindings, type LintFormat, lintFormats } from './lint/format.ts';
 export { type Finding, lintText } from './lint/lint.ts';
 export { type LintRules, type LintSeverity, lintSeverities, loadLintRules } from './lint/rules.ts';
 export { processSource } from './process.ts';
 export { lockRoles } from './role-locks.ts';
 export { scrapeSource } from './scrape.ts';
-export { busSource, detailSource, ledgerSource, rollupSource } from './stores.ts';
+export { busSource, detailSource, ledgerSource } from './stores.ts';
 export { syslogSource } from './syslog.ts';

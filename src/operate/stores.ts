@@ -1,8 +1,6 @@
 import type { Bus } from '../bus/index.ts';
 import type { DetailStore } from '../detail/index.ts';
 import type { Ledger } from '../ledger/index.ts';
-import type { Clock } from '../lib/index.ts';
-import { listRuns } from '../rollup/index.ts';
 import { type HealthSource, metric } from './health.ts';
 
 /** Acknowledged rows that can't be asked for this long after are a trouble that a person notices. */
@@ -68,48 +66,6 @@ export const ledgerSource = (ledger: Ledger): HealthSource => ({
         ok: health.drift.length === 0,
         message: health.drift.join('; ') || 'schema as migrated',
         suggestion: 'Someone changed the schema by hand; put it back, or restore a backup.',
-      }),
-    ];
-  },
-});
-
-/** Windows behind the newest one that could be done; more means that the job does not keep up or keeps failing. */
-const windowsBehindMax = 5;
-
-/** After a start the windows of the last hour are made up for; that is no trouble for so long. */
-const catchUpMs = 600_000;
-
-/** How far the condensed picture is behind, and what stopped it. */
-export const rollupSource = (
-  ledger: Ledger,
-  clock: Clock,
-  config: { enabled: boolean; delayS: number; alignS: number },
-  tenant: string,
-  startedAt = clock.monotonic(),
-): HealthSource => ({
-  namespace: 'rollup',
-  async collect() {
-    if (!config.enabled) return [];
-    const catchingUp = clock.monotonic() - startedAt < catchUpMs;
-    const tenantId = await ledger.tenantId(tenant);
-    const [newest] = await listRuns(ledger, { tenantId, job: 'oo-agg', state: 'success', limit: 1 });
-    const [broken] = await listRuns(ledger, { tenantId, job: 'oo-agg', state: 'failed', limit: 1 });
-    const lagS = newest ? (clock.now() - newest.to) / 1_000 : 0;
-    const lagSMax = config.delayS + windowsBehindMax * config.alignS;
-    return [
-      metric({
-        name: 'window_lag_s',
-        value: Math.round(lagS),
-        ok: lagS <= lagSMax || catchingUp,
-        message: newest ? `the newest window ends ${Math.round(lagS)} s ago` : 'no window was due yet',
-        suggestion: `More than ${lagSMax} s behind: look at /api/v1/etl/runs for errors, and at the load of this machine.`,
-      }),
-      metric({
-        name: 'failed_window',
-        value: broken ? broken.run_id : '',
-        ok: broken === undefined,
-        message: broken?.error ?? 'no window was given up',
-        suggestion: 'Mend the cause, then run the window again with POST /events/enqueue.',
       }),
     ];
   },

@@ -39,3 +39,22 @@ export const circuitOpen = gauge('etl_circuit_open', '1 while a job is paused af
   'tenant',
 ]);
 export const windowSeconds = histogram('etl_window_seconds', 'Duration of one window of a job.', ['job']);
+export const skippedTotal = counter(
+  'etl_windows_skipped_total',
+  'Windows that were not made up for because they lie further back than rollup.catch_up_s.',
+  ['job'],
+);
+export const lateTotal = counter(
+  'etl_late_windows_total',
+  'Windows that were opened again because rows came after they were done.',
+  ['job'],
+);
+export const tooLateTotal = counter(
+  'etl_too_late_rows_total',
+  'Rows that came later than rollup.lateness_s; they can be asked for, but no window was opened for them.',
+  ['table'],
+);
+export const queueWindows = gauge('etl_queue_windows', 'Windows of a job that wait, by state.', [
+  'job',
+  'state',
+]);

@@ -3,9 +3,11 @@
  * minute, calls and log patterns per five minutes, locators back to the raw rows).
  *
  * Contract: every (job, tenant, window) is run once, recorded in `etl_job_run`; a window may be run again at any time
- * (crash, replay) and then overwrites what it wrote. Windows end `delay` behind now, so late records are in them. A
- * window that keeps failing is retried with growing pauses; a job that keeps failing is paused by its circuit. Bounds on
- * series, patterns and edges are named constants, and what they leave out is counted in the run.
+ * (crash, replay, late rows) and then overwrites what it wrote. Its result and its success are one transaction, which only
+ * the present holder of its lease can end. Windows end `delay` behind now; rows that come later open theirs again. A window
+ * that keeps failing is retried with growing pauses; a job that keeps failing for a tenant is paused by its circuit. Fresh
+ * windows go first, and no tenant waits for another. Bounds on series, patterns and edges are named constants, and what they
+ * leave out is counted in the run.
  * What never happens here: live detection (it reads the detail store directly), writing to the detail store, changing
  * a case.
  */
@@ -17,5 +19,7 @@ export { derivedMetrics, type ServiceRow, servicesQuery } from './metrics.ts';
 export { bucketMs, callFilter, ooAgg } from './oo-agg.ts';
 export { createRollup, type Rollup, type RollupOptions } from './open.ts';
 export { patternLookup } from './pattern-lookup.ts';
-export { findTenant, listRuns, type RunFilter, type RunRow, runStates } from './runs.ts';
+export { type WindowClass, windowClasses } from './priority.ts';
+export { findTenant, knownTenants, listRuns, type RunFilter, type RunRow, runStates } from './runs.ts';
+export { type HistoryCell, type JobStatus, jobHistory, jobStatuses } from './status.ts';
 export { type ResourceRow, upsertLocators, upsertResources } from './write.ts';

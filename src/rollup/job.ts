@@ -49,6 +49,11 @@ export interface Job {
   initialLookbackMs: number;
   /** `ledger`: once for the whole ledger, under the first tenant. Otherwise once per tenant. */
   scope?: 'tenant' | 'ledger';
+  /**
+   * Windows of one group (aligned to this) never run at the same time. For a job whose windows compute something larger
+   * than themselves, as five-minute buckets: the one that read first must not write last.
+   */
+  groupMs?: number;
   /** Tables whose late rows open their window again. Absent: windows stay as they are. */
   lateTables?: readonly DetailTable[];
   run(context: JobContext): Promise<JobResult>;

@@ -47,6 +47,7 @@ export const ooAgg = (deps: OoAggDeps): Job => ({
   alignMs: deps.config.alignS * 1_000,
   delayMs: deps.config.delayS * 1_000,
   initialLookbackMs: deps.config.initialLookbackS * 1_000,
+  groupMs: bucketMs,
   lateTables: ['otel_logs', 'otel_traces', 'metric_samples', 'metric_histograms'],
   run: (context) => runWindow(deps, context),
 });

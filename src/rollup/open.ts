@@ -4,12 +4,12 @@ import type { Clock, Logger } from '../lib/index.ts';
 import type { Job } from './job.ts';
 import { ledgerMaintenance } from './maintenance.ts';
 import { ooAgg } from './oo-agg.ts';
-import { Scheduler } from './scheduler.ts';
+import { Scheduler, type SchedulerConfig } from './scheduler.ts';
 
 export interface RollupOptions {
   ledger: Ledger;
   detail: DetailStore;
-  config: { delayS: number; alignS: number; initialLookbackS: number };
+  config: { delayS: number; alignS: number; initialLookbackS: number } & Partial<SchedulerConfig>;
   tenants: () => Promise<readonly string[]>;
   clock: Clock;
   log: Logger;
@@ -19,7 +19,7 @@ export interface RollupOptions {
   jobs?: readonly Job[];
 }
 
-export type Rollup = Pick<Scheduler, 'start' | 'stop' | 'tick' | 'replay' | 'jobs'>;
+export type Rollup = Pick<Scheduler, 'start' | 'stop' | 'tick' | 'replay' | 'probe' | 'jobs' | 'config'>;
 
 /** The scheduler with the built-in jobs; `start()` lets it run. */
 export const createRollup = (options: RollupOptions): Rollup =>

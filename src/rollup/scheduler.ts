@@ -1,252 +1,293 @@
 import type { Ledger } from '../ledger/index.ts';
-import { ClewError, type Clock, type Logger } from '../lib/index.ts';
-import type { TimeWindow } from '../model/index.ts';
-import { circuitAllows, circuitFailed, circuitSucceeded } from './circuit.ts';
-import {
-  conflictsTotal,
-  leftOutTotal,
-  retriesTotal,
-  rowsTotal,
-  takeoversTotal,
-  windowLag,
-  windowSeconds,
-  windowsTotal,
-} from './events.ts';
-import type { Job, JobResult, Tenant } from './job.ts';
-import {
-  addWindows,
-  type ClaimedRun,
-  claimRun,
-  endLeases,
-  failRun,
-  finishRun,
-  lastSuccessTo,
-  replayWindows,
-} from './runs.ts';
-import { dueWindows, splitWindows, upperBound } from './windows.ts';
+import { type Clock, type Logger, randomUnit } from '../lib/index.ts';
+import type { EpochMs, TimeWindow } from '../model/index.ts';
+import { probeNow, returnProbe, takeProbe } from './circuit.ts';
+import { beatRuns, claimRun, heldByOthers, releaseRuns, takeBack } from './claims.ts';
+import { skippedTotal, takeoversTotal } from './events.ts';
+import { showGauges } from './gauges.ts';
+import { Heart } from './heart.ts';
+import type { Job, Tenant } from './job.ts';
+import { LeaseWatch } from './leases.ts';
+import { inOrder } from './order.ts';
+import { readPriorities } from './priority.ts';
+import { addWindows, plannedTo, readyCandidates, undoFuture, windowsPerStatement } from './queue.ts';
+import { findJob, type Replayed, replayWindows } from './replay.ts';
+import { type Candidate, Turns } from './turns.ts';
+import { dueRange, nextDue, upperBound } from './windows.ts';
+import { type Outcome, runWindow, type WorkerOptions } from './worker.ts';
 
-/** New windows added per job, tenant and tick. Catching up after a week of pause must not take the ledger for itself. */
-export const windowsPerTickMax = 120;
-/** Windows that one replay request may name: a week of minutes. */
-export const replayWindowsMax = 10_080;
-/** Windows that run at once. Two: the machine has two cores, and the detail store serves the console as well. */
-const parallelMax = 2;
-/** Time between two looks for work. Windows are minutes long, so a few seconds more of lag do not matter. */
+/** Longest time between two looks for work; the next window that becomes ready is not waited for longer than it takes. */
 const tickMs = 5_000;
+/** Statements of new windows per job and look: ten thousand windows, a week of minutes. The rest is added at the next look. */
+const planStatementsMax = 10;
+/** Gauges are renewed at a look, but no more often. */
+const gaugesEveryMs = 1_000;
+/** How long `stop` waits for windows that run; then they are given back, and whoever comes next runs them again. */
+const stopGraceMs = 10_000;
+/** Looks of one `tick`: each may make windows of the next job in a chain ready. */
+const looksPerTickMax = 100;
+
+export interface SchedulerConfig {
+  /** Windows that run at once in this process. */
+  workers: number;
+  /** A worker without a heartbeat for so long is dead. */
+  leaseS: number;
+  /** Longest run of one window. */
+  runSMax: number;
+  /** How far back windows are made up for after a pause. */
+  catchUpS: number;
+  /** Windows that one replay may name. */
+  replayWindowsMax: number;
+  /** `JOB.CLASS=N`; see `readPriorities`. */
+  priorities: readonly string[];
+}
+
+export const schedulerDefaults: SchedulerConfig = {
+  workers: 2,
+  leaseS: 30,
+  runSMax: 600,
+  catchUpS: 2_678_400,
+  replayWindowsMax: 10_080,
+  priorities: [],
+};
 
 export interface SchedulerOptions {
   ledger: Ledger;
   jobs: readonly Job[];
-  /** Codes of the tenants to work for, asked again at every tick. */
+  /** Codes of the tenants to work for, asked again at every look. The first one is the ledger's own. */
   tenants: () => Promise<readonly string[]>;
   clock: Clock;
   log: Logger;
-  /** Names this process in the job ledger. */
+  /** Names this process in the job ledger; another one at every start. */
   worker: string;
+  config?: Partial<SchedulerConfig>;
+  /** Opens windows again that got rows after they were done. */
+  lookForLate?: () => Promise<void>;
+  random?: () => number;
 }
 
 /** Runs jobs over windows, each window once. Several processes may run one on the same ledger. */
 export class Scheduler {
+  readonly jobs: readonly Job[];
+  readonly config: SchedulerConfig;
   readonly #options: SchedulerOptions;
+  readonly #turns: Turns;
+  readonly #leases: LeaseWatch;
+  readonly #worker: WorkerOptions & { heart: Heart };
   readonly #stopping = new AbortController();
   #wake = new AbortController();
   #loop: Promise<void> | null = null;
+  #lanes = new Set<Promise<number>>();
+  #looked = false;
+  #shownAt = Number.NEGATIVE_INFINITY;
 
+  /** Throws when a job waits for an unknown one or, through others, for itself, or when a priority can't be read. */
   constructor(options: SchedulerOptions) {
+    const { ledger, clock, log } = options;
     this.#options = options;
-  }
-
-  get jobs(): readonly Job[] {
-    return this.#options.jobs;
+    this.config = { ...schedulerDefaults, ...options.config };
+    this.jobs = inOrder(options.jobs);
+    this.#turns = new Turns(
+      readPriorities(
+        this.config.priorities,
+        this.jobs.map((job) => job.name),
+      ),
+    );
+    const leaseMs = this.config.leaseS * 1_000;
+    const runMsMax = this.config.runSMax * 1_000;
+    this.#leases = new LeaseWatch(leaseMs);
+    const heart = new Heart({
+      clock,
+      leaseMs,
+      runMsMax,
+      beat: (held) => beatRuns(ledger, held, clock.now() + leaseMs),
+    });
+    this.#worker = { ledger, clock, log, heart, runMsMax, random: options.random ?? randomUnit };
   }
 
   start(): void {
     this.#loop ??= this.#run();
   }
 
-  /** Lets windows that run come to their end; takes no new ones. Idempotent. */
+  /** Lets windows that run come to their end, for a while; takes no new ones. Idempotent. */
   async stop(): Promise<void> {
     this.#stopping.abort();
     this.#wake.abort();
     await this.#loop;
+    const { clock, ledger } = this.#options;
+    const ended = new AbortController();
+    await Promise.race([Promise.all(this.#lanes), clock.sleep(stopGraceMs, ended.signal)]);
+    ended.abort();
+    const held = this.#worker.heart.abortAll();
+    if (held.length > 0) await releaseRuns(ledger, held).catch(() => undefined);
+    await Promise.all(this.#lanes);
   }
 
-  /** One look for work: adds the windows that are due and runs everything that is ready. Public for tests and the command line. */
+  /** Looks for work and does all that is ready. For tests and the command line; `start` does the same for ever. */
   async tick(): Promise<number> {
     let ran = 0;
-    for (const [index, code] of (await this.#options.tenants()).entries()) {
-      const tenant = { code, id: await this.#options.ledger.tenantId(code) };
-      for (const job of inOrder(this.#options.jobs)) {
-        if (this.#stopping.signal.aborted) return ran;
-        if (job.scope === 'ledger' && index > 0) continue;
-        ran += await this.#runJob(job, tenant);
-      }
+    for (let looks = 0; looks < looksPerTickMax && !this.#stopping.signal.aborted; looks++) {
+      await this.#look();
+      const counts = await Promise.all(Array.from({ length: this.config.workers }, () => this.#lane()));
+      const count = counts.reduce((sum, each) => sum + each, 0);
+      if (count === 0) break;
+      ran += count;
     }
     return ran;
   }
 
   /** Queues the windows of a job that touch `window` again. Throws `unprocessable` for an unknown job or a bad window. */
-  async replay(
-    jobName: string,
-    tenant: Tenant,
-    window: TimeWindow,
-  ): Promise<{ windows: number; queued: number }> {
-    const job = this.#options.jobs.find((candidate) => candidate.name === jobName);
-    if (!job) {
-      const names = this.#options.jobs.map((candidate) => candidate.name).join(', ');
-      throw new ClewError('unprocessable', `job: there is no job ${jobName}; known are ${names}.`);
-    }
-    if (window.to <= window.from) throw new ClewError('unprocessable', 'to: must be later than from.');
-    const count = Math.ceil((window.to - window.from) / job.alignMs) + 1;
-    if (count > replayWindowsMax)
-      throw new ClewError(
-        'unprocessable',
-        `from, to: ${count} windows of ${job.alignMs / 1_000} s are more than ${replayWindowsMax} in one request; send several.`,
-      );
-    const windows = splitWindows(window, job.alignMs);
-    const now = this.#options.clock.now();
-    const queued = await replayWindows(this.#options.ledger, job.name, tenant.id, windows, now);
+  async replay(jobName: string, tenant: Tenant, window: TimeWindow): Promise<Replayed> {
+    const { ledger, clock } = this.#options;
+    const job = findJob(this.jobs, jobName);
+    const replayed = await replayWindows({
+      ledger,
+      job,
+      tenant,
+      window,
+      now: clock.now(),
+      windowsMax: this.config.replayWindowsMax,
+    });
     this.#wake.abort();
-    return { windows: windows.length, queued };
+    return replayed;
+  }
+
+  /** Ends the pause of an open circuit: one window is tried at once. False when it is closed. */
+  async probe(jobName: string, tenant: Tenant): Promise<boolean> {
+    const { ledger, clock } = this.#options;
+    const job = findJob(this.jobs, jobName);
+    const opened = await probeNow(ledger, { job: job.name, tenant }, clock.now());
+    this.#wake.abort();
+    return opened;
   }
 
   async #run(): Promise<void> {
-    const { clock, ledger, log } = this.#options;
-    if (ledger.capabilities.embedded) await endLeases(ledger, clock.now()).catch(() => 0);
+    const { clock, log } = this.#options;
     while (!this.#stopping.signal.aborted) {
       this.#wake = new AbortController();
       try {
-        await this.tick();
+        await this.#look();
+        this.#staff();
       } catch (error) {
-        // The ledger itself does not answer: nothing can be recorded; the next tick tries again.
+        // The ledger itself does not answer: nothing can be recorded; the next look tries again.
         log.error({ err: error }, 'the window scheduler could not look for work');
       }
       if (this.#stopping.signal.aborted) return;
-      await clock.sleep(tickMs, this.#wake.signal);
-    }
-  }
-
-  async #runJob(job: Job, tenant: Tenant): Promise<number> {
-    const { ledger, clock } = this.#options;
-    const now = clock.now();
-    const last = await lastSuccessTo(ledger, job.name, tenant.id);
-    windowLag.set(
-      { job: job.name, tenant: tenant.code },
-      last === null ? 0 : Math.max(0, (now - last) / 1_000),
-    );
-    await addWindows(ledger, job.name, tenant.id, dueWindows(now, job, last, windowsPerTickMax), now);
-    const circuit = await circuitAllows(ledger, { job: job.name, tenant }, now);
-    if (!circuit.allowed) return 0;
-    const lanes = circuit.probe ? 1 : parallelMax;
-    const counts = await Promise.all(
-      Array.from({ length: lanes }, () => this.#lane(job, tenant, circuit.probe)),
-    );
-    return counts.reduce((sum, count) => sum + count, 0);
-  }
-
-  /** Claims and runs one window after the other until none is ready, one fails, or we stop. */
-  async #lane(job: Job, tenant: Tenant, probe: boolean): Promise<number> {
-    const { ledger, clock, worker } = this.#options;
-    for (let count = 0; ; count++) {
-      if (this.#stopping.signal.aborted || count >= windowsPerTickMax) return count;
       const now = clock.now();
-      const run = await claimRun(ledger, {
-        job: job.name,
-        after: job.after,
-        tenantId: tenant.id,
-        upper: upperBound(now, job),
-        now,
-        worker,
+      const due = Math.min(tickMs, ...this.jobs.map((job) => nextDue(now, job) - now));
+      await clock.sleep(Math.max(1, due), this.#wake.signal);
+    }
+  }
+
+  /** Starts as many lanes as there are free workers. A lane that did something asks for another look: it may have let a next job in. */
+  #staff(): void {
+    while (this.#lanes.size < this.config.workers && this.#turns.waiting > this.#lanes.size) {
+      const lane: Promise<number> = this.#lane().catch((error: unknown) => {
+        this.#options.log.error({ err: error }, 'a worker could not record its window');
+        return 0;
       });
-      if (!run) return count;
-      if (run.takenOver) takeoversTotal.inc({ job: job.name });
-      const succeeded = await this.#runOne(job, tenant, run);
-      if (!succeeded || probe) return count + 1;
+      this.#lanes.add(lane);
+      void lane.then((ran) => {
+        this.#lanes.delete(lane);
+        if (ran > 0) this.#wake.abort();
+      });
     }
   }
 
-  /** Runs the job; its result and its success are written together, by the job's own commit or else afterwards. */
-  async #commitOnce(job: Job, tenant: Tenant, run: ClaimedRun, completeTo: number): Promise<JobResult> {
-    const { ledger, clock } = this.#options;
-    let committed = false;
-    const result = await job.run({
-      tenant,
-      window: run.window,
-      completeTo,
-      signal: this.#stopping.signal,
-      commit: async (work) => {
-        const written = await ledger.transaction(async (tx) => {
-          const found = await work(tx);
-          if (!(await finishRun(tx, run, found, clock.now()))) throw lostWindow(run);
-          return found;
-        });
-        committed = true;
-        return written;
-      },
-    });
-    if (!committed && !(await finishRun(ledger, run, result, clock.now()))) throw lostWindow(run);
-    return result;
+  /** Adds what is due, takes back what dead workers held, and finds out whose turn it may be. */
+  async #look(): Promise<void> {
+    const { ledger, clock, log, lookForLate } = this.#options;
+    const tenants: Tenant[] = [];
+    for (const code of await this.#options.tenants()) tenants.push({ code, id: await ledger.tenantId(code) });
+    await lookForLate?.().catch((error: unknown) =>
+      log.warn({ err: error }, 'late rows could not be looked for'),
+    );
+    await this.#takeBack();
+    const now = clock.now();
+    for (const job of this.jobs) await this.#plan(job, tenantsOf(job, tenants), now);
+    const ids = tenants.map((tenant) => tenant.id);
+    this.#turns.set(await readyCandidates(ledger, this.jobs, ids, now));
+    if (clock.monotonic() - this.#shownAt >= gaugesEveryMs) {
+      this.#shownAt = clock.monotonic();
+      await showGauges(ledger, this.jobs, tenants, now);
+    }
   }
 
-  async #runOne(job: Job, tenant: Tenant, run: ClaimedRun): Promise<boolean> {
-    const { ledger, clock, log } = this.#options;
-    const started = clock.monotonic();
+  async #takeBack(): Promise<void> {
+    const { ledger, clock, worker } = this.#options;
+    const held = await heldByOthers(ledger, worker);
+    // The embedded ledger has one process: what another one held at our first look died with it.
+    const orphaned = ledger.capabilities.embedded && !this.#looked;
+    const dead = orphaned ? held : this.#leases.observe(held, clock.monotonic());
+    for (const job of await takeBack(ledger, dead, clock.now())) takeoversTotal.inc({ job });
+    this.#looked = true;
+  }
+
+  async #plan(job: Job, tenants: readonly Tenant[], now: EpochMs): Promise<void> {
+    const { ledger, log } = this.#options;
+    const upper = upperBound(now, job);
+    const ids = tenants.map((tenant) => tenant.id);
+    const undone = await undoFuture(ledger, job.name, ids, upper);
+    if (undone > 0)
+      log.warn({ job: job.name, undone }, 'the clock went back: windows of the future will be done again');
+    for (let statements = 0; statements < planStatementsMax; statements++) {
+      const planned = await plannedTo(ledger, job.name, ids, upper);
+      const ranges = tenants
+        .map((tenant) => ({
+          tenant,
+          tenantId: tenant.id,
+          ...dueRange(now, job, planned.get(tenant.id) ?? null, this.config.catchUpS * 1_000),
+        }))
+        .filter((range) => range.to > range.from);
+      for (const { tenant, skippedMs } of ranges)
+        if (skippedMs > 0) this.#tellSkipped(job, tenant, skippedMs);
+      const added = await addWindows(ledger, job, ranges, now);
+      if (added < windowsPerStatement) return;
+    }
+  }
+
+  #tellSkipped(job: Job, tenant: Tenant, skippedMs: number): void {
+    const { log } = this.#options;
+    skippedTotal.inc({ job: job.name }, skippedMs / job.alignMs);
+    log.warn(
+      { job: job.name, tenant: tenant.code, windows: skippedMs / job.alignMs, setting: 'rollup.catch_up_s' },
+      'windows lie further back than catching up reaches; replay them if their details are still there',
+    );
+  }
+
+  /** Claims and runs one window after the other until nothing is ready or we stop. Answers with how many it ran. */
+  async #lane(): Promise<number> {
+    for (let ran = 0; ; ) {
+      if (this.#stopping.signal.aborted) return ran;
+      const candidate = this.#turns.take();
+      if (!candidate) return ran;
+      const outcome = await this.#serve(candidate);
+      if (outcome !== null) ran += 1;
+    }
+  }
+
+  async #serve(candidate: Candidate): Promise<Outcome | null> {
+    const { ledger, clock, worker } = this.#options;
+    const { tenant, kind } = candidate;
+    const job = findJob(this.jobs, candidate.job);
     const key = { job: job.name, tenant };
-    try {
-      const completeTo = upperBound(clock.now(), job);
-      const result = await this.#commitOnce(job, tenant, run, completeTo);
-      await circuitSucceeded(ledger, key, clock.now());
-      countResult(job, result);
-      windowLag.set(
-        { job: job.name, tenant: tenant.code },
-        Math.max(0, (clock.now() - run.window.to) / 1_000),
-      );
-      return true;
-    } catch (error) {
-      const message = error instanceof Error ? error.message : String(error);
-      const again = await failRun(ledger, run, message, clock.now());
-      if (again) retriesTotal.inc({ job: job.name });
-      windowsTotal.inc({ job: job.name, state: again ? 'retried' : 'failed' });
-      const open = await circuitFailed(ledger, key, clock.now());
-      log.warn(
-        { err: error, job: job.name, window: run.window, attempt: run.attempt, again, open },
-        'a window failed',
-      );
-      return false;
-    } finally {
-      windowSeconds.observe({ job: job.name }, (clock.monotonic() - started) / 1_000);
+    if (candidate.probe) {
+      this.#turns.dropAll(job.name, tenant.id);
+      if (!(await takeProbe(ledger, key, clock.now(), this.#worker.runMsMax))) return null;
     }
+    const claimedAt = clock.monotonic();
+    const leaseMs = this.config.leaseS * 1_000;
+    const run = await claimRun(ledger, { job, tenantId: tenant.id, kind, now: clock.now(), worker, leaseMs });
+    if (!run) {
+      this.#turns.drop(candidate);
+      if (candidate.probe) await returnProbe(ledger, key, clock.now());
+      return null;
+    }
+    const outcome = await runWindow(this.#worker, job, tenant, run, claimedAt);
+    if (outcome === 'circuit_open') this.#turns.dropAll(job.name, tenant.id);
+    return outcome;
   }
 }
 
-/** Another worker has the window: what this one found must not be written. */
-const lostWindow = (run: ClaimedRun): ClewError =>
-  new ClewError('conflict', `The window ${run.runId} was taken over by another worker.`);
-
-function countResult(job: Job, result: JobResult): void {
-  windowsTotal.inc({ job: job.name, state: 'success' });
-  rowsTotal.inc({ job: job.name, direction: 'read' }, result.rowsRead);
-  rowsTotal.inc({ job: job.name, direction: 'written' }, result.rowsWritten);
-  conflictsTotal.inc({ job: job.name }, result.rowsConflict);
-  for (const [what, n] of Object.entries(result.leftOut)) leftOutTotal.inc({ job: job.name, what }, n);
-}
-
-/** Jobs with those they wait for first. Throws when a job waits for an unknown one or, through others, for itself. */
-export function inOrder(jobs: readonly Job[]): Job[] {
-  const ordered: Job[] = [];
-  const visiting = new Set<string>();
-  const visit = (job: Job) => {
-    if (ordered.includes(job)) return;
-    if (visiting.has(job.name)) throw new ClewError('internal', `Job ${job.name} waits for itself.`);
-    visiting.add(job.name);
-    for (const name of job.after) {
-      const before = jobs.find((candidate) => candidate.name === name);
-      if (!before)
-        throw new ClewError('internal', `Job ${job.name} waits for ${name}, which does not exist.`);
-      visit(before);
-    }
-    ordered.push(job);
-  };
-  for (const job of jobs) visit(job);
-  return ordered;
-}
+const tenantsOf = (job: Job, tenants: readonly Tenant[]): readonly Tenant[] =>
+  job.scope === 'ledger' ? tenants.slice(0, 1) : tenants;

@@ -6,22 +6,26 @@ type Timing = Pick<Job, 'alignMs' | 'delayMs' | 'initialLookbackMs'>;
 /** End of the newest window that is ready: `floor(now − delay, align)`. */
 export const upperBound = (now: EpochMs, job: Timing): EpochMs => floorTo(now - job.delayMs, job.alignMs);
 
+/** When the next window becomes ready. */
+export const nextDue = (now: EpochMs, job: Timing): EpochMs =>
+  upperBound(now, job) + job.alignMs + job.delayMs;
+
+export interface DueRange extends TimeWindow {
+  /** Older time that is given up, because it lies further back than catching up may reach; 0 when none is. */
+  skippedMs: number;
+}
+
 /**
- * Windows that should exist by now: from the end of the last success, or from the initial lookback, up to the upper
- * bound; the oldest first and at most `max` of them, so that catching up after a pause is spread over ticks.
+ * The time for which windows must be added: from the end of the newest one there is, or from the initial lookback, up to
+ * the upper bound. Both ends are aligned, and the range is empty when the clock went back.
  */
-export function dueWindows(
-  now: EpochMs,
-  job: Timing,
-  lastSuccessTo: EpochMs | null,
-  max: number,
-): TimeWindow[] {
-  const upper = upperBound(now, job);
-  const from =
-    lastSuccessTo === null
-      ? floorTo(upper - job.initialLookbackMs, job.alignMs)
-      : floorTo(lastSuccessTo, job.alignMs);
-  return splitWindows({ from, to: upper }, job.alignMs).slice(0, max);
+export function dueRange(now: EpochMs, job: Timing, plannedTo: EpochMs | null, catchUpMs: number): DueRange {
+  const to = upperBound(now, job);
+  if (plannedTo === null) return { from: floorTo(to - job.initialLookbackMs, job.alignMs), to, skippedMs: 0 };
+  const next = floorTo(plannedTo, job.alignMs);
+  if (next >= to) return { from: to, to, skippedMs: 0 };
+  const oldest = floorTo(to - catchUpMs, job.alignMs);
+  return { from: Math.max(next, oldest), to, skippedMs: Math.max(0, oldest - next) };
 }
 
 /** The aligned windows that touch `window`, the last one whole. */
@@ -31,3 +35,7 @@ export function splitWindows(window: TimeWindow, alignMs: number): TimeWindow[] 
     windows.push({ from, to: from + alignMs });
   return windows;
 }
+
+/** How many aligned windows touch `window`, without making them. */
+export const countWindows = (window: TimeWindow, alignMs: number): number =>
+  Math.ceil((window.to - floorTo(window.from, alignMs)) / alignMs);

@@ -210,7 +210,9 @@ export async function createApi(deps: ApiDeps): Promise<FastifyInstance> {
   await app.register(caseRoutes({ ...deps, tenant: config.tenant }));
   // The source writes this call without a prefix; both are the same handlers.
   for (const prefix of ['', '/api/v1']) {
-    await app.register(etlRoutes({ ledger, rollup, tenantOf: () => config.tenant }), { prefix });
+    await app.register(etlRoutes({ ledger, rollup, clock: deps.clock, tenantOf: () => config.tenant }), {
+      prefix,
+    });
   }
   if (deps.receives) await app.register(telemetrySenders(config, frontOf(deps), deps.otlp));
   await app.register(ownSenders(deps, frontOf(deps)));

@@ -1,73 +1,161 @@
 import { z } from 'zod';
 import type { Ledger } from '../ledger/index.ts';
-import { findTenant, listRuns, type Rollup, runStates } from '../rollup/index.ts';
+import { ClewError, type Clock } from '../lib/index.ts';
+import type { TimeWindow } from '../model/index.ts';
+import { findTenant, jobHistory, jobStatuses, listRuns, type Rollup, runStates } from '../rollup/index.ts';
 import type { RouteGroup } from './server.ts';
-import type { TenantOf } from './window.ts';
+import { type TenantOf, windowOf } from './window.ts';
 
 export interface EtlDeps {
   ledger: Ledger;
-  rollup: Pick<Rollup, 'replay' | 'jobs'>;
+  rollup: Pick<Rollup, 'replay' | 'probe' | 'jobs' | 'config'>;
+  clock: Clock;
   tenantOf: TenantOf;
 }
+
+/** Longest time that a job's history is shown for: as long as its runs are kept. */
+const historyMsMax = 31 * 86_400_000;
+/** Cells of a history; a screen has about as many pixels. */
+const cellsMax = 2_000;
 
 /** Epoch milliseconds, or a time as ISO 8601 writes it, with its zone. */
 const instant = z
   .union([z.number().int().nonnegative(), z.iso.datetime({ offset: true })])
   .transform((value) => (typeof value === 'number' ? value : Date.parse(value)));
 
+const tenantId = z.union([z.number().int().positive(), z.string().min(1).max(100)]);
 const enqueueBody = z.strictObject({
   job: z.string().min(1).max(100),
-  tenant_id: z.union([z.number().int().positive(), z.string().min(1).max(100)]),
+  tenant_id: tenantId.describe('Number or code of the tenant.'),
   from: instant,
   to: instant,
 });
 
+const enqueueText =
+  'Every aligned window that touches [from, to) is queued, finished ones too. What a window wrote before is overwritten. Answers with the range of whole windows, how many there are, and how many will be run for this request (one that is already waiting is not counted twice).';
+
+const epoch = z.coerce.number().int().nonnegative();
 const runsQuery = z.object({
   job: z.string().max(100).optional(),
   state: z.enum(runStates).optional(),
-  from: z.coerce.number().int().nonnegative().optional(),
-  to: z.coerce.number().int().nonnegative().optional(),
+  from: epoch.optional(),
+  to: epoch.optional(),
   limit: z.coerce.number().int().min(1).max(1_000).default(100),
 });
+const historyQuery = z.object({
+  from: epoch.optional(),
+  to: epoch.optional(),
+  cells: z.coerce.number().int().min(1).max(cellsMax).default(120),
+});
+const jobParam = z.object({ job: z.string().min(1).max(100) });
+
+/**
+ * Cells of whole windows: a cell that held one window and a half would seem to do half as much every other time. The range
+ * is widened to whole cells.
+ */
+function cellsOf(asked: TimeWindow, alignMs: number, cells: number): TimeWindow & { cellMs: number } {
+  const windows = Math.ceil((asked.to - asked.from) / alignMs);
+  const cellMs = Math.max(1, Math.ceil(windows / cells)) * alignMs;
+  const from = Math.floor(asked.from / cellMs) * cellMs;
+  return { from, to: from + Math.ceil((asked.to - from) / cellMs) * cellMs, cellMs };
+}
+
+function jobOf(jobs: Rollup['jobs'], name: string): Rollup['jobs'][number] {
+  const job = jobs.find((candidate) => candidate.name === name);
+  if (job) return job;
+  const known = jobs.map((candidate) => candidate.name).join(', ');
+  throw new ClewError('not_found', `There is no job ${name}; known are ${known}.`);
+}
 
 /** The job ledger, and replay of windows. `POST /events/enqueue` also stands without the prefix, as its callers write it. */
 export function etlRoutes(deps: EtlDeps): RouteGroup {
+  const tags = ['etl'];
+  const { ledger, rollup, clock } = deps;
+  const jobNamed = (name: string) => jobOf(rollup.jobs, name);
   return async (app) => {
-    const tags = ['etl'];
     app.post(
       '/events/enqueue',
       {
         schema: {
           tags,
           summary: 'Run windows of a job (again); windows of the future wait',
+          description: enqueueText,
           body: enqueueBody,
         },
       },
       async (request, reply) => {
         const { job, tenant_id, from, to } = request.body;
-        const tenant = await findTenant(deps.ledger, tenant_id);
-        const { windows, queued } = await deps.rollup.replay(job, tenant, { from, to });
+        const tenant = await findTenant(ledger, tenant_id);
+        const answer = await rollup.replay(job, tenant, { from, to });
         return reply
           .status(202)
-          .send({ data: { job, tenant_id: tenant.id, tenant: tenant.code, from, to, windows, queued } });
+          .send({ data: { job, tenant_id: tenant.id, tenant: tenant.code, ...answer } });
       },
     );
     app.get(
       '/etl/runs',
       { schema: { tags, summary: 'Windows of jobs, the newest first', querystring: runsQuery } },
       async (request) => {
-        const tenantId = await deps.ledger.tenantId(deps.tenantOf(request));
-        return { data: await listRuns(deps.ledger, { tenantId, ...request.query }) };
+        const tenantId = await ledger.tenantId(deps.tenantOf(request));
+        return { data: await listRuns(ledger, { tenantId, ...request.query }) };
       },
     );
-    app.get('/etl/jobs', { schema: { tags, summary: 'Jobs and their timing' } }, async () => ({
-      data: deps.rollup.jobs.map((job) => ({
-        name: job.name,
-        after: job.after,
-        align_s: job.alignMs / 1_000,
-        delay_s: job.delayMs / 1_000,
-        initial_lookback_s: job.initialLookbackMs / 1_000,
-      })),
-    }));
+    app.get(
+      '/etl/jobs',
+      { schema: { tags, summary: 'Jobs: timing, lag, what waits, circuit' } },
+      async (request) => {
+        const tenantId = await ledger.tenantId(deps.tenantOf(request));
+        const statuses = await jobStatuses(ledger, rollup.jobs, tenantId, clock.now());
+        return {
+          data: rollup.jobs.map((job) => ({
+            name: job.name,
+            after: job.after,
+            scope: job.scope ?? 'tenant',
+            align_s: job.alignMs / 1_000,
+            delay_s: job.delayMs / 1_000,
+            initial_lookback_s: job.initialLookbackMs / 1_000,
+            replay_windows_max: rollup.config.replayWindowsMax,
+            ...statuses.find((status) => status.job === job.name),
+          })),
+        };
+      },
+    );
+    app.get(
+      '/etl/jobs/:job/history',
+      {
+        schema: {
+          tags,
+          summary: 'Windows of a job over time, by state, with durations and lag',
+          params: jobParam,
+          querystring: historyQuery,
+        },
+      },
+      async (request) => {
+        const job = jobNamed(request.params.job);
+        const tenantId = await ledger.tenantId(deps.tenantOf(request));
+        const asked = windowOf(request.query, clock, historyMsMax);
+        const { cellMs, ...range } = cellsOf(asked, job.alignMs, request.query.cells);
+        const cells = await jobHistory(ledger, job.name, tenantId, range, cellMs);
+        return { data: { job: job.name, ...range, cell_ms: cellMs, align_ms: job.alignMs, cells } };
+      },
+    );
+    app.post(
+      '/etl/jobs/:job/probe',
+      {
+        schema: {
+          tags,
+          summary: 'End the pause of an open circuit: one window is tried at once',
+          params: jobParam,
+        },
+      },
+      async (request, reply) => {
+        const job = jobNamed(request.params.job);
+        const code = deps.tenantOf(request);
+        const tenant = { code, id: await ledger.tenantId(code) };
+        if (!(await rollup.probe(job.name, tenant)))
+          throw new ClewError('illegal_transition', `The circuit of ${job.name} is closed: the job runs.`);
+        return reply.status(202).send({ data: { job: job.name, tenant: code } });
+      },
+    );
   };
 }

@@ -65,7 +65,7 @@ beforeAll(async () => {
     log,
     worker: 'w',
   });
-  await app.register(etlRoutes({ ledger, rollup, tenantOf }), { prefix: '/api/v1' });
+  await app.register(etlRoutes({ ledger, rollup, clock: systemClock, tenantOf }), { prefix: '/api/v1' });
   await app.ready();
 });
 afterAll(async () => {
