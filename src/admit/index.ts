@@ -25,6 +25,7 @@ export {
   type StoredLetter,
 } from './letters.ts';
 export { createMasker } from './masking/masker.ts';
+export { ownPatternProblem } from './masking/pattern-safety.ts';
 export { loadMasking, type MaskingCatalog, type MaskingRule, parseMasking } from './masking/rules.ts';
 export { type FormatConfig, type Formats, loadFormats } from './pipeline/formats.ts';
 export { Pipeline, type StageTrace } from './pipeline/pipeline.ts';

@@ -46,3 +46,17 @@ export async function release(tx: Queryable, tenantId: number, ids: readonly str
     [tenantId, ids],
   );
 }
+
+/** Lets single patterns be part of another, whatever was merged into them staying where it counts now. */
+export async function repoint(
+  tx: Queryable,
+  tenantId: number,
+  ids: readonly string[],
+  into: string,
+): Promise<void> {
+  if (ids.length === 0) return;
+  await tx.query(
+    'UPDATE log_pattern SET merged_into = $3, current_id = $3 WHERE tenant_id = $1 AND fingerprint_id = ANY($2::bigint[]) AND fingerprint_id <> $3',
+    [tenantId, ids, into],
+  );
+}
