@@ -155,6 +155,7 @@ const createJobs = (config: Config, log: Logger, stores: Stores): Rollup =>
   createRollup({
     ...stores,
     config: config.rollup,
+    patterns: config.patterns,
     tenants: () => knownTenants(stores.ledger, config.tenant),
     clock,
     log,

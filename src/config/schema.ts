@@ -2,6 +2,7 @@ import { isIP } from 'node:net';
 import { z } from 'zod';
 import { connectionsSchema } from './connections.ts';
 import { limitsSchema, readySchema } from './limits.ts';
+import { patternsSchema } from './patterns.ts';
 import { roleNames } from './roles.ts';
 import { rollupSchema } from './rollup.ts';
 
@@ -315,6 +316,7 @@ export const configSchema = z.strictObject({
     })
     .prefault({}),
   rollup: rollupSchema,
+  patterns: patternsSchema,
   detect: z
     .strictObject({
       enabled: flag(true).describe('Whether this process evaluates objectives and anomalies.'),

@@ -18,6 +18,21 @@ export { ledgerMaintenance } from './maintenance.ts';
 export { derivedMetrics, type ServiceRow, servicesQuery } from './metrics.ts';
 export { bucketMs, callFilter, ooAgg } from './oo-agg.ts';
 export { createRollup, type Rollup, type RollupOptions } from './open.ts';
+export { type Asked, createPatternBook, type PatternBook } from './pattern/book.ts';
+export { type CompareState, type Comparison, comparePatterns } from './pattern/compare.ts';
+export { type Correction, correctionKinds } from './pattern/corrections.ts';
+export { listPatternEvents, type PatternEventRow } from './pattern/events.ts';
+export {
+  type PatternDetail,
+  type PatternFacts,
+  patternDetail,
+  patternFacts,
+  searchPatterns,
+} from './pattern/read.ts';
+export { type NamedSetup, type PatternSetup, plainSetup } from './pattern/setup.ts';
+export { type ShapeSample, shapeSamples } from './pattern/shapes.ts';
+export { type AccessStatus, accessStates, flows } from './pattern/status.ts';
+export type { WatchConfig } from './pattern/watch.ts';
 export { patternLookup } from './pattern-lookup.ts';
 export { type WindowClass, windowClasses } from './priority.ts';
 export { findTenant, knownTenants, listRuns, type RunFilter, type RunRow, runStates } from './runs.ts';

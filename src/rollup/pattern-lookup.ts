@@ -1,13 +1,13 @@
 import type { Ledger } from '../ledger/index.ts';
 import type { EpochMs } from '../model/index.ts';
-
-/** Most shapes of one pattern that are named to the detail store; a template rarely has more than a handful. */
-const shapesPerPatternMax = 1_000;
+import { shapesPerPatternMax } from './pattern/read.ts';
 
 export interface PatternName {
-  /** `fingerprint_id` of log_pattern. */
+  /** `fingerprint_id` of log_pattern; of the pattern that it was merged into where it was. */
   id: string;
   template: string;
+  /** What a person calls it; '' when nobody named it. */
+  name: string;
   firstSeen: EpochMs;
 }
 
@@ -16,25 +16,41 @@ export function patternLookup(ledger: Ledger) {
   return {
     /** Patterns of the shapes that have one. */
     async templatesOf(tenant: string, shapes: readonly string[]): Promise<Map<string, PatternName>> {
-      const rows = await ledger.query<{ shape: string; id: string; pattern: string; first_seen: Date }>(
-        `SELECT s.shape::text AS shape, p.fingerprint_id AS id, p.pattern, p.first_seen
-           FROM shape_pattern s JOIN log_pattern p USING (tenant_id, fingerprint_id)
+      const rows = await ledger.query<{
+        shape: string;
+        id: string;
+        pattern: string;
+        name: string | null;
+        first_seen: Date;
+      }>(
+        `SELECT s.shape::text AS shape, c.fingerprint_id::text AS id, c.pattern, c.name, coalesce(
+            (SELECT min(m.first_seen) FROM log_pattern m WHERE m.tenant_id = $1 AND coalesce(m.current_id, m.fingerprint_id) = c.fingerprint_id),
+            now()) AS first_seen
+           FROM shape_pattern s JOIN log_pattern p ON p.fingerprint_id = s.fingerprint_id
+           JOIN log_pattern c ON c.fingerprint_id = coalesce(p.current_id, p.fingerprint_id)
           WHERE s.tenant_id = $1 AND s.shape = ANY($2::numeric[])`,
         [await ledger.tenantId(tenant), shapes],
       );
       return new Map(
         rows.map((row) => [
           row.shape,
-          { id: row.id, template: row.pattern, firstSeen: row.first_seen.getTime() },
+          {
+            id: row.id,
+            template: row.pattern,
+            name: row.name ?? '',
+            firstSeen: row.first_seen.getTime(),
+          },
         ]),
       );
     },
-    /** Shapes of a pattern; empty when there is no such pattern. */
+    /** Shapes of a pattern, also by the id of one that is part of it now; empty when there is no such pattern. */
     async shapesOf(tenant: string, patternId: string): Promise<string[]> {
       if (!/^\d{1,18}$/.test(patternId)) return [];
       const rows = await ledger.query<{ shape: string }>(
-        `SELECT shape::text AS shape FROM shape_pattern
-          WHERE tenant_id = $1 AND fingerprint_id = $2 ORDER BY shape LIMIT $3`,
+        `SELECT s.shape::text AS shape FROM log_pattern p
+           JOIN log_pattern m ON m.tenant_id = p.tenant_id AND coalesce(m.current_id, m.fingerprint_id) = coalesce(p.current_id, p.fingerprint_id)
+           JOIN shape_pattern s ON s.tenant_id = m.tenant_id AND s.fingerprint_id = m.fingerprint_id
+          WHERE p.tenant_id = $1 AND p.fingerprint_id = $2 ORDER BY s.shape LIMIT $3`,
         [await ledger.tenantId(tenant), patternId, shapesPerPatternMax],
       );
       return rows.map((row) => row.shape);

@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { loadConfig } from '../config/index.ts';
 import type { Ledger } from '../ledger/index.ts';
 import { openTestLedger } from '../ledger/testing.ts';
 import { createLogger, systemClock } from '../lib/index.ts';
@@ -60,6 +61,7 @@ beforeAll(async () => {
     ledger,
     detail,
     config: { delayS: 120, alignS: 60, initialLookbackS: 300 },
+    patterns: loadConfig({ env: {}, flags: {} }).patterns,
     tenants: async () => ['shop'],
     clock: systemClock,
     log,

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { loadConfig } from '../../src/config/index.ts';
 import type { DetailStore } from '../../src/detail/index.ts';
 import type { Ledger } from '../../src/ledger/index.ts';
 import { openTestLedger } from '../../src/ledger/testing.ts';
@@ -11,6 +12,7 @@ const minute = 60_000;
 /** 12:00, the start of a five-minute bucket. */
 const noon = Date.UTC(2026, 10, 20, 12, 0, 0);
 const config = { delayS: 120, alignS: 60, initialLookbackS: 300 };
+const { patterns } = loadConfig({ env: {}, flags: {} });
 const log = createLogger({ level: 'silent' });
 
 let detail: SqlDetail;
@@ -20,7 +22,16 @@ let monotonic = 0;
 const clock: Clock = { ...systemClock, now: () => now, monotonic: () => monotonic };
 
 const rollupFor = (worker: string, store: DetailStore = detail): Rollup =>
-  createRollup({ ledger, detail: store, config, tenants: async () => ['shop'], clock, log, worker });
+  createRollup({
+    ledger,
+    detail: store,
+    config,
+    patterns,
+    tenants: async () => ['shop'],
+    clock,
+    log,
+    worker,
+  });
 
 const time = (at: number) => new Date(at).toISOString();
 const hex = (n: number, length: number) => n.toString(16).padStart(length, '0');

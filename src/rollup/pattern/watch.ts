@@ -29,7 +29,7 @@ export interface WatchConfig {
 
 interface Deps {
   ledger: Ledger;
-  config: { delayS: number };
+  config: { delayS: number; initialLookbackS: number };
   patterns: WatchConfig;
 }
 
@@ -39,30 +39,28 @@ export const patternWatch = (deps: Deps): Job => ({
   after: ['oo-agg'],
   alignMs: bucketMs,
   delayMs: deps.config.delayS * 1_000,
-  initialLookbackMs: bucketMs,
+  initialLookbackMs: deps.config.initialLookbackS * 1_000,
   run: (context) => watch(deps, context),
 });
 
-async function watch({ ledger, patterns }: Deps, { tenant, window }: JobContext): Promise<JobResult> {
+async function watch({ ledger, patterns }: Deps, { tenant, window, commit }: JobContext): Promise<JobResult> {
   const result: JobResult = { rowsRead: 0, rowsWritten: 0, rowsConflict: 0, leftOut: {} };
   if (!patterns.events) return result;
-  for (let from = floorTo(window.from, bucketMs); from < window.to; from += bucketMs) {
-    const bucket = { from, to: from + bucketMs };
-    const news = await newPatterns(ledger, tenant.id, bucket, patterns);
-    const rates = await changedRates(ledger, tenant.id, bucket, patterns);
-    const told: PatternEvent[] = [];
-    for (const [name, found] of Object.entries({ new_patterns: news, pattern_rates: rates })) {
-      const fresh = await notToldYet(ledger, tenant.id, found, patterns.cooldownS * 1_000);
-      const chosen = fresh.sort(byWeight).slice(0, patterns.eventsMax);
-      told.push(...chosen);
-      if (fresh.length > chosen.length)
-        result.leftOut[name] = (result.leftOut[name] ?? 0) + fresh.length - chosen.length;
-      result.rowsRead += found.length;
-    }
-    if (told.length > 0) await ledger.transaction((tx) => writePatternEvents(tx, tenant.id, told));
-    result.rowsWritten += told.length;
+  const news = await newPatterns(ledger, tenant.id, window, patterns);
+  const rates = await changedRates(ledger, tenant.id, window, patterns);
+  const told: PatternEvent[] = [];
+  for (const [name, found] of Object.entries({ new_patterns: news, pattern_rates: rates })) {
+    const fresh = await notToldYet(ledger, tenant.id, found, patterns.cooldownS * 1_000);
+    const chosen = fresh.sort(byWeight).slice(0, patterns.eventsMax);
+    told.push(...chosen);
+    if (fresh.length > chosen.length) result.leftOut[name] = fresh.length - chosen.length;
+    result.rowsRead += found.length;
   }
-  return result;
+  result.rowsWritten = told.length;
+  return commit(async (tx) => {
+    await writePatternEvents(tx, tenant.id, told);
+    return result;
+  });
 }
 
 const rank = (severity: Severity): number => severities.indexOf(severity);
