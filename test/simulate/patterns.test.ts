@@ -126,9 +126,10 @@ describe('ids of patterns', () => {
     expect(await ledger.query('SELECT * FROM log_pattern ORDER BY 1')).toEqual(ids);
     const later = noon + 21 * 24 * hour;
     await putLogs(detail, orders(later));
-    await replay(later, later + 5 * minute);
-    now = later + 10 * minute;
-    await rollupOn().tick();
+    // Weeks of empty windows are somebody else's test.
+    await ledger.query('TRUNCATE etl_job_run');
+    await rollUntil(later + 5 * minute);
+    expect((await raw()).length).toBe(before.length + 2);
     expect((await ledger.query('SELECT fingerprint_id FROM log_pattern ORDER BY 1')).length).toBe(ids.length);
   });
 
