@@ -5,6 +5,7 @@ import { ClewError, createLogger, type Logger, systemClock } from '../lib/index.
 import type { Clew } from '../wiring.ts';
 import { anomalies, anomaliesUsage } from './anomalies.ts';
 import { bench } from './bench.ts';
+import { bundle, bundleUsage } from './bundle.ts';
 import { deadLetters, deadLettersUsage } from './dead-letters.ts';
 import { parseArguments } from './index.ts';
 import { lint, lintUsage } from './lint.ts';
@@ -21,6 +22,7 @@ ${lintUsage}
 ${pipelineUsage}
 ${patternsUsage}
 ${anomaliesUsage}
+${bundleUsage}
   clew bench ingest|validate [options]               measure ingest; run the validation plan (clew bench help)
   clew version
   clew help
@@ -127,6 +129,16 @@ async function main(argv: readonly string[]): Promise<void> {
   }
   if (command === 'anomalies') {
     process.exitCode = await anomalies(rest, flags, { input: process.stdin, write: written });
+    return;
+  }
+  if (command === 'bundle') {
+    const { http, auth } = loadConfig({ env: process.env, flags: {} });
+    const url = (flags.url ?? `http://${http.host}:${http.port}`).replace(/\/$/, '');
+    process.exitCode = await bundle(rest, flags, {
+      live: { url, token: flags.token ?? auth.token },
+      nowMs: systemClock.now(),
+      write: (text) => process.stdout.write(text),
+    });
     return;
   }
   if (command === 'pipeline' || command === 'mask') {

@@ -40,8 +40,8 @@ export function measureSeries(source: IndicatorSource, reading: MetricReading): 
       {
         resource: series.resource,
         ref: series.ref,
-        baseline: valuesOf(series.baseline, divisor?.baseline, reading),
-        incident: valuesOf(series.incident, divisor?.incident, reading),
+        baseline: valuesOf(series.baseline, divisor?.baseline, asTold(series.metric, reading)),
+        incident: valuesOf(series.incident, divisor?.incident, asTold(series.metric, reading)),
       },
     ];
   });
@@ -61,6 +61,12 @@ export function measureSeries(source: IndicatorSource, reading: MetricReading): 
     ];
   });
 }
+
+/** Some senders (sar, atop) give a rise per second where others give a counter; their names say so. */
+const asTold = (metric: string, reading: MetricReading): MetricReading =>
+  reading.kind === 'counter' && /(_per_second|\.per_second|_rate)$/.test(metric)
+    ? { ...reading, kind: 'gauge' }
+    : reading;
 
 interface Line {
   resource: string;
