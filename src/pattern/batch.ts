@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto';
-import { mask } from './mask.ts';
 import { mineTemplates } from './mine.ts';
 
 /** A template of a batch of messages. */
@@ -21,7 +20,7 @@ export class PatternBatch {
   readonly #groupOfLine: number[] = [];
 
   add(message: string): void {
-    const key = mask(message).join(' ');
+    const key = message;
     let group = this.#groups.get(key);
     if (!group) {
       group = { index: this.#groups.size, message, count: 0 };
@@ -38,7 +37,7 @@ export class PatternBatch {
       message,
       count,
     }));
-    const { templates } = mineTemplates(samples);
+    const { templates } = mineTemplates(samples, [], { complete: true });
     const ordered = templates.toSorted((a, b) => b.count - a.count || (a.template < b.template ? -1 : 1));
     const ofGroup = new Int32Array(this.#groups.size);
     for (const [index, mined] of ordered.entries())

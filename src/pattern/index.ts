@@ -7,5 +7,5 @@
  * What never happens here: I/O, reading a clock, ids (the ledger names patterns), knowledge of a particular product.
  */
 export { type BatchTemplate, PatternBatch, templateId } from './batch.ts';
-export { mask, messageCharsMax, tokensMax, wildcard } from './mask.ts';
 export { type MinedTemplate, type Mining, mineTemplates, type PatternSample, templateOf } from './mine.ts';
+export { messageCharsMax, wildcard } from './tokens.ts';

@@ -1,25 +1,31 @@
 import { describe, expect, it } from 'vitest';
-import { mask, messageCharsMax } from './mask.ts';
+import { matches } from './match.ts';
 import { mineTemplates, templateOf } from './mine.ts';
+import { messageCharsMax } from './tokens.ts';
 
 const samples = (messages: string[]) =>
   messages.map((message, index) => ({ shape: String(index), message, count: 1 }));
 
-describe('mask', () => {
+describe('templateOf', () => {
   it.each([
-    ['GET /api/cart/42 took 12ms', 'GET <*> took <*>'],
-    ['user=17 logged in from 10.0.0.7:443', 'user=<*> logged in from <*>'],
+    ['GET /api/cart/42 took 12ms', 'GET <*> took <*>ms'],
+    ['user=17 logged in from 10.0.0.7:443', 'user=<*> logged in from <*>:<*>'],
     ['order 3f2504e0-4f89-11d3-9a0c-0305e82c3301 stored.', 'order <*> stored.'],
     ['pool exhausted, waited 5000 ms (limit 3)', 'pool exhausted, waited <*> ms (limit <*>)'],
-    ['call to http://pay.example.test:9443/charge failed', 'call to <*> failed'],
+    ['call to http://pay.example.test:9443/charge failed', 'call to http://<*> failed'],
+    ['订单123已完成，耗时35ms', '订单<*>已完成，耗时<*>ms'],
+    ['at Fri Jun 17 07:07:00 2005 and 2026-01-02T03:04:05.678Z', 'at <*> and <*>'],
     ['no values here', 'no values here'],
     ['', ''],
   ])('replaces the values of %j and nothing else', (message, template) => {
     expect(templateOf(message)).toBe(template);
+    expect(matches(template, message)).toBe(true);
   });
 
   it('reads only the beginning of an endless message', () => {
-    expect(mask('x '.repeat(messageCharsMax)).length).toBeLessThanOrEqual(257);
+    const message = 'x '.repeat(messageCharsMax);
+    expect(templateOf(message).length).toBeLessThanOrEqual(messageCharsMax);
+    expect(matches(templateOf(message), message)).toBe(true);
   });
 });
 
@@ -27,7 +33,14 @@ describe('mineTemplates', () => {
   it('joins messages that differ by a value in one template', () => {
     const mining = mineTemplates(samples(['took 5 ms', 'took 6 ms', 'took 700 ms']));
     expect(mining.templates).toEqual([
-      { template: 'took <*> ms', count: 3, shapes: ['0', '1', '2'], example: 'took 5 ms', exampleCount: 1 },
+      {
+        template: 'took <*> ms',
+        count: 3,
+        shapes: ['0', '1', '2'],
+        example: 'took 5 ms',
+        exampleCount: 1,
+        covers: [],
+      },
     ]);
   });
 

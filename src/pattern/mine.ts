@@ -1,10 +1,14 @@
-import { mask, wildcard } from './mask.ts';
+import { type Form, formOf } from './form.ts';
+import { KnownTemplates } from './known.ts';
+import { type Group, groupByKeys, joinSlots, mergeGroups } from './merge.ts';
+import { render } from './render.ts';
 
-/** One example message of a shape and how often the shape came. */
+/** An example message of a shape and how often the shape came. */
 export interface PatternSample {
-  /** Unsigned 64-bit, as decimal text; any other stable name does as well. */
+  /** Unsigned 64-bit, as decimal text; any other stable name does as well. Samples of one shape get one template. */
   shape: string;
   message: string;
+  /** Messages of the shape; with several samples of one shape those that each stands for. */
   count: number;
 }
 
@@ -13,9 +17,11 @@ export interface MinedTemplate {
   template: string;
   count: number;
   shapes: string[];
-  /** The message of the commonest shape, and how often that shape came. */
+  /** The message of the commonest sample, and how often that came. */
   example: string;
   exampleCount: number;
+  /** Known templates that this one takes in: it says the same with more left open. */
+  covers: string[];
 }
 
 export interface Mining {
@@ -23,178 +29,145 @@ export interface Mining {
   templateOfShape: ReadonlyMap<string, MinedTemplate>;
 }
 
-/** Share of positions at which two token lists must agree to be looked at together. */
-const similarityMin = 0.6;
-
-/**
- * A position with more different words than this, in otherwise similar messages, is a variable. With fewer the words
- * are more likely the program's own (`started`, `paused`, `resumed`), and joining them would hide a change of meaning.
- */
-const constantWordsMax = 3;
-
-interface Line {
-  tokens: string[];
-  members: PatternSample[];
-  count: number;
+export interface MiningOptions {
+  /**
+   * The samples hold every wording that their shapes have. Without it a shape may stand for messages that no sample
+   * shows: with other numbers in words and other text between quotes, so these are open.
+   */
+  complete?: boolean;
 }
 
-/** Similar lines; `tokens` is what all of them have in common. */
-interface Cluster {
-  tokens: string[];
-  lines: Line[];
+interface Unit {
+  shape: string;
+  samples: PatternSample[];
+  forms: Form[];
 }
 
-/** The template of one message by itself: its mask. Mining may generalise it further when it sees its siblings. */
-export const templateOf = (message: string): string => mask(message).join(' ');
+/** The template of one message by itself. Mining may generalise it further when it sees its siblings. */
+export const templateOf = (message: string): string =>
+  render([formOf(message, { quotedIsValue: true })], { complete: false });
 
 /**
  * Groups messages by template. A message that a `known` template fits takes it, so that patterns keep their identity
- * over time. Messages of equal masks are one to begin with; then, in groups of equal length and equal first word, lists
- * of tokens that agree at enough positions are put side by side, and a position where they hold many different words
- * becomes a wildcard. Samples are taken commonest first, ties by mask, so that order of arrival does not matter.
+ * over time. The others are cut into words, marks and values; messages that are equal but for their values are one
+ * statement, and so are statements that differ in a word which is a value as well: it follows `user`, stands where
+ * others have a value, or is one of many. What `<*>` stands for is then read from all examples of a statement.
+ * The order in which samples come does not matter.
  */
-export function mineTemplates(samples: readonly PatternSample[], known: readonly string[] = []): Mining {
+export function mineTemplates(
+  samples: readonly PatternSample[],
+  known: readonly string[] = [],
+  options: MiningOptions = {},
+): Mining {
   const index = new KnownTemplates(known);
-  const lines = new Map<string, Line>();
-  const settled: { template: string; line: Line }[] = [];
+  const settled: { template: string; unit: Unit }[] = [];
+  const items: { form: Form; members: Unit[] }[] = [];
+  for (const unit of unitsOf(samples, options.complete ?? false)) {
+    const template = index.fit(unit.forms);
+    if (template !== null) settled.push({ template, unit });
+    else
+      for (const [at, form] of alike(unit.forms).entries())
+        items.push({ form, members: at === 0 ? [unit] : [] });
+  }
+  if (items.length > 0) for (const form of index.forms) items.push({ form, members: [] });
+  const mined = mergeGroups(groupByKeys(items)).flatMap((group) => named(group, options));
+  return describe([...settled.map((each) => ({ ...each, covers: [] })), ...mined]);
+}
+
+function unitsOf(samples: readonly PatternSample[], complete: boolean): Unit[] {
+  const units = new Map<string, Unit>();
   for (const sample of samples) {
-    const tokens = mask(sample.message);
-    const key = tokens.join(' ');
-    const line = lines.get(key);
-    if (line) {
-      line.members.push(sample);
-      line.count += sample.count;
-    } else lines.set(key, { tokens, members: [sample], count: sample.count });
+    const unit = units.get(sample.shape);
+    const form = formOf(sample.message, { quotedIsValue: !complete });
+    if (unit) {
+      unit.samples.push(sample);
+      unit.forms.push(form);
+    } else units.set(sample.shape, { shape: sample.shape, samples: [sample], forms: [form] });
   }
-  const leaves = new Map<string, Cluster[]>();
-  // Known templates stand in the leaves without members: new words beside them count as siblings.
-  for (const template of known) place(leaves, { tokens: template.split(' '), members: [], count: 0 });
-  const ordered = [...lines.entries()].sort(([a, x], [b, y]) => y.count - x.count || (a < b ? -1 : 1));
-  for (const [, line] of ordered) {
-    const template = index.fit(line.tokens);
-    if (template !== null) settled.push({ template, line });
-    else place(leaves, line);
-  }
-  const mined = [...leaves.values()].flat().flatMap((cluster) => refine(cluster.lines));
-  return describe([...settled, ...mined]);
+  return [...units.values()];
 }
 
-/** Looks a token list up among templates by its length and first word, the most specific template first. */
-class KnownTemplates {
-  readonly #byLeaf = new Map<string, string[][]>();
-
-  constructor(templates: readonly string[]) {
-    for (const template of templates) {
-      const tokens = template.split(' ');
-      const key = leafKey(tokens);
-      const leaf = this.#byLeaf.get(key);
-      if (leaf) leaf.push(tokens);
-      else this.#byLeaf.set(key, [tokens]);
-    }
-    for (const leaf of this.#byLeaf.values()) leaf.sort((a, b) => wildcardsIn(a) - wildcardsIn(b));
-  }
-
-  fit(tokens: readonly string[]): string | null {
-    const leaf = this.#byLeaf.get(leafKey(tokens)) ?? [];
-    const found = leaf.find((template) =>
-      template.every((token, index) => token === tokens[index] || token === wildcard),
+/** Forms of one shape get equal keys: where they differ they become open. */
+function alike(forms: Form[]): Form[] {
+  const [first, ...others] = forms;
+  if (!first || others.every((form) => sameKeys(first, form))) return forms;
+  // The common slots of all, in their order.
+  let common = first.slots.map((slot) => slot.key);
+  for (const form of others)
+    common = commonSequence(
+      common,
+      form.slots.map((slot) => slot.key),
     );
-    return found ? found.join(' ') : null;
-  }
+  for (const form of forms) openBetween(form, common);
+  return forms;
 }
 
-const wildcardsIn = (tokens: readonly string[]): number =>
-  tokens.filter((token) => token === wildcard).length;
+const sameKeys = (a: Form, b: Form): boolean =>
+  a.slots.length === b.slots.length && a.slots.every((slot, index) => slot.key === b.slots[index]?.key);
 
-function place(leaves: Map<string, Cluster[]>, line: Line): void {
-  const key = leafKey(line.tokens);
-  const leaf = leaves.get(key);
-  if (!leaf) {
-    leaves.set(key, [{ tokens: line.tokens, lines: [line] }]);
-    return;
+function commonSequence(a: readonly string[], b: readonly string[]): string[] {
+  const lengths = Array.from({ length: a.length + 1 }, () => new Uint16Array(b.length + 1));
+  for (let i = a.length - 1; i >= 0; i--)
+    for (let j = b.length - 1; j >= 0; j--)
+      (lengths[i] as Uint16Array)[j] =
+        a[i] === b[j]
+          ? (lengths[i + 1]?.[j + 1] ?? 0) + 1
+          : Math.max(lengths[i + 1]?.[j] ?? 0, lengths[i]?.[j + 1] ?? 0);
+  const common: string[] = [];
+  for (let i = 0, j = 0; i < a.length && j < b.length; ) {
+    if (a[i] === b[j]) {
+      common.push(a[i] as string);
+      i++;
+      j++;
+    } else if ((lengths[i + 1]?.[j] ?? 0) >= (lengths[i]?.[j + 1] ?? 0)) i++;
+    else j++;
   }
-  let best: Cluster | null = null;
-  let bestSimilarity = 0;
-  for (const candidate of leaf) {
-    const similarity = similarityOf(candidate.tokens, line.tokens);
-    if (similarity >= similarityMin && similarity > bestSimilarity) {
-      best = candidate;
-      bestSimilarity = similarity;
+  return common;
+}
+
+/** Joins what stands between common slots. */
+function openBetween(form: Form, common: readonly string[]): void {
+  let at = 0;
+  for (const key of [...common, undefined]) {
+    let to = at;
+    while (to < form.slots.length && form.slots[to]?.key !== key) to++;
+    if (to > at) {
+      joinSlots(form, at, to);
+      at++;
     }
+    at++;
   }
-  if (!best) {
-    leaf.push({ tokens: line.tokens, lines: [line] });
-    return;
-  }
-  best.tokens = best.tokens.map((token, index) => (token === line.tokens[index] ? token : wildcard));
-  best.lines.push(line);
 }
 
-/** Splits a cluster at positions of few words, the fewest first, and generalises the positions of many. */
-function refine(lines: readonly Line[]): { template: string; line: Line }[] {
-  const first = lines[0];
-  if (!first) return [];
-  let splitAt = -1;
-  let fewest = constantWordsMax + 1;
-  const words = first.tokens.map((_, index) => new Set(lines.map((line) => line.tokens[index] ?? '')));
-  for (const [index, set] of words.entries()) {
-    if (set.size > 1 && set.size < fewest) {
-      fewest = set.size;
-      splitAt = index;
-    }
-  }
-  if (splitAt >= 0) {
-    return [...(words[splitAt] ?? [])].flatMap((word) =>
-      refine(lines.filter((line) => line.tokens[splitAt] === word)),
-    );
-  }
-  const template = first.tokens
-    .map((token, index) => ((words[index]?.size ?? 1) > 1 ? wildcard : token))
-    .join(' ');
-  return lines.map((line) => ({ template, line }));
+function named(
+  group: Group<Unit>,
+  options: MiningOptions,
+): { template: string; unit: Unit; covers: string[] }[] {
+  if (group.members.length === 0) return [];
+  const template = render(group.forms, { complete: options.complete ?? false });
+  const covers = group.forms.flatMap((form) => form.template ?? []).filter((known) => known !== template);
+  return group.members.map((unit) => ({ template, unit, covers }));
 }
 
-/** Templates that differ in length or in their first word are different statements of the program. */
-const leafKey = (tokens: readonly string[]): string => {
-  const first = tokens[0] ?? '';
-  return `${tokens.length} ${first.includes(wildcard) ? wildcard : first}`;
-};
-
-/** Share of equal positions; a wildcard against a word counts as neither for nor against. */
-function similarityOf(a: readonly string[], b: readonly string[]): number {
-  let equal = 0;
-  let compared = 0;
-  for (const [index, token] of a.entries()) {
-    const other = b[index];
-    if (token === wildcard && other === wildcard) continue;
-    compared++;
-    if (token === other) equal++;
-  }
-  return compared === 0 ? 1 : equal / compared;
-}
-
-function describe(pairs: readonly { template: string; line: Line }[]): Mining {
+function describe(pairs: readonly { template: string; unit: Unit; covers: string[] }[]): Mining {
   const byTemplate = new Map<string, MinedTemplate>();
-  for (const { template, line } of pairs) {
-    for (const member of line.members) {
-      const mined = byTemplate.get(template) ?? {
-        template,
-        count: 0,
-        shapes: [],
-        example: '',
-        exampleCount: -1,
-      };
+  const templateOfShape = new Map<string, MinedTemplate>();
+  for (const { template, unit, covers } of pairs) {
+    let mined = byTemplate.get(template);
+    if (!mined) {
+      mined = { template, count: 0, shapes: [], example: '', exampleCount: -1, covers: [...covers].sort() };
       byTemplate.set(template, mined);
-      mined.count += member.count;
-      mined.shapes.push(member.shape);
-      if (member.count > mined.exampleCount) {
-        mined.example = member.message;
-        mined.exampleCount = member.count;
+    }
+    mined.shapes.push(unit.shape);
+    templateOfShape.set(unit.shape, mined);
+    for (const { message, count } of unit.samples) {
+      mined.count += count;
+      const better = count > mined.exampleCount || (count === mined.exampleCount && message < mined.example);
+      if (better) {
+        mined.example = message;
+        mined.exampleCount = count;
       }
     }
   }
-  const templateOfShape = new Map<string, MinedTemplate>();
-  for (const mined of byTemplate.values())
-    for (const shape of mined.shapes) templateOfShape.set(shape, mined);
   return { templates: [...byTemplate.values()], templateOfShape };
 }

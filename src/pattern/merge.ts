@@ -1,0 +1,200 @@
+import { type Form, openKey } from './form.ts';
+
+/** Messages of the same statement: all forms have these keys, one a slot. */
+export interface Group<Member> {
+  keys: string[];
+  forms: Form[];
+  members: Member[];
+}
+
+/** Rounds in which places of varying words are looked for; each may bring to light others. */
+const roundsMax = 4;
+/** Beyond this many groups only equal forms are joined. */
+const groupsMax = 20_000;
+/** Slots in which a varying word is looked for. */
+const slotsLookedAtMax = 128;
+
+/**
+ * A place of more different words than this in otherwise equal messages is a variable. With fewer the words are more
+ * likely the program's own (`started`, `paused`, `resumed`), and joining them would hide a change of meaning.
+ */
+const ownWordsMax = 9;
+/** The same for the first word, which names what speaks or what happens. */
+const ownFirstWordsMax = 39;
+/** The same for `key=word`, where words of a closed list are fewer. */
+const ownSettingsMax = 4;
+/** The same where every word is an identifier (`com.example.daily`) or stands between quotes. */
+const ownIdentifiersMax = 4;
+/** The same between `for` and `from`: somebody's name stands there. */
+const ownNamesMax = 2;
+/** Constant words that a message must have elsewhere for one of its words to be taken for a value. */
+const contextMin = 2;
+/** The same where other messages have a value in that place. */
+const contextOfValueMin = 3;
+
+const keyOf = (keys: readonly string[]): string => keys.join('\u0002');
+const word = /\p{L}/u;
+const identifier = /\p{L}[._$/@]\p{L}/u;
+const isWord = (key: string | undefined): boolean => key !== undefined && key !== openKey && word.test(key);
+
+export function groupByKeys<Member>(items: Iterable<{ form: Form; members: Member[] }>): Group<Member>[] {
+  const groups = new Map<string, Group<Member>>();
+  for (const { form, members } of items) {
+    const keys = form.slots.map((slot) => slot.key);
+    const key = keyOf(keys);
+    const group = groups.get(key);
+    if (group) {
+      group.forms.push(form);
+      group.members.push(...members);
+    } else groups.set(key, { keys, forms: [form], members: [...members] });
+  }
+  return [...groups.values()];
+}
+
+/** Joins groups that differ by words which are values. The result does not depend on the order of groups. */
+export function mergeGroups<Member>(groups: readonly Group<Member>[]): Group<Member>[] {
+  let current = joinPorts(groups);
+  if (current.length > groupsMax) return current;
+  for (let round = 0; round < roundsMax; round++) {
+    const joins = [...buckets(current).values()].filter(isVariable);
+    if (joins.length === 0) break;
+    current = apply(current, joins);
+  }
+  return current;
+}
+
+/** Groups that are equal but for one slot. */
+interface Bucket {
+  slot: number;
+  keys: readonly string[];
+  groups: number[];
+  words: Set<string>;
+  hasOpen: boolean;
+  openIsNumber: boolean;
+}
+
+function buckets<Member>(groups: readonly Group<Member>[]): Map<string, Bucket> {
+  const found = new Map<string, Bucket>();
+  for (const [index, { keys, forms }] of groups.entries()) {
+    const slots = Math.min(keys.length, slotsLookedAtMax);
+    for (let slot = 0; slot < slots; slot++) {
+      const own = keys[slot] as string;
+      if (own !== openKey && !word.test(own)) continue;
+      const key = keyOf(keys.with(slot, '\u0003'));
+      let bucket = found.get(key);
+      if (!bucket) {
+        bucket = { slot, keys, groups: [], words: new Set(), hasOpen: false, openIsNumber: false };
+        found.set(key, bucket);
+      }
+      bucket.groups.push(index);
+      if (own === openKey) {
+        bucket.hasOpen = true;
+        bucket.openIsNumber = forms.every((form) => isNumber(form, slot));
+      } else bucket.words.add(own.trim());
+    }
+  }
+  return found;
+}
+
+function isNumber(form: Form, index: number): boolean {
+  const slot = form.slots[index];
+  return form.tokens
+    .slice(slot?.from, slot?.to)
+    .some((token) => token.type === 'number' || token.type === 'hex');
+}
+
+/** Whether the words in which the groups of a bucket differ are values. */
+function isVariable({ slot, keys, groups, words, hasOpen, openIsNumber }: Bucket): boolean {
+  if (groups.length < 2) return false;
+  const context = keys.filter((key, index) => index !== slot && isWord(key)).length;
+  if (hasOpen && !openIsNumber && context >= contextOfValueMin) return true;
+  if (context < contextMin) return false;
+  const before = keys[slot - 1];
+  const after = keys[slot + 1]?.trim();
+  if (
+    words.size > ownIdentifiersMax &&
+    context >= contextOfValueMin &&
+    [...words].every((each) => identifier.test(each))
+  )
+    return true;
+  if (slot === 0) return words.size > ownFirstWordsMax;
+  if (before === '=') return words.size > ownSettingsMax;
+  if (before?.trim() === 'for' && after === 'from' && context >= contextOfValueMin)
+    return words.size > ownNamesMax;
+  return words.size > ownWordsMax;
+}
+
+/** Unites the groups of every bucket; what they differ in becomes open. */
+function apply<Member>(groups: readonly Group<Member>[], joins: readonly Bucket[]): Group<Member>[] {
+  const parent = groups.map((_, index) => index);
+  const root = (index: number): number => {
+    let at = index;
+    while (parent[at] !== at) at = parent[at] as number;
+    parent[index] = at;
+    return at;
+  };
+  const open = new Map<number, Set<number>>();
+  for (const {
+    groups: [first = 0, ...others],
+  } of joins)
+    for (const other of others) parent[root(other)] = root(first);
+  for (const {
+    groups: [first = 0],
+    slot,
+  } of joins) {
+    const top = root(first);
+    const slots = open.get(top) ?? new Set();
+    slots.add(slot);
+    open.set(top, slots);
+  }
+  const united = groups.flatMap((group, index) => {
+    const slots = open.get(root(index));
+    for (const form of slots ? group.forms : []) openSlots(form, slots ?? new Set());
+    return group.forms.map((form, at) => ({ form, members: at === 0 ? group.members : [] }));
+  });
+  return groupByKeys(united);
+}
+
+function openSlots(form: Form, slots: ReadonlySet<number>): void {
+  for (const index of slots) {
+    const slot = form.slots[index];
+    if (slot) slot.key = openKey;
+    const next = form.slots[index + 1];
+    if (next) next.key = next.key.trimStart();
+  }
+}
+
+/** `proxy:80` is the value that `proxy.example.org:80` is in otherwise equal messages. */
+function joinPorts<Member>(groups: readonly Group<Member>[]): Group<Member>[] {
+  const known = new Set(groups.map(({ keys }) => keyOf(keys)));
+  for (const { keys, forms } of groups) {
+    const at = keys.findIndex(
+      (key, index) => isWord(key) && keys[index + 1] === ':' && keys[index + 2] === openKey,
+    );
+    if (at < 0 || keys.filter(isWord).length - 1 < contextOfValueMin) continue;
+    const joined = [...keys.slice(0, at), openKey, ...keys.slice(at + 3)];
+    if (!known.has(keyOf(joined))) continue;
+    for (const form of forms) joinSlots(form, at, at + 3);
+  }
+  return groupByKeys(
+    groups.flatMap(({ forms, members }) =>
+      forms.map((form, i) => ({ form, members: i === 0 ? members : [] })),
+    ),
+  );
+}
+
+/** Makes the slots from `from` to before `to` one open slot. */
+export function joinSlots(form: Form, from: number, to: number): void {
+  const first = form.slots[from];
+  const last = form.slots[to - 1];
+  if (!first || !last) return;
+  form.slots.splice(from, to - from, {
+    key: openKey,
+    start: first.start,
+    end: last.end,
+    from: first.from,
+    to: last.to,
+  });
+  const next = form.slots[from + 1];
+  if (next) next.key = next.key.trimStart();
+}
