@@ -56,7 +56,7 @@ async function openStores(config: Config, log: Logger, started: Started): Promis
   const besideIngest = !rolesOf(config).includes('ingest');
   const [detail, ledger] = await Promise.allSettled([
     openDetailStore({ dir: join(config.dataDir, 'detail'), config, clock, log, besideIngest }),
-    openLedger({ dir: join(config.dataDir, 'ledger'), clock, log }),
+    openLedger({ dir: join(config.dataDir, 'ledger'), ...config.ledger, clock, log }),
   ]);
   if (ledger.status === 'fulfilled') started.add('ledger', () => ledger.value.close());
   if (detail.status === 'fulfilled') started.add('detail', () => detail.value.close());

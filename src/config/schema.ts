@@ -1,6 +1,7 @@
 import { isIP } from 'node:net';
 import { z } from 'zod';
 import { connectionsSchema } from './connections.ts';
+import { ledgerSchema } from './ledger.ts';
 import { limitsSchema, readySchema } from './limits.ts';
 import { patternsSchema } from './patterns.ts';
 import { roleNames } from './roles.ts';
@@ -315,6 +316,7 @@ export const configSchema = z.strictObject({
         .describe('Longest time window that one query may ask for, seconds (31 days).'),
     })
     .prefault({}),
+  ledger: ledgerSchema(list),
   rollup: rollupSchema,
   patterns: patternsSchema,
   detect: z

@@ -10,6 +10,11 @@ export interface Queryable {
  */
 export interface Ledger extends Queryable {
   transaction<T>(work: (tx: Queryable) => Promise<T>): Promise<T>;
+  /**
+   * The ledger as a user of one tenant may read it: only `SELECT`, one statement at a time, and the engine itself shows
+   * no row of another tenant, whatever the statement says. Two to four round trips more than `query`.
+   */
+  forTenant(tenantId: number): Queryable;
   readonly capabilities: LedgerCapabilities;
   /** `tenant_id` of a tenant code; created on first use. Cached. */
   tenantId(code: string): Promise<number>;
@@ -25,8 +30,27 @@ export interface LedgerHealth {
   drift: string[];
 }
 
+/** A part of the ledger that may be missing, and what is done then. */
+export interface Capability {
+  name: string;
+  present: boolean;
+  version: string | null;
+  /** Whether someone should do something about its absence; otherwise the ledger merely does without. */
+  trouble: boolean;
+  message: string;
+}
+
+/** What the engine can do, found by asking it at opening. */
 export interface LedgerCapabilities {
   embedded: boolean;
+  /** Of PostgreSQL. */
+  version: string;
   timescale: boolean;
+  /** Whether a table of the ledger is a compressed hypertable. */
+  compression: boolean;
   vector: boolean;
+  age: boolean;
+  /** Whether `forTenant` is kept to its tenant by the engine itself. */
+  rowSecurity: boolean;
+  list: readonly Capability[];
 }

@@ -1,10 +1,11 @@
 import { ClewError, type Clock } from '../lib/index.ts';
 import type { Ledger, LedgerCapabilities, LedgerHealth, Queryable } from './contract.ts';
 import type { Driver, Run } from './driver.ts';
+import { becomeTenant } from './isolation.ts';
 import { textOf } from './values.ts';
 
 /** A health question that takes longer than this counts as not ready, milliseconds. */
-const healthTimeoutMs = 3_000;
+const healthTimeoutMs = 1_500;
 
 interface Parts {
   driver: Driver;
@@ -27,7 +28,6 @@ export class DriverLedger implements Ledger {
   readonly #queryable: Queryable;
   readonly #tenants = new Map<string, number>();
   #closing: Promise<void> | null = null;
-  #lastError: string | null = null;
 
   constructor(parts: Parts) {
     this.#parts = parts;
@@ -43,6 +43,17 @@ export class DriverLedger implements Ledger {
   async transaction<T>(work: (tx: Queryable) => Promise<T>): Promise<T> {
     this.#assertOpen();
     return this.#parts.driver.transaction((run) => work(queryableOf(run)));
+  }
+
+  forTenant(tenantId: number): Queryable {
+    if (!this.capabilities.rowSecurity) return this;
+    const setup = becomeTenant(tenantId);
+    return {
+      query: async <Row>(sql: string, params: readonly unknown[] = []) => {
+        this.#assertOpen();
+        return (await this.#parts.driver.runAs(setup, sql, params.map(textOf))) as Row[];
+      },
+    };
   }
 
   async tenantId(code: string): Promise<number> {
@@ -74,11 +85,10 @@ export class DriverLedger implements Ledger {
       .then(() => `no answer within ${healthTimeoutMs} ms`);
     const error = await Promise.race([asked, late]);
     timer.abort();
-    this.#lastError = error ?? this.#lastError;
     return {
       ready: error === null,
       latencyMs: this.#parts.clock.monotonic() - start,
-      lastError: this.#lastError,
+      lastError: error === null ? null : (this.#parts.driver.outage() ?? error),
       drift: this.#parts.drift,
     };
   }

@@ -1,7 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
 import type { PGlite } from '@electric-sql/pglite';
 import pg from 'pg';
-import type { Logger } from '../lib/index.ts';
 
 /** Runs one statement with its parameters as text; answers with its rows. */
 export type Run = (sql: string, params: (string | null)[]) => Promise<unknown[]>;
@@ -13,12 +12,16 @@ export interface Session {
   script(sql: string): Promise<void>;
 }
 
-/** What differs between the twins, and nothing else: how a statement gets to the engine. */
+/** What differs between the twins, and nothing else: how a statement gets to the engine, and who asks. */
 export interface Driver {
   run: Run;
   transaction<T>(work: (run: Run) => Promise<T>): Promise<T>;
+  /** One statement as a user of one tenant, after `setup`: a transaction of its own, and no second statement. */
+  runAs(setup: string, sql: string, params: (string | null)[]): Promise<unknown[]>;
   session<T>(work: (session: Session) => Promise<T>): Promise<T>;
   close(): Promise<void>;
+  /** The last time that the engine could not be reached, and when that was; null while it can be. */
+  outage(): string | null;
 }
 
 type Parse = (text: string) => unknown;
@@ -72,6 +75,11 @@ export function liteDriver(lite: PGlite): Driver {
   return {
     run,
     transaction: (work) => lite.transaction((tx) => work(runOn(tx))),
+    runAs: (setup, sql, params) =>
+      lite.transaction(async (tx) => {
+        await tx.exec(setup);
+        return runOn(tx)(sql, params);
+      }),
     session: (work) =>
       work({
         run,
@@ -80,61 +88,6 @@ export function liteDriver(lite: PGlite): Driver {
         },
       }),
     close: () => lite.close(),
+    outage: () => null,
   };
-}
-
-/** Connections to a server. Small: the ledger carries aggregates and cases, not telemetry. */
-const serverConnectionsMax = 10;
-/** A server that does not answer within this time is an error, not a hang. */
-const connectTimeoutMs = 10_000;
-
-export function serverDriver(url: string, log: Logger): Driver {
-  const pool = new pg.Pool({
-    connectionString: url,
-    max: serverConnectionsMax,
-    connectionTimeoutMillis: connectTimeoutMs,
-    application_name: 'clew',
-    options: '-c timezone=UTC -c search_path=public',
-  });
-  // A connection that breaks while idle is replaced on next use; without a listener it would end the process.
-  pool.on('error', (error) => log.warn({ err: error }, 'an idle connection to the ledger broke'));
-  const runOn =
-    (on: pg.Pool | pg.PoolClient): Run =>
-    async (sql, params) =>
-      (await on.query(sql, params)).rows;
-  return {
-    run: runOn(pool),
-    transaction: (work) => serverTransaction(pool, (client) => work(runOn(client))),
-    async session(work) {
-      const client = await pool.connect();
-      try {
-        const script = async (sql: string) => {
-          await client.query(sql);
-        };
-        return await work({ run: runOn(client), script });
-      } finally {
-        client.release();
-      }
-    },
-    close: () => pool.end(),
-  };
-}
-
-async function serverTransaction<T>(pool: pg.Pool, work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
-  const client = await pool.connect();
-  let broken: Error | undefined;
-  try {
-    await client.query('BEGIN');
-    const result = await work(client);
-    await client.query('COMMIT');
-    return result;
-  } catch (error) {
-    await client.query('ROLLBACK').catch((rollbackError: Error) => {
-      // The connection is in an unknown state: the pool must throw it away.
-      broken = rollbackError;
-    });
-    throw error;
-  } finally {
-    client.release(broken);
-  }
 }

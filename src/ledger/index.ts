@@ -8,6 +8,6 @@
  * What never happens here: queries of other rooms (each room owns its SQL), raw log lines or spans, network inside a
  * transaction.
  */
-export type { Ledger, LedgerCapabilities, LedgerHealth, Queryable } from './contract.ts';
+export type { Capability, Ledger, LedgerCapabilities, LedgerHealth, Queryable } from './contract.ts';
 export { type LedgerOptions, openLedger } from './open.ts';
 export { rowsOf } from './rows.ts';

@@ -97,26 +97,33 @@ export async function schemaDrift(queryable: Queryable): Promise<string[]> {
 /** Two processes that start at once on one server take turns. The number is arbitrary and ours alone. */
 const migrationLockKey = 4_315_100;
 
-/** Applies what is missing, each file in its own transaction with its record. Returns the names it applied. */
-export async function migrate(target: MigrationTarget, migrations: readonly Migration[]): Promise<string[]> {
+export async function withMigrationLock<T>(target: MigrationTarget, work: () => Promise<T>): Promise<T> {
   await target.script(`SELECT pg_advisory_lock(${migrationLockKey})`);
   try {
-    await target.script(bookkeepingSql);
-    const done = await target.queryable.query<{ number: number; name: string; checksum: string }>(
-      'SELECT number, name, checksum FROM ledger_migration ORDER BY number',
-    );
-    const applied: string[] = [];
-    for (const row of done) checkApplied(row, migrations);
-    const known = new Set(done.map((row) => row.number));
-    for (const migration of migrations) {
-      if (known.has(migration.number)) continue;
-      await applyOne(target, migration);
-      applied.push(migration.name);
-    }
-    return applied;
+    return await work();
   } finally {
     await target.script(`SELECT pg_advisory_unlock(${migrationLockKey})`);
   }
+}
+
+/**
+ * Applies what is missing, each file in its own transaction with its record; the caller holds the lock. Returns the names
+ * that it applied.
+ */
+export async function migrate(target: MigrationTarget, migrations: readonly Migration[]): Promise<string[]> {
+  await target.script(bookkeepingSql);
+  const done = await target.queryable.query<{ number: number; name: string; checksum: string }>(
+    'SELECT number, name, checksum FROM ledger_migration ORDER BY number',
+  );
+  const applied: string[] = [];
+  for (const row of done) checkApplied(row, migrations);
+  const known = new Set(done.map((row) => row.number));
+  for (const migration of migrations) {
+    if (known.has(migration.number)) continue;
+    await applyOne(target, migration);
+    applied.push(migration.name);
+  }
+  return applied;
 }
 
 function checkApplied(

@@ -5,17 +5,28 @@ import { btree_gist } from '@electric-sql/pglite/contrib/btree_gist';
 import { pg_trgm } from '@electric-sql/pglite/contrib/pg_trgm';
 import { pgcrypto } from '@electric-sql/pglite/contrib/pgcrypto';
 import { vector } from '@electric-sql/pglite-pgvector';
-import type { Clock, Logger } from '../lib/index.ts';
-import type { Ledger, LedgerCapabilities, Queryable } from './contract.ts';
-import { type Driver, liteDriver, serverDriver } from './driver.ts';
+import { type ClewError, type Clock, isClewError, type Logger, retry } from '../lib/index.ts';
+import { askCapabilities, requireServer, timescalePreloaded } from './capabilities.ts';
+import type { Ledger, LedgerCapabilities } from './contract.ts';
+import { type Driver, liteDriver } from './driver.ts';
 import { DriverLedger, queryableOf } from './driver-ledger.ts';
-import { type Migration, migrate, readMigrations, schemaDrift } from './migrate.ts';
+import { isolateTenants } from './isolation.ts';
+import {
+  type Migration,
+  type MigrationTarget,
+  migrate,
+  readMigrations,
+  schemaDrift,
+  withMigrationLock,
+} from './migrate.ts';
+import { applyRetention } from './retention.ts';
+import { type ServerSettings, serverDriver } from './server-driver.ts';
 
-export interface LedgerOptions {
+export interface LedgerOptions extends Partial<ServerSettings> {
   /** Directory of the embedded twin, or `memory://`. Not touched when `url` is given. */
   dir: string;
-  /** `postgres://…` of a server; absent or empty: embedded. */
-  url?: string;
+  /** `table=days`, over the defaults of the tables. */
+  retention?: readonly string[];
   clock: Clock;
   log: Logger;
   /** A data directory (tar) to start from instead of an empty one. Embedded only. */
@@ -24,19 +35,82 @@ export interface LedgerOptions {
   migrations?: readonly Migration[];
 }
 
+/** A server often starts beside Clew and takes longer: it is waited for so long. */
+const startTriesMax = 30;
+const startTryMs = 1_000;
+
 /** Opens the ledger and brings its schema up to date. Throws `internal` naming the migration when that fails. */
 export async function openLedger(options: LedgerOptions): Promise<Ledger> {
-  const embedded = !options.url;
-  const driver = embedded ? await embeddedDriver(options) : serverDriver(options.url ?? '', options.log);
+  const { url = '', clock, log } = options;
+  const embedded = url === '';
+  const driver = embedded ? await embeddedDriver(options) : serverDriver({ ...options, url }, clock, log);
   try {
-    const drift = await migrateOn(driver, options.migrations ?? readMigrations(), options.log);
-    const capabilities = await askCapabilities(queryableOf(driver.run), embedded);
-    return new DriverLedger({ driver, capabilities, drift, clock: options.clock });
+    if (!embedded)
+      await retry(
+        clock,
+        { attempts: startTriesMax, delayMs: startTryMs, delayMsMax: startTryMs },
+        () => driver.run('SELECT 1', []),
+        (error) => isClewError(error) && error.code === 'unavailable' && mayComeUp(error),
+      );
+    const { drift, capabilities } = await prepare(driver, options, embedded);
+    return new DriverLedger({ driver, capabilities, drift, clock });
   } catch (error) {
     await driver.close();
     throw error;
   }
 }
+
+/** Refused or not resolved yet, as a container is before its program listens; a wrong password is not waited for. */
+const mayComeUp = (error: ClewError): boolean => /ECONNREFUSED|ENOTFOUND|EAI_AGAIN|57P03/.test(error.message);
+
+interface Prepared {
+  drift: string[];
+  capabilities: LedgerCapabilities;
+}
+
+/** Schema, rights and settings, in one session: the lock that keeps a second process out meanwhile belongs to it. */
+export function prepare(driver: Driver, options: LedgerOptions, embedded: boolean): Promise<Prepared> {
+  const { log, migrations = readMigrations() } = options;
+  return driver.session(async ({ run, script }) => {
+    const queryable = queryableOf(run);
+    return withMigrationLock({ queryable, script }, async () => {
+      if (!embedded) {
+        await requireServer(queryable);
+        if (!(await timescalePreloaded(queryable))) await script(hideTimescale);
+      }
+      const drift = await migrateAndCompare({ queryable, script }, migrations, log);
+      await script(embedded ? ownRoleAlone : showTimescale);
+      const capabilities = await askCapabilities(queryable, embedded);
+      // Tests of the migrator come with migrations, and so with tables, of their own.
+      if (options.migrations !== undefined) return { drift, capabilities };
+      await applyRetention(queryable, options.retention ?? []);
+      const isolation = await isolateTenants(queryable);
+      const all = {
+        ...capabilities,
+        rowSecurity: isolation.present,
+        list: [...capabilities.list, isolation],
+      };
+      for (const { name, present, message, trouble } of all.list)
+        if (!present)
+          log[trouble ? 'warn' : 'info']({ capability: name }, `the ledger does without ${name}: ${message}`);
+      return { drift, capabilities: all };
+    });
+  });
+}
+
+/**
+ * The first migration creates TimescaleDB where it is on offer. Where it is installed but not loaded at the server's
+ * start, that would end the connection, so this session does not see the offer.
+ */
+const hideTimescale = `
+CREATE OR REPLACE TEMP VIEW pg_available_extensions AS
+  SELECT * FROM pg_catalog.pg_available_extensions WHERE name <> 'timescaledb';
+SET search_path = public, pg_temp, pg_catalog`;
+
+const showTimescale = 'DROP VIEW IF EXISTS pg_temp.pg_available_extensions; SET search_path = public';
+
+/** The embedded database is ours alone: no statement of a tenant may change role or tenant from within. */
+const ownRoleAlone = 'REVOKE EXECUTE ON FUNCTION pg_catalog.set_config(text, text, boolean) FROM PUBLIC';
 
 async function embeddedDriver(options: LedgerOptions): Promise<Driver> {
   if (!options.dir.includes('://')) mkdirSync(options.dir, { recursive: true });
@@ -71,20 +145,14 @@ export function createLite(dir: string, snapshot?: Blob): Promise<PGlite> {
   });
 }
 
-export function migrateOn(driver: Driver, migrations: readonly Migration[], log: Logger): Promise<string[]> {
-  // One session for all: the advisory lock belongs to it.
-  return driver.session(async ({ run, script }) => {
-    const queryable = queryableOf(run);
-    const applied = await migrate({ queryable, script }, migrations);
-    if (applied.length > 0) log.info({ applied }, 'ledger migrated');
-    const drift = await schemaDrift(queryable);
-    if (drift.length > 0) log.warn({ drift }, 'the schema of the ledger is not what its migrations made');
-    return drift;
-  });
-}
-
-async function askCapabilities(queryable: Queryable, embedded: boolean): Promise<LedgerCapabilities> {
-  const rows = await queryable.query<{ extname: string }>('SELECT extname FROM pg_extension');
-  const has = (name: string) => rows.some((row) => row.extname === name);
-  return { embedded, timescale: has('timescaledb'), vector: has('vector') };
+async function migrateAndCompare(
+  target: MigrationTarget,
+  migrations: readonly Migration[],
+  log: Logger,
+): Promise<string[]> {
+  const applied = await migrate(target, migrations);
+  if (applied.length > 0) log.info({ applied }, 'ledger migrated');
+  const drift = await schemaDrift(target.queryable);
+  if (drift.length > 0) log.warn({ drift }, 'the schema of the ledger is not what its migrations made');
+  return drift;
 }

@@ -6,7 +6,7 @@ import { type Clock, createLogger, newUuid, systemClock } from '../lib/index.ts'
 import type { Ledger } from './contract.ts';
 import { liteDriver } from './driver.ts';
 import { migrationsFingerprint, readMigrations } from './migrate.ts';
-import { createLite, migrateOn, openLedger } from './open.ts';
+import { createLite, openLedger, prepare } from './open.ts';
 
 /**
  * An empty, migrated ledger for one test file. Every file that asks for one runs twice (vitest.config.ts): on the
@@ -44,7 +44,11 @@ function readIfThere(file: string): Uint8Array<ArrayBuffer> | null {
 
 async function makeSnapshot(): Promise<Uint8Array<ArrayBuffer>> {
   const lite = await createLite('memory://');
-  await migrateOn(liteDriver(lite), readMigrations(), createLogger({ level: 'silent' }));
+  await prepare(
+    liteDriver(lite),
+    { dir: '', clock: systemClock, log: createLogger({ level: 'silent' }) },
+    true,
+  );
   const dump = await lite.dumpDataDir('none');
   await lite.close();
   return new Uint8Array(await dump.arrayBuffer());

@@ -58,7 +58,9 @@ export const ledgerSource = (ledger: Ledger): HealthSource => ({
         value: Math.round(health.latencyMs),
         ok: health.ready && health.latencyMs <= ledgerLatencyMsMax,
         message: health.lastError ?? `answers in ${Math.round(health.latencyMs)} ms`,
-        suggestion: 'The ledger is overloaded or gone: check the disk, then restart Clew.',
+        suggestion: ledger.capabilities.embedded
+          ? 'The ledger is overloaded or gone: check the disk, then restart Clew.'
+          : 'Look at the PostgreSQL server of ledger.url and the way to it. Telemetry is taken in meanwhile; jobs and cases go on by themselves when it answers again.',
       }),
       metric({
         name: 'schema_drift',
@@ -67,6 +69,15 @@ export const ledgerSource = (ledger: Ledger): HealthSource => ({
         message: health.drift.join('; ') || 'schema as migrated',
         suggestion: 'Someone changed the schema by hand; put it back, or restore a backup.',
       }),
+      ...ledger.capabilities.list.map(({ name, present, version, trouble, message }) =>
+        metric({
+          name: `capability: ${name}`,
+          value: present ? (version ?? 'there') : 'absent',
+          ok: !trouble,
+          message: `${name}: ${message}`,
+          suggestion: message,
+        }),
+      ),
     ];
   },
 });

@@ -12,6 +12,9 @@ const everyMs = 600_000;
 const deadRowsMin = 1_000;
 const deadShareMin = 0.2;
 
+/** Partitions made in one run for rows that lie outside all of them; the rest waits for the next run. */
+const adoptedMax = 50;
+
 /**
  * `ledger-maintenance`: partitions ahead of time, partitions beyond retention and old runs removed. The embedded engine
  * has no background processes: without this its log would grow without bound (161 MB after 150 000 updates, whatever
@@ -28,6 +31,7 @@ export const ledgerMaintenance = (ledger: Ledger): Job => ({
     const at = iso(window.to);
     await ledger.query('SELECT ensure_partitions($1)', [at]);
     const dropped = await ledger.query<{ n: number }>('SELECT drop_expired_partitions($1) AS n', [at]);
+    await ledger.query('SELECT adopt_rest_partitions($1)', [adoptedMax]);
     const runs = await ledger.query(
       `DELETE FROM etl_job_run WHERE state IN ('success', 'failed') AND window_to < $1 RETURNING run_id`,
       [iso(window.to - runsKeptMs)],

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Ledger } from '../../src/ledger/index.ts';
+import { applyRetention } from '../../src/ledger/retention.ts';
 
 const noon = '2026-11-20T12:00:00Z';
 
@@ -249,9 +250,56 @@ function timeSeries(
       expect(await ledger().query('SELECT avg_val FROM metric_1m WHERE resource_id = $1', [id])).toEqual([]);
     });
 
+    it('a row outside every partition is kept, and gets a partition of its own later', async () => {
+      const id = await resource('urn:svc:far');
+      await write('2025-02-03T00:00:00Z', id, 7, { where: 'far' });
+      const kept = () => ledger().query('SELECT avg_val, labels FROM metric_1m WHERE resource_id = $1', [id]);
+      expect(await kept()).toEqual([{ avg_val: 7, labels: { where: 'far' } }]);
+      const [adopted] = await ledger().query<{ n: number }>('SELECT adopt_rest_partitions(50) AS n');
+      expect(adopted?.n).toBe(ledger().capabilities.timescale ? 0 : 1);
+      expect(await kept()).toEqual([{ avg_val: 7, labels: { where: 'far' } }]);
+      await write('2025-02-03T00:00:00Z', id, 8, { where: 'far' });
+      expect(await kept()).toEqual([{ avg_val: 8, labels: { where: 'far' } }]);
+      await write('2025-06-03T00:00:00Z', id, 9);
+      await ledger().query(`SELECT ensure_partitions('2025-06-03')`);
+      expect(await kept()).toHaveLength(2);
+      expect(await ledger().query('SELECT adopt_rest_partitions(50) AS n')).toEqual([{ n: 0 }]);
+      await ledger().query(`SELECT drop_expired_partitions('2026-05-01')`);
+      expect(await kept()).toEqual([]);
+    });
+
+    it('a row that waits in no partition is dropped after the retention too', async () => {
+      const id = await resource('urn:svc:lost');
+      await write('2023-02-03T00:00:00Z', id, 7);
+      await ledger().query(`SELECT drop_expired_partitions('2024-01-01')`);
+      expect(await ledger().query('SELECT 1 FROM metric_1m WHERE resource_id = $1', [id])).toEqual([]);
+    });
+
+    it('the retention of a table is what the configuration says, and its default again without', async () => {
+      const days = async () =>
+        (
+          await ledger().query<{ days: number }>(
+            `SELECT extract(day FROM retention)::int AS days FROM time_series WHERE table_name = 'metric_1m'`,
+          )
+        )[0]?.days;
+      await applyRetention(ledger(), ['metric_1m=30']);
+      expect(await days()).toBe(30);
+      const id = await resource('urn:svc:short');
+      await ledger().query(`SELECT ensure_partitions('2026-01-08')`);
+      await write('2026-01-08T00:00:00Z', id, 1);
+      await ledger().query(`SELECT drop_expired_partitions('2026-03-01')`);
+      expect(await ledger().query('SELECT 1 FROM metric_1m WHERE resource_id = $1', [id])).toEqual([]);
+      await applyRetention(ledger(), []);
+      expect(await days()).toBe(180);
+      await expect(applyRetention(ledger(), ['dim_resource=3'])).rejects.toThrow(
+        /dim_resource is no time-series table of the ledger; there are .*metric_1m/,
+      );
+    });
+
     it('retention is 180 days for metrics and patterns, 365 for calls', async () => {
       const rows = await ledger().query(
-        `SELECT table_name, extract(day FROM retention)::int AS days FROM time_series ORDER BY 1`,
+        `SELECT table_name, extract(day FROM retention)::int AS days FROM time_series
+          WHERE table_name IN ('metric_1m', 'log_pattern_5m', 'service_call_5m') ORDER BY 1`,
       );
       expect(rows).toEqual([
         { table_name: 'log_pattern_5m', days: 180 },

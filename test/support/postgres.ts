@@ -196,6 +196,11 @@ async function migrateTemplate(client: pg.Client, template: string): Promise<voi
   await client.query(`DROP DATABASE IF EXISTS ${unready} WITH (FORCE)`);
   await client.query(`CREATE DATABASE ${unready}`);
   await (await openLedger({ dir: '', url: await databaseUrl(unready), clock: systemClock, log })).close();
+  // TimescaleDB looks after every database that it may connect to, and one that is in use can't be copied.
+  await client.query(`ALTER DATABASE ${unready} ALLOW_CONNECTIONS false`);
+  await client.query('SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = $1', [
+    unready,
+  ]);
   await client.query(`ALTER DATABASE ${unready} RENAME TO ${template}`);
 }
 
