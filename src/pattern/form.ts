@@ -1,4 +1,4 @@
-import { type Token, tokenize } from './tokens.ts';
+import { type Token, tokenize, wildcard } from './tokens.ts';
 
 /** Stands for a value in a form; no message holds it as a word. */
 export const openKey = '\u0001';
@@ -20,7 +20,7 @@ export interface Form {
   message: string;
   tokens: Token[];
   slots: Slot[];
-  /** The template that was read as if it were a message. */
+  /** The message as it was, when wildcards stood in it: it is a template, or values were masked. */
   template?: string;
 }
 
@@ -41,7 +41,18 @@ export interface Cutting {
   quotedIsValue: boolean;
 }
 
-export function formOf(message: string, cutting: Cutting = { quotedIsValue: false }): Form {
+/** Stands in for a wildcard while a text is cut, and where nothing but optional text may stand. */
+const standIn = '777';
+const betweenWords = /(?<=[A-Za-z])<\*>(?=[A-Za-z])/g;
+
+/** Cuts a message; a text with wildcards in it is cut as the messages that it stands for. */
+export function formOf(text: string, cutting: Cutting = { quotedIsValue: false }): Form {
+  if (!text.includes(wildcard)) return cut(text, cutting);
+  const message = text.replace(betweenWords, '   ').replaceAll(wildcard, standIn);
+  return { ...cut(message, cutting), template: text };
+}
+
+function cut(message: string, cutting: Cutting): Form {
   const tokens = tokenize(message);
   // Quotes of a JSON object are no sign of a value.
   const quoted = cutting.quotedIsValue && tokens[0]?.text !== '{';

@@ -7,16 +7,6 @@ interface Node {
   templates: string[];
 }
 
-/** Stands in for a wildcard while a template is read as if it were a message. */
-const standIn = '777';
-
-/** A template as the form that its messages have. */
-export function formOfTemplate(template: string): Form {
-  const message = template.replace(/(?<=[A-Za-z])<\*>(?=[A-Za-z])/g, '   ').replaceAll(wildcard, standIn);
-  const form = formOf(message);
-  return { ...form, template };
-}
-
 /** Finds the template that fits a message, the most particular first. */
 export class KnownTemplates {
   readonly #root: Node = { next: new Map(), templates: [] };
@@ -24,7 +14,7 @@ export class KnownTemplates {
 
   constructor(templates: readonly string[]) {
     for (const template of templates) {
-      const form = formOfTemplate(template);
+      const form = formOf(template);
       this.forms.push(form);
       let node = this.#root;
       for (const { key } of form.slots) {
@@ -46,7 +36,9 @@ export class KnownTemplates {
     if (!first) return null;
     const found: string[] = [];
     walk(this.#root, first, 0, found);
-    const fitting = found.filter((template) => forms.every(({ message }) => matches(template, message)));
+    const fitting = found.filter((template) =>
+      forms.every((form) => matches(template, form.template ?? form.message)),
+    );
     return (
       fitting.sort((a, b) => wildcards(a) - wildcards(b) || b.length - a.length || (a < b ? -1 : 1))[0] ??
       null

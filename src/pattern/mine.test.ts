@@ -39,7 +39,6 @@ describe('mineTemplates', () => {
         shapes: ['0', '1', '2'],
         example: 'took 5 ms',
         exampleCount: 1,
-        covers: [],
       },
     ]);
   });

@@ -20,8 +20,6 @@ export interface MinedTemplate {
   /** The message of the commonest sample, and how often that came. */
   example: string;
   exampleCount: number;
-  /** Known templates that this one takes in: it says the same with more left open. */
-  covers: string[];
 }
 
 export interface Mining {
@@ -71,7 +69,7 @@ export function mineTemplates(
   }
   if (items.length > 0) for (const form of index.forms) items.push({ form, members: [] });
   const mined = mergeGroups(groupByKeys(items)).flatMap((group) => named(group, options));
-  return describe([...settled.map((each) => ({ ...each, covers: [] })), ...mined]);
+  return describe([...settled, ...mined]);
 }
 
 function unitsOf(samples: readonly PatternSample[], complete: boolean): Unit[] {
@@ -139,23 +137,19 @@ function openBetween(form: Form, common: readonly string[]): void {
   }
 }
 
-function named(
-  group: Group<Unit>,
-  options: MiningOptions,
-): { template: string; unit: Unit; covers: string[] }[] {
+function named(group: Group<Unit>, options: MiningOptions): { template: string; unit: Unit }[] {
   if (group.members.length === 0) return [];
   const template = render(group.forms, { complete: options.complete ?? false });
-  const covers = group.forms.flatMap((form) => form.template ?? []).filter((known) => known !== template);
-  return group.members.map((unit) => ({ template, unit, covers }));
+  return group.members.map((unit) => ({ template, unit }));
 }
 
-function describe(pairs: readonly { template: string; unit: Unit; covers: string[] }[]): Mining {
+function describe(pairs: readonly { template: string; unit: Unit }[]): Mining {
   const byTemplate = new Map<string, MinedTemplate>();
   const templateOfShape = new Map<string, MinedTemplate>();
-  for (const { template, unit, covers } of pairs) {
+  for (const { template, unit } of pairs) {
     let mined = byTemplate.get(template);
     if (!mined) {
-      mined = { template, count: 0, shapes: [], example: '', exampleCount: -1, covers: [...covers].sort() };
+      mined = { template, count: 0, shapes: [], example: '', exampleCount: -1 };
       byTemplate.set(template, mined);
     }
     mined.shapes.push(unit.shape);
