@@ -1,4 +1,5 @@
 import type { Block, DetailTable, TimeWindow } from '../model/index.ts';
+import type { Arrivals } from './arrivals.ts';
 
 /** A value bound to `{name:Type}` in the SQL. Strings are never spliced into the text. */
 export type QueryParam = string | number | boolean | readonly string[] | readonly number[];
@@ -64,6 +65,7 @@ export interface SingleSegments {
 /** The store that this process writes. */
 export interface WritableStore extends DetailStore {
   segments: SingleSegments;
+  arrivals: Arrivals;
 }
 
 export interface DetailHealth {

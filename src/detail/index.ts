@@ -7,6 +7,7 @@
  * window; a user's SQL is fenced. Only `open.ts` knows which twin runs.
  * What never happens here: reading wire formats, deciding what a row means, dropping a segment silently.
  */
+export type { ArrivalLook, ArrivalQuestion, Arrivals, LateMinute } from './arrivals.ts';
 export type {
   DetailHealth,
   DetailQuery,

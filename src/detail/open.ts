@@ -3,12 +3,13 @@ import { join, resolve } from 'node:path';
 import type { Config } from '../config/index.ts';
 import { ClewError, type Clock, giveBuffer, type Logger } from '../lib/index.ts';
 import type { Block } from '../model/index.ts';
+import { ArrivalLog } from './arrivals.ts';
 import { checkBlock, dropRepeated } from './check-block.ts';
 import type { DetailHealth, WritableStore } from './contract.ts';
 import type { Engine } from './engine.ts';
 import { handedBytes, pendingBytes } from './events.ts';
 import { type Handed, handedDir } from './hand-over.ts';
-import { createInserter, type Inserter } from './inserter.ts';
+import { createInserter, type Inserter, type InserterOptions } from './inserter.ts';
 import { createJournal, type Journal } from './journal.ts';
 import { createMergeGate } from './merges.ts';
 import { migrate, type Schema } from './migrate.ts';
@@ -94,7 +95,8 @@ function assemble(parts: Parts): WritableStore {
     pendingBytes.set(pending);
   };
   const merges = createMergeGate(engine, clock, log);
-  const inserter = createInserter({
+  const arrivals = new ArrivalLog(engine);
+  const inserter = noting(arrivals, {
     dir: walDir,
     engine,
     columns: parts.schema.columns,
@@ -152,6 +154,7 @@ function assemble(parts: Parts): WritableStore {
         inserter.add(segment);
       },
     }),
+    arrivals,
     expectAgain: (request, table) => parts.repeats.expect(request, table),
     query: (query) => runNamed(engine, clock, config.query, query),
     userSql: (tenant, sql) => parts.userSql.run(tenant, sql),
@@ -166,6 +169,24 @@ function assemble(parts: Parts): WritableStore {
         await engine.close();
       })();
       return closed;
+    },
+  };
+}
+
+/** An inserter whose segments are noted before they are inserted. */
+function noting(arrivals: ArrivalLog, options: InserterOptions): Inserter {
+  const inserter = createInserter({
+    ...options,
+    onDone(segment) {
+      arrivals.inserted(segment.table, segment.number);
+      options.onDone(segment);
+    },
+  });
+  return {
+    ...inserter,
+    add(segment) {
+      arrivals.added(segment.table, segment.number);
+      inserter.add(segment);
     },
   };
 }

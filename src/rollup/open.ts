@@ -1,7 +1,8 @@
-import type { DetailStore } from '../detail/index.ts';
+import type { Arrivals, DetailStore } from '../detail/index.ts';
 import type { Ledger } from '../ledger/index.ts';
 import type { Clock, Logger } from '../lib/index.ts';
 import type { Job } from './job.ts';
+import { lateWatch } from './late.ts';
 import { ledgerMaintenance } from './maintenance.ts';
 import { ooAgg } from './oo-agg.ts';
 import { patternDaily } from './pattern/daily.ts';
@@ -11,8 +12,14 @@ import { Scheduler, type SchedulerConfig } from './scheduler.ts';
 
 export interface RollupOptions {
   ledger: Ledger;
-  detail: DetailStore;
-  config: { delayS: number; alignS: number; initialLookbackS: number } & Partial<SchedulerConfig>;
+  /** Without `arrivals` no window is opened again for late rows. */
+  detail: DetailStore & { arrivals?: Arrivals };
+  config: {
+    delayS: number;
+    alignS: number;
+    initialLookbackS: number;
+    latenessS?: number;
+  } & Partial<SchedulerConfig>;
   patterns: WatchConfig;
   tenants: () => Promise<readonly string[]>;
   clock: Clock;
@@ -25,20 +32,18 @@ export interface RollupOptions {
 
 export type Rollup = Pick<Scheduler, 'start' | 'stop' | 'tick' | 'replay' | 'probe' | 'jobs' | 'config'>;
 
-/** The scheduler with the built-in jobs; `start()` lets it run. */
-export const createRollup = (options: RollupOptions): Rollup =>
-  new Scheduler({
-    ...options,
-    jobs: [
-      ooAgg(options),
-      ...patternJobs(options),
-      ledgerMaintenance(options.ledger),
-      ...(options.jobs ?? []),
-    ],
-  });
-
 const patternJobs = (options: RollupOptions) => [
   patternWatch(options),
   patternDaily(options.ledger),
   patternRestart(options),
 ];
+
+/** The scheduler with the built-in jobs; `start()` lets it run. */
+export function createRollup(options: RollupOptions): Rollup {
+  const { ledger, clock, config } = options;
+  const { arrivals } = options.detail;
+  const jobs = [ooAgg(options), ...patternJobs(options), ledgerMaintenance(ledger), ...(options.jobs ?? [])];
+  const latenessMs = (config.latenessS ?? 0) * 1_000;
+  const late = arrivals && { lookForLate: lateWatch({ ledger, arrivals, jobs, clock, latenessMs }) };
+  return new Scheduler({ ...options, jobs, ...late });
+}
