@@ -90,10 +90,10 @@ class Server {
     this.#clock = clock;
     this.#log = log;
     this.#statementTimeoutS = settings.statementTimeoutS ?? 60;
-    const password = settings.password ?? '';
+    const url = parsedUrl(settings.url);
+    if (url.password === '') url.password = settings.password ?? '';
     this.#pool = new pg.Pool({
-      connectionString: settings.url,
-      ...(password === '' || parsedUrl(settings.url).password !== '' ? {} : { password }),
+      connectionString: url.href,
       max: settings.connectionsMax ?? 10,
       connectionTimeoutMillis: connectTimeoutMs,
       statement_timeout: this.#statementTimeoutS * 1_000,
@@ -177,6 +177,9 @@ class Server {
     const client = await this.#pool.connect().catch((error) => {
       throw this.#explained(error, false);
     });
+    // What breaks between two statements of a transaction is told by the next one; unheard, it would end the process.
+    const unheard = () => {};
+    client.on('error', unheard);
     let failed: Error | undefined;
     try {
       const result = await work(client);
@@ -187,6 +190,7 @@ class Server {
       if (isUnavailable(explained) || explained instanceof UnknownState) failed = explained as Error;
       throw explained instanceof UnknownState ? explained.cause : explained;
     } finally {
+      client.off('error', unheard);
       // An error makes the pool throw the connection away: its state is unknown.
       client.release(failed ?? once);
     }
