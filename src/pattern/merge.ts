@@ -25,6 +25,8 @@ const ownFirstWordsMax = 39;
 const ownSettingsMax = 4;
 /** The same where every word is an identifier (`com.example.daily`) or stands between quotes. */
 const ownIdentifiersMax = 4;
+/** The same after a preposition (`task of alpha`), where words are names unless they are all in capitals. */
+const ownObjectsMax = 4;
 /** The same between `for` and `from`: somebody's name stands there. */
 const ownNamesMax = 2;
 /** Constant words that a message must have elsewhere for one of its words to be taken for a value. */
@@ -34,6 +36,8 @@ const contextOfValueMin = 3;
 
 const keyOf = (keys: readonly string[]): string => keys.join('\u0002');
 const word = /\p{L}/u;
+const preposition = /^(?:of|for|from|to|by|on|at|in|into|with|via)$/i;
+const capitals = /^[\p{Lu}\d_-]+$/u;
 const identifier = /\p{L}[._$/@]\p{L}/u;
 const isWord = (key: string | undefined): boolean => key !== undefined && key !== openKey && word.test(key);
 
@@ -109,19 +113,27 @@ function isVariable({ slot, keys, groups, words, hasOpen, openIsNumber }: Bucket
   const context = keys.filter((key, index) => index !== slot && isWord(key)).length;
   if (hasOpen && !openIsNumber && context >= contextOfValueMin) return true;
   if (context < contextMin) return false;
-  const before = keys[slot - 1];
+  const before = keys[slot - 1]?.trim();
   const after = keys[slot + 1]?.trim();
-  if (
-    words.size > ownIdentifiersMax &&
-    context >= contextOfValueMin &&
-    [...words].every((each) => identifier.test(each))
-  )
-    return true;
-  if (slot === 0) return words.size > ownFirstWordsMax;
-  if (before === '=') return words.size > ownSettingsMax;
-  if (before?.trim() === 'for' && after === 'from' && context >= contextOfValueMin)
-    return words.size > ownNamesMax;
-  return words.size > ownWordsMax;
+  // What stands before `=` says what the value is.
+  if (after === '=') return false;
+  return words.size > ownMax([...words], { slot, before, after, context });
+}
+
+/** How many different words may stand in a place that are the program's own. */
+function ownMax(
+  words: readonly string[],
+  place: { slot: number; before: string | undefined; after: string | undefined; context: number },
+): number {
+  const { slot, before, after, context } = place;
+  if (context >= contextOfValueMin) {
+    if (words.every((each) => identifier.test(each))) return ownIdentifiersMax;
+    if (before === 'for' && after === 'from') return ownNamesMax;
+    if (before !== undefined && preposition.test(before) && !words.every((each) => capitals.test(each)))
+      return ownObjectsMax;
+  }
+  if (slot === 0) return ownFirstWordsMax;
+  return before === '=' ? ownSettingsMax : ownWordsMax;
 }
 
 /** Unites the groups of every bucket; what they differ in becomes open. */
