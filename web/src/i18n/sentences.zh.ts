@@ -84,6 +84,35 @@ export const sentencesZh: Record<SentenceCode, string> = {
   'statement.ok': '{count} 条语句的耗时都与平时一样。',
   'statement.no_data': '没有数据库调用。',
 
+  'rca.time': '{service}:{metric} 为 {now},平时为 {before}[;所察觉的新增耗时中有 {share} 源于它自身]。',
+  'rca.failures': '{service}:{metric} 为 {now},平时为 {before}[;所察觉的失败中有 {share} 始于此处]。',
+  'rca.began_calling': '{service} 调用了 {callee},故障之前没有任何服务调用过它:{metric} 为 {now}。',
+  'rca.metric': '{service}:{metric} 为 {now},平时为 {before}。',
+  'rca.own_time': '{service}({operation})每次处理自身耗时 {now} ms,平时为 {before} ms(共 {count} 次)。',
+  'rca.way': '{caller} 的调用比 {service} 的处理多等待 {now} ms,平时为 {before} ms(共 {count} 次)。',
+  'rca.appears':
+    '{service}({operation})现在[写入日志“{log}”|调用 {call}|执行 {span}|失败],{total} 次处理中有 {count} 次;之前 {totalBefore} 次中有 {before} 次。',
+  'rca.vanishes':
+    '{service}({operation})不再[写入日志“{log}”|调用 {call}|执行 {span}],{total} 次处理中有 {count} 次缺失;之前 {totalBefore} 次中缺失 {before} 次。',
+  'rca.order':
+    '{service}:[{operation} 之后是“{log}”|{operation} 之后没有任何记录],{total} 次中有 {after} 次;之前 {totalBefore} 次中有 {before} 次。',
+  'rca.message_new': '自 {since} UTC 起 {service} 写入日志“{sample}”{count} 次;此前从未出现。',
+  'rca.message_grown': '{service} 每分钟写入日志“{sample}”{rate} 次,平时为 {before} 次。',
+  'rca.message_gone': '{service} 不再写入日志“{sample}”;平时每分钟 {before} 次。',
+  'rca.span_errors': '故障期间 {service}({operation})的 {total} 个 Span 中有 {count} 个失败[:{message}]。',
+  'rca.change':
+    '{kind} {id}“{title}”在故障开始前 {lead} [于 {service} ]生效[:{shown}][;它与异常现象共有 {words}]。',
+  'rca.surge': '{service} 收到 {now} 个请求,平时为 {before}({factor});另有 {count} 个服务的请求也增多。',
+  'rca.provider': '{total} 条新的异常日志中有 {count} 条提到 {peer},它在被观测系统之外。',
+  'rca.one_record': '全部 {count} 次失败都涉及 {field} {value},而此前其他 {before} 条记录均正常。',
+  'rca.host': '{service} 运行在 {host} 上,其 {metric} 为 {now},平时为 {before}。',
+  'rca.tenant': '{tenant} 也开始使用 {host}:{metric} 为 {now},平时为 {before}。',
+  'rca.explains': '这可以解释 {services}。',
+  'rca.unexplained': '这不能解释 {services}。',
+  'rca.check_ok': '已检查 {count} 条序列或操作,均与平时一样。',
+  'rca.check_no_data': '没有数据。',
+  'rca.missing': '尚需:{what}。',
+
   explains: '[{service} |{services} ]直接或间接调用它,并随之受到影响。',
   'considered.after': '发生在故障开始之后。',
   'considered.cause': '就在原因所在处,发生在故障开始前不久。',

@@ -1,0 +1,98 @@
+import { ClewError } from '../../lib/index.ts';
+
+/** A row that can't be read: which field, and what stood there. */
+export class FieldError extends Error {
+  readonly field: string;
+  constructor(field: string, message: string) {
+    super(message);
+    this.field = field;
+  }
+}
+
+const shown = (value: unknown): string => JSON.stringify(value)?.slice(0, 80) ?? 'nothing';
+
+// The same few thousand instants are named again and again in a metrics file.
+const instants = new Map<string, number>();
+const instantsMax = 50_000;
+
+/** ISO time, or a number of seconds, milliseconds, microseconds or nanoseconds since 1970. */
+export function timeOf(value: unknown, field: string): number {
+  if (typeof value === 'number') return epochMs(value, field);
+  if (typeof value !== 'string' || value === '')
+    throw new FieldError(field, `${shown(value)} is not a time; it is ISO 8601 or epoch.`);
+  const known = instants.get(value);
+  if (known !== undefined) return known;
+  const at = /^-?\d+(\.\d+)?$/.test(value) ? epochMs(Number(value), field) : Date.parse(value);
+  if (!Number.isFinite(at))
+    throw new FieldError(field, `${shown(value)} is not a time; it is ISO 8601 or epoch.`);
+  if (instants.size < instantsMax) instants.set(value, at);
+  return at;
+}
+
+function epochMs(value: number, field: string): number {
+  const size = Math.abs(value);
+  const ms = size < 1e11 ? value * 1e3 : size < 1e14 ? value : size < 1e17 ? value / 1e3 : value / 1e6;
+  if (!Number.isFinite(ms)) throw new FieldError(field, `${shown(value)} is not a time.`);
+  return ms;
+}
+
+/** A finite number; null for what senders write where there is none (empty, NaN, null, infinity). */
+export function numberOf(value: unknown, field: string): number | null {
+  if (value === null || value === undefined || value === '') return null;
+  if (typeof value === 'string' && /^[+-]?(nan|null|none|n\/a|inf(inity)?)$/i.test(value.trim())) return null;
+  const number = typeof value === 'boolean' ? Number.NaN : Number(value);
+  if (Number.isNaN(number)) throw new FieldError(field, `${shown(value)} is not a number.`);
+  return Number.isFinite(number) ? number : null;
+}
+
+export const textOf = (value: unknown): string =>
+  typeof value === 'string'
+    ? value
+    : value === null || value === undefined
+      ? ''
+      : typeof value === 'object'
+        ? JSON.stringify(value)
+        : String(value);
+
+export function nameOf(value: unknown, field: string): string {
+  const text = textOf(value).trim();
+  if (text === '') throw new FieldError(field, 'it is missing or empty.');
+  return text;
+}
+
+const attributesMax = 64;
+const attributeCharsMax = 8_192;
+
+/** Attributes as text; what is nested one level becomes `outer.inner`, lists are joined by line feeds. */
+export function attributesOf(value: unknown, field: string): Record<string, string> {
+  if (value === null || value === undefined) return {};
+  if (typeof value !== 'object' || Array.isArray(value))
+    throw new FieldError(field, `${shown(value)} is not an object.`);
+  const flat: Record<string, string> = {};
+  for (const [key, entry] of Object.entries(value).slice(0, attributesMax)) {
+    if (Array.isArray(entry)) flat[key] = entry.map(textOf).join('\n').slice(0, attributeCharsMax);
+    else if (entry !== null && typeof entry === 'object') {
+      for (const [inner, last] of Object.entries(entry).slice(0, attributesMax))
+        flat[key === 'attributes' ? inner : `${key}.${inner}`] = textOf(last).slice(0, attributeCharsMax);
+    } else flat[key] = textOf(entry).slice(0, attributeCharsMax);
+  }
+  return flat;
+}
+
+export function objectOf(text: string): Record<string, unknown> {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    throw new FieldError('', 'it is not JSON.');
+  }
+  if (value === null || typeof value !== 'object' || Array.isArray(value))
+    throw new FieldError('', 'it is not a JSON object.');
+  return value as Record<string, unknown>;
+}
+
+export const unreadable = (file: string, line: number, error: FieldError): ClewError =>
+  new ClewError(
+    'unprocessable',
+    `${file}, line ${line}${error.field === '' ? '' : `, field "${error.field}"`}: ${error.message}`,
+  );

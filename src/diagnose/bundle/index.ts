@@ -1,0 +1,8 @@
+/**
+ * diagnose/bundle — incidents as files: reads a directory into rows, finds rows again by reference, and answers. It needs
+ * no store and loads nothing of the running system, so that a command starts at once.
+ */
+export { diagnoseIncident } from '../incident-diagnosis.ts';
+export type { Answer, AnswerCause } from '../rank/answer.ts';
+export { bundleLimits, readBundle } from './read.ts';
+export { rowsOfReference } from './rows.ts';

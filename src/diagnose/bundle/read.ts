@@ -1,0 +1,280 @@
+import { existsSync, readFileSync, statSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { gunzipSync } from 'node:zlib';
+import { ClewError } from '../../lib/index.ts';
+import type { TimeWindow } from '../../model/index.ts';
+import type { Alert, Caveat, Incident, RowKind, Symptom } from '../incident.ts';
+import { attributesOf, FieldError, nameOf, numberOf, objectOf, textOf, timeOf, unreadable } from './fields.ts';
+import { csvCells, openLines } from './lines.ts';
+import { SeriesBook } from './series-book.ts';
+
+/** Rows kept of each file. More are counted and told, not kept: what comes first in time order decides rarely. */
+export const bundleLimits = {
+  metrics: 5_000_000,
+  logs: 1_000_000,
+  spans: 1_000_000,
+  calls: 1_000_000,
+  topology: 200_000,
+  events: 50_000,
+} as const satisfies Record<RowKind, number>;
+
+/** Bad rows are skipped and told; a file in which more than this share is bad is not what its name says. */
+const badShareMax = 0.05;
+const metaBytesMax = 1_048_576;
+const bodyCharsMax = 4_096;
+
+/** Reads a directory of files about one incident. Every file but `meta.json` is optional, each may be gzipped. */
+export async function readBundle(dir: string): Promise<Incident> {
+  if (!existsSync(dir) || !statSync(dir).isDirectory())
+    throw new ClewError('not_found', `${dir} is not a directory.`);
+  const incident = readMeta(dir);
+  const book = new SeriesBook();
+  const table = new TableReader(dir, incident);
+  await table.csv('metrics', ['ts', 'service', 'metric', 'value'], (cell) => {
+    const value = numberOf(cell('value'), 'value');
+    const at = timeOf(cell('ts'), 'ts');
+    if (value !== null) book.add(nameOf(cell('service'), 'service'), nameOf(cell('metric'), 'metric'), at, value);
+  });
+  const { series, repeated, contradictory } = book.done();
+  incident.series = series;
+  table.tell('metrics', repeated, (n) => `${n} values are given twice; each counts once`);
+  table.tell('metrics', contradictory, (n) => `${n} values are given twice and differ; the last one counts`);
+  await readSpans(table, incident);
+  await readLogs(table, incident);
+  await table.csv('calls', ['ts', 'src', 'dst'], (cell) =>
+    incident.calls.push({
+      at: timeOf(cell('ts'), 'ts'),
+      src: nameOf(cell('src'), 'src'),
+      dst: nameOf(cell('dst'), 'dst'),
+      rps: numberOf(cell('rps'), 'rps'),
+      errorRate: numberOf(cell('err_rate'), 'err_rate'),
+      p50Ms: numberOf(cell('p50_ms'), 'p50_ms'),
+      p95Ms: numberOf(cell('p95_ms'), 'p95_ms'),
+    }),
+  );
+  await table.csv('topology', ['src', 'dst'], (cell) =>
+    incident.edges.push({
+      src: nameOf(cell('src'), 'src'),
+      dst: nameOf(cell('dst'), 'dst'),
+      relation: (cell('relation') ?? '').toUpperCase() || 'CALLS',
+    }),
+  );
+  await readEvents(table, incident);
+  return incident;
+}
+
+function readMeta(dir: string): Incident {
+  const file = ['meta.json', 'meta.json.gz'].find((name) => existsSync(join(dir, name)));
+  if (file === undefined)
+    throw new ClewError('not_found', `${join(dir, 'meta.json')} is missing; it holds incident_at at least.`);
+  if (statSync(join(dir, file)).size > metaBytesMax)
+    throw new ClewError('too_large', `${file} has more than ${metaBytesMax} bytes.`);
+  const bytes = readFileSync(join(dir, file));
+  try {
+    const meta = objectOf((file.endsWith('.gz') ? gunzipSync(bytes) : bytes).toString('utf8'));
+    const caveats: Caveat[] = [];
+    const window = windowOf(meta.window, 'window', caveats, file);
+    const at = meta.incident_at === undefined && window ? window.from : timeOf(meta.incident_at, 'incident_at');
+    return {
+      name: textOf(meta.source) || basename(dir),
+      at,
+      symptom: symptomOf(meta.symptom),
+      alert: alertOf(meta.alert),
+      window,
+      baseline: windowOf(meta.baseline, 'baseline', caveats, file),
+      series: [],
+      spans: [],
+      logs: [],
+      calls: [],
+      edges: [],
+      events: [],
+      caveats,
+      files: {},
+    };
+  } catch (error) {
+    if (error instanceof FieldError) throw unreadable(file, 1, error);
+    throw error;
+  }
+}
+
+function windowOf(value: unknown, field: string, caveats: Caveat[], file: string): TimeWindow | null {
+  if (value === null || value === undefined) return null;
+  if (typeof value !== 'object') throw new FieldError(field, 'it is an object with "from" and "to".');
+  const given = value as Record<string, unknown>;
+  const from = timeOf(given.from, `${field}.from`);
+  const to = timeOf(given.to, `${field}.to`);
+  if (from === to) throw new FieldError(field, '"from" and "to" are the same instant.');
+  if (from > to) caveats.push({ file, text: `${field} ends before it begins; read the other way round` });
+  return { from: Math.min(from, to), to: Math.max(from, to) };
+}
+
+function symptomOf(value: unknown): Symptom | null {
+  if (value === null || value === undefined) return null;
+  const given = attributesOf(value, 'symptom');
+  return { service: given.service ?? '', metric: given.metric ?? '', stat: given.stat ?? '' };
+}
+
+function alertOf(value: unknown): Alert | null {
+  if (value === null || value === undefined) return null;
+  if (typeof value === 'string')
+    return { service: '', metric: '', text: value, threshold: null, observed: null };
+  const given = attributesOf(value, 'alert');
+  const text = ['monitor', 'title', 'name', 'summary', 'description', 'message']
+    .map((key) => given[key] ?? '')
+    .filter((part) => part !== '')
+    .join(': ');
+  return {
+    service: given.service ?? '',
+    metric: given.metric ?? '',
+    text,
+    threshold: numberOf(given.threshold, 'alert.threshold'),
+    observed: numberOf(given.observed, 'alert.observed'),
+  };
+}
+
+async function readSpans(table: TableReader, incident: Incident): Promise<void> {
+  const seen = new Set<string>();
+  let repeated = 0;
+  await table.ndjson('spans', (row) => {
+    const traceId = textOf(row.trace_id);
+    const spanId = textOf(row.span_id);
+    const start = timeOf(row.start ?? row.ts, 'start');
+    const durationMs = numberOf(row.duration_ms, 'duration_ms') ?? 0;
+    const key = `${traceId} ${spanId}`;
+    if (spanId !== '' && seen.has(key)) {
+      repeated++;
+      return;
+    }
+    seen.add(key);
+    incident.spans.push({
+      traceId,
+      spanId,
+      parentId: textOf(row.parent_id),
+      service: nameOf(row.service, 'service'),
+      name: textOf(row.name),
+      start,
+      durationMs: Math.max(0, durationMs),
+      status: textOf(row.status).toUpperCase(),
+      attributes: attributesOf(row.attributes, 'attributes'),
+    });
+  });
+  incident.spans.sort((a, b) => a.start - b.start);
+  table.tell('spans', repeated, (n) => `${n} spans have an id that another span of their trace has; the first counts`);
+}
+
+async function readLogs(table: TableReader, incident: Incident): Promise<void> {
+  const seen = new Set<string>();
+  let repeated = 0;
+  await table.ndjson('logs', (row) => {
+    const attributes = attributesOf(row.attributes, 'attributes');
+    const log = {
+      at: timeOf(row.ts, 'ts'),
+      service: nameOf(row.service, 'service'),
+      severity: textOf(row.severity).toUpperCase(),
+      body: textOf(row.body).slice(0, bodyCharsMax),
+      traceId: textOf(row.trace_id),
+      spanId: textOf(row.span_id ?? attributes.span_id),
+      attributes,
+    };
+    // One span does not say the same thing twice at the same instant; the file says it twice.
+    if (log.spanId !== '') {
+      const key = `${textOf(row.ts)} ${log.spanId} ${log.body}`;
+      if (seen.has(key)) {
+        repeated++;
+        return;
+      }
+      seen.add(key);
+    }
+    incident.logs.push(log);
+  });
+  table.tell('logs', repeated, (n) => `${n} records are given twice; each counts once`);
+  incident.logs.sort((a, b) => a.at - b.at);
+}
+
+async function readEvents(table: TableReader, incident: Incident): Promise<void> {
+  await table.ndjson('events', (row) =>
+    incident.events.push({
+      at: timeOf(row.ts, 'ts'),
+      kind: textOf(row.kind).toLowerCase() || 'change',
+      id: textOf(row.id),
+      service: textOf(row.service),
+      title: textOf(row.title),
+      actor: textOf(row.actor),
+      labels: attributesOf(row.labels, 'labels'),
+    }),
+  );
+  incident.events.sort((a, b) => a.at - b.at || (a.id < b.id ? -1 : a.id > b.id ? 1 : 0));
+}
+
+/** Reads files row by row, skips and counts what can't be read, and stops at the limits. */
+class TableReader {
+  readonly #dir: string;
+  readonly #incident: Incident;
+
+  constructor(dir: string, incident: Incident) {
+    this.#dir = dir;
+    this.#incident = incident;
+  }
+
+  tell(kind: RowKind, count: number, text: (count: number) => string): void {
+    const file = this.#incident.files[kind];
+    if (count > 0 && file !== undefined) this.#incident.caveats.push({ file, text: text(count) });
+  }
+
+  async ndjson(kind: RowKind, take: (row: Record<string, unknown>) => void): Promise<void> {
+    await this.#rows(`${kind}.ndjson`, kind, (text) => take(objectOf(text)));
+  }
+
+  async csv(
+    kind: RowKind,
+    needed: readonly string[],
+    take: (cell: (name: string) => string | undefined) => void,
+  ): Promise<void> {
+    const name = `${kind}.csv`;
+    let columns: Map<string, number> | null = null;
+    await this.#rows(name, kind, (text, line) => {
+      const cells = csvCells(text);
+      if (columns === null) {
+        columns = new Map(cells.map((cell, index) => [cell.trim().toLowerCase(), index]));
+        const missing = needed.filter((column) => !columns?.has(column));
+        if (missing.length > 0)
+          throw new ClewError(
+            'unprocessable',
+            `${name}, line ${line}: column "${missing[0]}" is missing; the first line names ${needed.join(', ')}.`,
+          );
+        return;
+      }
+      const found = columns;
+      take((column) => cells[found.get(column) ?? -1]);
+    });
+  }
+
+  async #rows(name: string, kind: RowKind, take: (text: string, line: number) => void): Promise<void> {
+    const reader = openLines(this.#dir, name);
+    if (reader.file === null) return;
+    const file = reader.file;
+    this.#incident.files[kind] = file;
+    const limit = bundleLimits[kind];
+    let rows = 0;
+    let bad = 0;
+    let first: ClewError | null = null;
+    const broken = await reader.each((line) => {
+      rows++;
+      if (rows > limit) return;
+      try {
+        take(line.text, line.number);
+      } catch (error) {
+        if (!(error instanceof FieldError)) throw error;
+        bad++;
+        first ??= unreadable(file, line.number, error);
+      }
+    });
+    const why = first as ClewError | null;
+    if (why !== null && bad > Math.max(1, badShareMax * rows)) throw why;
+    if (why !== null) this.tell(kind, bad, (n) => `${n} of ${rows} rows skipped; the first: ${why.message}`);
+    if (broken !== null) this.tell(kind, 1, () => broken);
+    if (rows > limit) this.tell(kind, rows - limit, (n) => `${n} rows beyond the first ${limit} were not read`);
+    if (rows === 0) this.tell(kind, 1, () => 'it is empty');
+  }
+}
+

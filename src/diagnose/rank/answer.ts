@@ -1,0 +1,207 @@
+import { type Layer, sentence, type Sentence } from '../../model/index.ts';
+import type { Caveat, Incident } from '../incident.ts';
+import { checkIds, type Fact, type FactEvidence, layerOfCheck } from './facts.ts';
+import type { Outside } from './outside.ts';
+import { type Candidate, blameMin, type Findings } from './rank.ts';
+import { reference } from './reference.ts';
+import { quoted, shownLead } from './show.ts';
+
+/** The answer of `clew diagnose`; a contract that scripts use. */
+export interface Answer {
+  verdict: 'root_cause' | 'external' | 'inconclusive';
+  incident: string;
+  onset: string;
+  window: { from: string; to: string };
+  baseline: { from: string; to: string } | null;
+  causes: AnswerCause[];
+  checks: {
+    layer: Layer;
+    check: string;
+    status: 'ok' | 'suspect' | 'no_data';
+    summary: string;
+    evidence: FactEvidence[];
+  }[];
+  /** Changes near the incident and what was thought of them. */
+  changes: { id: string; kind: string; title: string; blame: number; considered: string }[];
+  caveats: Caveat[];
+  /** What data would decide, where the answer is not sure. */
+  missing: string[];
+}
+export interface AnswerCause {
+  resource: string;
+  kind: string;
+  change: string | null;
+  score: number;
+  layer: Layer;
+  reasons: string[];
+  said: { code: string; params: Record<string, string | number> }[];
+  evidence: FactEvidence[];
+  explains: string[];
+  unexplained: string[];
+}
+
+/** Below this nothing is named: a wrong name costs more than "inconclusive". */
+const scoreMin = 0.4;
+const causesMax = 8;
+const reasonsMax = 6;
+const evidenceMax = 12;
+const suspectMin = 0.5;
+
+export function answerOf(incident: Incident, findings: Findings): Answer {
+  const outside = decidedOutside(findings);
+  const causes = causesOf(incident, findings, outside);
+  const first = causes[0];
+  const conclusive = first !== undefined && first.score >= scoreMin;
+  const { frame } = findings;
+  const iso = (window: { from: number; to: number }) => ({
+    from: new Date(window.from).toISOString(),
+    to: new Date(window.to).toISOString(),
+  });
+  return {
+    verdict: !conclusive ? 'inconclusive' : outside?.verdict === 'external' ? 'external' : 'root_cause',
+    incident: incident.name,
+    onset: new Date(frame.onset).toISOString(),
+    window: iso(frame.window),
+    baseline: frame.baseline === null ? null : iso(frame.baseline),
+    causes,
+    checks: checksOf(findings),
+    changes: findings.blames.slice(0, 20).map((blame) => ({
+      id: blame.change.id,
+      kind: blame.change.kind,
+      title: blame.change.title,
+      blame: rounded(blame.score),
+      considered: consideredOf(findings, blame.change.id, first?.change ?? null),
+    })),
+    caveats: [...incident.caveats, ...frame.caveats],
+    missing: missingOf(incident, findings, first?.score ?? 0),
+  };
+}
+
+const rounded = (score: number): number => Math.round(score * 1000) / 1000;
+
+/** Something outside is named when it is shown and no change explains the same better. */
+function decidedOutside({ outside, candidates, blames }: Findings): Outside | null {
+  const best = outside[0];
+  if (best === undefined) return null;
+  const blamed = Math.max(candidates[0]?.blame?.score ?? 0, blames[0]?.score ?? 0);
+  return blamed >= Math.max(blameMin, best.score - 0.15) ? null : best;
+}
+
+function causesOf(incident: Incident, findings: Findings, outside: Outside | null): AnswerCause[] {
+  const causes = findings.candidates
+    .slice(0, causesMax)
+    .filter((candidate) => candidate.score > 0.02)
+    .map((candidate) => causeOf(incident, findings, candidate, outside !== null));
+  if (outside === null) return causes;
+  const own = findings.candidates.find((candidate) => candidate.resource === outside.resource);
+  const first: AnswerCause = {
+    resource: outside.resource,
+    kind: outside.kind,
+    change: null,
+    score: rounded(outside.score),
+    layer: outside.facts[0]?.layer ?? 'service',
+    ...reasonsOf([...outside.facts, ...(own?.facts ?? [])], []),
+    explains: own?.explains ?? [],
+    unexplained: own?.unexplained ?? [],
+  };
+  const rest = causes.filter((cause) => cause.resource !== outside.resource);
+  return [first, ...rest.map((cause) => ({ ...cause, score: rounded(Math.min(cause.score, outside.score - 0.01)) }))];
+}
+
+function causeOf(incident: Incident, findings: Findings, candidate: Candidate, outside: boolean): AnswerCause {
+  const blame = outside ? null : candidate.blame;
+  const extra: { says: Sentence; evidence: FactEvidence[] }[] = [];
+  if (blame !== null) {
+    const { change, edit, shared } = blame;
+    const services = change.services.join(', ');
+    extra.push({
+      says: sentence('rca.change', {
+        kind: change.kind,
+        id: change.id.slice(0, 12),
+        title: quoted(change.title),
+        ...(services === '' ? {} : { service: services }),
+        lead: shownLead(blame.secondsBefore),
+        ...(edit === null || edit.shown === '' ? {} : { shown: quoted(edit.shown, 200) }),
+        ...(shared.length === 0 ? {} : { words: shared.slice(0, 5).join(', ') }),
+      }),
+      evidence: [{ dim: 'event', ref: reference(incident, 'events', { id: change.id }) }],
+    });
+  }
+  if (candidate.explains.length > 0)
+    extra.push({ says: sentence('rca.explains', { services: candidate.explains.join(', ') }), evidence: evidenceOf(findings, candidate.explains) });
+  if (candidate.unexplained.length > 0)
+    extra.push({ says: sentence('rca.unexplained', { services: candidate.unexplained.join(', ') }), evidence: evidenceOf(findings, candidate.unexplained) });
+  return {
+    resource: candidate.resource,
+    kind: candidate.kind,
+    change: blame?.change.id ?? null,
+    score: rounded(candidate.score),
+    layer: candidate.layer,
+    ...reasonsOf(candidate.facts, extra),
+    explains: candidate.explains,
+    unexplained: candidate.unexplained,
+  };
+}
+
+const evidenceOf = (findings: Findings, services: readonly string[]): FactEvidence[] =>
+  services.slice(0, 6).flatMap((service) => {
+    const fact = findings.facts.find((one) => one.resource === service && one.strength >= suspectMin);
+    return fact?.evidence.slice(0, 1) ?? [];
+  });
+
+function reasonsOf(
+  facts: readonly Fact[],
+  extra: readonly { says: Sentence; evidence: FactEvidence[] }[],
+): Pick<AnswerCause, 'reasons' | 'said' | 'evidence'> {
+  const strong = facts.filter((fact, i) => i === 0 || fact.strength * fact.own >= 0.15).slice(0, reasonsMax);
+  const all = [...strong, ...extra];
+  const evidence = new Map<string, FactEvidence>();
+  for (const one of all) for (const each of one.evidence) if (evidence.size < evidenceMax) evidence.set(each.ref, each);
+  return {
+    reasons: all.map((one) => one.says.text),
+    said: all.map((one) => ({ code: one.says.code, params: one.says.params })),
+    evidence: [...evidence.values()],
+  };
+}
+
+function checksOf(findings: Findings): Answer['checks'] {
+  return checkIds.map((check) => {
+    const facts = findings.facts
+      .filter((fact) => fact.check === check && fact.strength >= suspectMin)
+      .sort((a, b) => b.strength * b.own - a.strength * a.own);
+    const count = findings.looked.get(check) ?? 0;
+    const first = facts[0];
+    const near = check === 'changes' ? findings.blames.find((blame) => blame.score >= blameMin) : undefined;
+    const status = first !== undefined || near !== undefined ? 'suspect' : count > 0 ? 'ok' : 'no_data';
+    const summary =
+      first?.says.text ??
+      (near ? near.change.title : count > 0 ? sentence('rca.check_ok', { count }).text : sentence('rca.check_no_data', {}).text);
+    return {
+      layer: layerOfCheck[check],
+      check,
+      status,
+      summary,
+      evidence: facts.slice(0, 3).flatMap((fact) => fact.evidence.slice(0, 2)),
+    };
+  });
+}
+
+function consideredOf(findings: Findings, id: string, named: string | null): string {
+  const blame = findings.blames.find((one) => one.change.id === id);
+  if (id === named) return sentence('considered.cause', {}).text;
+  if (blame === undefined || blame.timing === 0) return sentence('considered.after', {}).text;
+  const service = blame.change.services[0] ?? '';
+  return sentence(blame.link < 0.3 ? 'considered.quiet' : 'considered.unproved', { service }).text;
+}
+
+/** What was not there and would have told more. */
+function missingOf(incident: Incident, findings: Findings, score: number): string[] {
+  const wanted: string[] = [];
+  if (findings.frame.baseline === null) wanted.push('telemetry from before the incident');
+  if (incident.spans.length === 0) wanted.push('traces of the affected requests');
+  if (incident.logs.length === 0) wanted.push('logs');
+  if (incident.series.length === 0) wanted.push('metrics');
+  if (incident.events.length === 0) wanted.push('the changes of the last day');
+  if (!findings.graph.hasCalls) wanted.push('which service calls which');
+  return score >= 0.9 ? [] : wanted.map((what) => sentence('rca.missing', { what }).text);
+}

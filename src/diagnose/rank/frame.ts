@@ -1,0 +1,147 @@
+import type { EpochMs, TimeWindow } from '../../model/index.ts';
+import type { Caveat, Incident, Series } from '../incident.ts';
+import { distance, median, normalOf } from './stats.ts';
+import { metricClass, wordsOf, worseDirection } from './words.ts';
+
+/** What an instant belongs to. `before` is inside the stated window but earlier than the onset. */
+export type Phase = 'baseline' | 'before' | 'during' | 'outside';
+
+/** The time in which an incident is looked at. */
+export interface Frame {
+  /** First instant at which something is believed to be wrong, and how far before it may have begun. */
+  onset: EpochMs;
+  onsetEarliest: EpochMs;
+  end: EpochMs;
+  /** Null when nothing is known from a better time. */
+  baseline: TimeWindow | null;
+  window: TimeWindow;
+  phase(at: EpochMs): Phase;
+  caveats: Caveat[];
+}
+
+/** Without a stated window, this much after the notice still belongs to the incident. */
+const tailMs = 3_600_000;
+/** An incident is noticed after it began; nobody looks further back than this for its beginning. */
+const lookbackMs = 6 * 3_600_000;
+const badDistance = 4;
+
+export function frameOf(incident: Incident): Frame {
+  const span = extentOf(incident);
+  const caveats: Caveat[] = [];
+  const { window, baseline, at } = incident;
+  if (window !== null) {
+    const onset = at > window.from && at < window.to ? at - stepAllowance(incident.series, window, at) : window.from;
+    if (at < window.from || at > window.to)
+      caveats.push({ file: 'meta.json', text: 'incident_at lies outside the window; the window counts' });
+    return frame({ onset, onsetEarliest: window.from, end: window.to, window, baseline, caveats });
+  }
+  const began = symptomOnset(incident);
+  const onset = began?.onset ?? at;
+  const end = Math.max(at, Math.min(span?.to ?? at, at + tailMs));
+  const from = span?.from ?? onset;
+  if (baseline === null && from >= onset)
+    caveats.push({ file: 'meta.json', text: 'there is no baseline: nothing is known from before the onset' });
+  return frame({
+    onset,
+    onsetEarliest: began?.earliest ?? onset,
+    end,
+    window: { from: onset, to: end },
+    baseline: baseline ?? (from < onset ? { from, to: onset } : null),
+    caveats,
+  });
+}
+
+function frame(parts: Omit<Frame, 'phase'>): Frame {
+  const { window, baseline, onset } = parts;
+  return {
+    ...parts,
+    phase: (at) => {
+      if (at >= window.from && at <= window.to) return at < onset ? 'before' : 'during';
+      if (baseline !== null && at >= baseline.from && at <= baseline.to) return 'baseline';
+      // What was measured shortly before counts as usual too; what came after may still be the incident.
+      return at < window.from && (baseline === null || baseline.to < window.from) ? 'baseline' : 'outside';
+    },
+  };
+}
+
+/** Aggregated values are stamped at the beginning or the end of what they stand for: one step of doubt. */
+function stepAllowance(series: readonly Series[], window: TimeWindow, at: EpochMs): number {
+  const steps = series.slice(0, 200).flatMap((one) => {
+    const gaps = one.times.slice(1, 20).map((time, i) => time - (one.times[i] ?? time));
+    return gaps.length > 0 ? [median(gaps)] : [];
+  });
+  const step = steps.length > 0 ? median(steps) : 0;
+  return Math.min(step, Math.max(0, at - window.from));
+}
+
+function extentOf(incident: Incident): TimeWindow | null {
+  let from = Number.POSITIVE_INFINITY;
+  let to = Number.NEGATIVE_INFINITY;
+  const reach = (first: number | undefined, last: number | undefined): void => {
+    if (first !== undefined) from = Math.min(from, first);
+    if (last !== undefined) to = Math.max(to, last);
+  };
+  for (const one of incident.series) reach(one.times[0], one.times.at(-1));
+  reach(incident.logs[0]?.at, incident.logs.at(-1)?.at);
+  reach(incident.spans[0]?.start, incident.spans.at(-1)?.start);
+  for (const call of incident.calls) reach(call.at, call.at);
+  return from <= to ? { from, to } : null;
+}
+
+/** When the symptom left its usual range for good: its own series first, then those of its service, then any. */
+function symptomOnset(incident: Incident): { onset: EpochMs; earliest: EpochMs } | null {
+  const service = incident.symptom?.service || incident.alert?.service || '';
+  const metric = incident.symptom?.metric || incident.alert?.metric || '';
+  const words = new Set(wordsOf(metric));
+  const named = incident.series.filter(
+    (one) => one.service === service && wordsOf(one.metric).filter((word) => words.has(word)).length === words.size,
+  );
+  const own = incident.series.filter((one) => one.service === service);
+  for (const group of [words.size > 0 ? named : [], own, incident.series]) {
+    const found = group.flatMap((one) => departure(one, incident.at, incident.baseline) ?? []);
+    if (found.length === 0) continue;
+    // One noisy series must not move the onset: the middle of those that left.
+    const ordered = found.sort((a, b) => a.onset - b.onset);
+    return ordered[Math.floor((ordered.length - 1) / (group === named ? 2 : 4))] ?? null;
+  }
+  return null;
+}
+
+/**
+ * When a series left its usual range so as to still be out of it when the incident was noticed. Usual is the stated
+ * baseline, else the earliest two fifths of what lies before the notice: a slow drift must not become its own baseline.
+ */
+export function departure(
+  series: Series,
+  at: EpochMs,
+  baseline: TimeWindow | null,
+): { onset: EpochMs; earliest: EpochMs } | null {
+  const { times, values } = series;
+  const until = times.findLastIndex((time) => time <= at);
+  if (until < 4) return null;
+  const calm =
+    baseline === null
+      ? values.slice(0, Math.max(4, Math.floor((until + 1) * 0.4)))
+      : values.filter((_, i) => (times[i] ?? 0) >= baseline.from && (times[i] ?? 0) <= baseline.to);
+  if (calm.length < 4) return null;
+  const normal = normalOf(calm);
+  const worse = worseDirection(metricClass(series.metric));
+  const odd = (index: number): boolean => {
+    const z = distance(normal, values[index] ?? normal.level);
+    return worse === 'up' ? z > badDistance : worse === 'down' ? z < -badDistance : Math.abs(z) > badDistance;
+  };
+  // The notice may come a little before or after the first odd value.
+  const last = Math.min(values.length - 1, until + 3);
+  let index = last;
+  while (index > 0 && !odd(index)) index--;
+  if (index <= until - 3 || !odd(index)) return null;
+  let first = index;
+  let calmRun = 0;
+  for (let i = index; i >= 0 && (times[i] ?? 0) >= at - lookbackMs; i--) {
+    if (odd(i)) {
+      first = i;
+      calmRun = 0;
+    } else if (++calmRun >= 3) break;
+  }
+  return { onset: times[first] ?? at, earliest: times[Math.max(0, first - 1)] ?? at };
+}

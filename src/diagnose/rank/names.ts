@@ -1,0 +1,15 @@
+/** The longest piece of a message without values: what finds its siblings again. */
+export function constantPart(body: string): string {
+  const pieces = body.split(/\S*\d\S*/).map((piece) => piece.trim());
+  return pieces.sort((a, b) => b.length - a.length)[0]?.slice(0, 80) ?? '';
+}
+
+/** Other resources that a text names, by their exact names. */
+export function namedIn(text: string, nodes: ReadonlySet<string>, self: string): string[] {
+  const lower = text.toLowerCase();
+  const own = self.toLowerCase();
+  return [...nodes].filter((node) => {
+    const name = node.toLowerCase();
+    return name !== own && name.length >= 4 && !own.includes(name) && lower.includes(name);
+  });
+}

@@ -1,0 +1,54 @@
+import { mask, mineTemplates } from '../../pattern/index.ts';
+import type { LogRow } from '../incident.ts';
+
+/** Templates are told apart by their beginning: what follows is most often a value printed at length. */
+const tokensKept = 24;
+/** More different masks of one service than this are not mined further; each stands for itself. */
+const masksMax = 4_000;
+
+export interface Template {
+  id: number;
+  service: string;
+  text: string;
+  severity: string;
+  example: LogRow;
+}
+
+/** Gives each log record the template of its message, per service. */
+export function templatesOf(logs: readonly LogRow[]): Map<LogRow, Template> {
+  const byService = new Map<string, LogRow[]>();
+  for (const log of logs) {
+    const list = byService.get(log.service);
+    if (list) list.push(log);
+    else byService.set(log.service, [log]);
+  }
+  const found = new Map<LogRow, Template>();
+  let id = 0;
+  for (const [service, records] of [...byService].sort(([a], [b]) => (a < b ? -1 : 1))) {
+    const byMask = new Map<string, LogRow[]>();
+    for (const record of records) {
+      const text = mask(record.body.slice(0, 600)).slice(0, tokensKept).join(' ');
+      const list = byMask.get(text);
+      if (list) list.push(record);
+      else byMask.set(text, [record]);
+    }
+    const mined =
+      byMask.size > masksMax
+        ? null
+        : mineTemplates([...byMask].map(([text, list]) => ({ shape: text, message: text, count: list.length })));
+    const known = new Map<string, Template>();
+    for (const [text, list] of byMask) {
+      const example = list[0];
+      if (example === undefined) continue;
+      const template = mined?.templateOfShape.get(text)?.template ?? text;
+      const key = `${example.severity} ${template}`;
+      let entry = known.get(key);
+      if (entry === undefined) {
+        entry = { id: id++, service, text: template, severity: example.severity, example };
+        known.set(key, entry);
+      }
+      for (const record of list) found.set(record, entry);
+    }
+  }
+  return found;
+}
