@@ -13,7 +13,8 @@ export async function diagnoseCommand(
   if (dir === undefined || more.length > 0)
     throw new ClewError('bad_request', `Name one directory that holds a bundle:\n${diagnoseUsage}`);
   const unknown = Object.keys(flags).find((flag) => !['json', 'help'].includes(flag));
-  if (unknown !== undefined) throw new ClewError('bad_request', `There is no --${unknown}:\n${diagnoseUsage}`);
+  if (unknown !== undefined)
+    throw new ClewError('bad_request', `There is no --${unknown}:\n${diagnoseUsage}`);
   const answer = diagnoseIncident(await readBundle(dir));
   options.write(options.json ? `${JSON.stringify(answer)}\n` : asText(answer));
   return 0;
@@ -23,12 +24,16 @@ function asText(answer: Answer): string {
   const lines = [`${answer.incident}: ${answer.verdict}, since ${answer.onset}`, ''];
   answer.causes.slice(0, 5).forEach((cause, i) => {
     const change = cause.change === null ? '' : `, change ${cause.change}`;
-    lines.push(`${i + 1}. ${cause.resource}: ${cause.kind} (${cause.layer}), ${cause.score.toFixed(2)}${change}`);
+    lines.push(
+      `${i + 1}. ${cause.resource}: ${cause.kind} (${cause.layer}), ${cause.score.toFixed(2)}${change}`,
+    );
     for (const reason of cause.reasons) lines.push(`   ${reason}`);
   });
   lines.push('', 'Checks');
   for (const check of answer.checks)
-    lines.push(`  ${check.layer.padEnd(11)} ${check.check.padEnd(15)} ${check.status.padEnd(7)} ${check.summary}`);
+    lines.push(
+      `  ${check.layer.padEnd(11)} ${check.check.padEnd(15)} ${check.status.padEnd(7)} ${check.summary}`,
+    );
   for (const caveat of answer.caveats) lines.push(`Caveat: ${caveat.file}: ${caveat.text}`);
   lines.push(...answer.missing);
   return `${lines.join('\n')}\n`;

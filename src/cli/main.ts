@@ -7,6 +7,7 @@ import { anomalies, anomaliesUsage } from './anomalies.ts';
 import { bench } from './bench.ts';
 import { bundle, bundleUsage } from './bundle.ts';
 import { deadLetters, deadLettersUsage } from './dead-letters.ts';
+import { diagnoseCommand, diagnoseUsage } from './diagnose.ts';
 import { parseArguments } from './index.ts';
 import { lint, lintUsage } from './lint.ts';
 import { patterns, patternsUsage } from './patterns.ts';
@@ -20,6 +21,7 @@ const usage = `clew — from a symptom to a verified fix
 ${deadLettersUsage}
 ${lintUsage}
 ${pipelineUsage}
+${diagnoseUsage}
 ${patternsUsage}
 ${anomaliesUsage}
 ${bundleUsage}
@@ -137,6 +139,14 @@ async function main(argv: readonly string[]): Promise<void> {
     process.exitCode = await bundle(rest, flags, {
       live: { url, token: flags.token ?? auth.token },
       nowMs: systemClock.now(),
+      write: (text) => process.stdout.write(text),
+    });
+    return;
+  }
+  if (command === 'diagnose') {
+    const json = flags.json !== undefined || !process.stdout.isTTY;
+    process.exitCode = await diagnoseCommand(rest, flags, {
+      json,
       write: (text) => process.stdout.write(text),
     });
     return;

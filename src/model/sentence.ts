@@ -89,12 +89,16 @@ export const sentences = {
   'statement.ok': '{count} statements take as long as always.',
   'statement.no_data': 'No database calls were seen.',
 
-  'rca.time': '{service}: {metric} {now}, usually {before}[; {share} of the added time that was noticed is its own].',
-  'rca.failures': '{service}: {metric} {now}, usually {before}[; {share} of the failures that were noticed begin here].',
+  'rca.time':
+    '{service}: {metric} {now}, usually {before}[; {share} of the added time that was noticed is its own].',
+  'rca.failures':
+    '{service}: {metric} {now}, usually {before}[; {share} of the failures that were noticed begin here].',
   'rca.began_calling': '{service} calls {callee}, which nobody called before the incident: {metric} {now}.',
   'rca.metric': '{service}: {metric} {now}, usually {before}.',
-  'rca.own_time': '{service} ({operation}) takes {now} ms of its own a visit, usually {before} ms ({count} visits).',
-  'rca.way': 'Calls of {caller} wait {now} ms longer than {service} works on them, usually {before} ms ({count} calls).',
+  'rca.own_time':
+    '{service} ({operation}) takes {now} ms of its own a visit, usually {before} ms ({count} visits).',
+  'rca.way':
+    'Calls of {caller} wait {now} ms longer than {service} works on them, usually {before} ms ({count} calls).',
   'rca.appears':
     '{service} ({operation}) now [logs “{log}”|calls {call}|runs {span}|fails] in {count} of {total} visits; before in {before} of {totalBefore}.',
   'rca.vanishes':
@@ -104,11 +108,14 @@ export const sentences = {
   'rca.message_new': '{service} logs “{sample}” {count} times since {since} UTC; never before.',
   'rca.message_grown': '{service} logs “{sample}” {rate} times a minute, usually {before}.',
   'rca.message_gone': '{service} no longer logs “{sample}”; usually {before} times a minute.',
-  'rca.span_errors': '{service} ({operation}) fails in {count} of {total} spans of the incident[: {message}].',
+  'rca.span_errors':
+    '{service} ({operation}) fails in {count} of {total} spans of the incident[: {message}].',
   'rca.change':
     '{kind} {id} “{title}” took effect [on {service}] {lead} before the onset[: {shown}][; it shares {words} with what is wrong].',
-  'rca.surge': '{service} gets {now} requests, usually {before} ({factor}); {count} services get more as well.',
-  'rca.provider': '{count} of {total} new messages of trouble name {peer}, which is outside the observed system.',
+  'rca.surge':
+    '{service} gets {now} requests, usually {before} ({factor}); {count} services get more as well.',
+  'rca.provider':
+    '{count} of {total} new messages of trouble name {peer}, which is outside the observed system.',
   'rca.one_record': 'All {count} failures concern {field} {value}, while {before} others went well before.',
   'rca.host': '{service} runs on {host}, where {metric} is {now}, usually {before}.',
   'rca.tenant': '{tenant} began to use {host} as well: {metric} {now}, usually {before}.',

@@ -4,7 +4,16 @@ import { gunzipSync } from 'node:zlib';
 import { ClewError } from '../../lib/index.ts';
 import type { TimeWindow } from '../../model/index.ts';
 import type { Alert, Caveat, Incident, RowKind, Symptom } from '../incident.ts';
-import { attributesOf, FieldError, nameOf, numberOf, objectOf, textOf, timeOf, unreadable } from './fields.ts';
+import {
+  attributesOf,
+  FieldError,
+  nameOf,
+  numberOf,
+  objectOf,
+  textOf,
+  timeOf,
+  unreadable,
+} from './fields.ts';
 import { csvCells, openLines } from './lines.ts';
 import { SeriesBook } from './series-book.ts';
 
@@ -33,7 +42,8 @@ export async function readBundle(dir: string): Promise<Incident> {
   await table.csv('metrics', ['ts', 'service', 'metric', 'value'], (cell) => {
     const value = numberOf(cell('value'), 'value');
     const at = timeOf(cell('ts'), 'ts');
-    if (value !== null) book.add(nameOf(cell('service'), 'service'), nameOf(cell('metric'), 'metric'), at, value);
+    if (value !== null)
+      book.add(nameOf(cell('service'), 'service'), nameOf(cell('metric'), 'metric'), at, value);
   });
   const { series, repeated, contradictory } = book.done();
   incident.series = series;
@@ -74,7 +84,8 @@ function readMeta(dir: string): Incident {
     const meta = objectOf((file.endsWith('.gz') ? gunzipSync(bytes) : bytes).toString('utf8'));
     const caveats: Caveat[] = [];
     const window = windowOf(meta.window, 'window', caveats, file);
-    const at = meta.incident_at === undefined && window ? window.from : timeOf(meta.incident_at, 'incident_at');
+    const at =
+      meta.incident_at === undefined && window ? window.from : timeOf(meta.incident_at, 'incident_at');
     return {
       name: textOf(meta.source) || basename(dir),
       at,
@@ -159,7 +170,11 @@ async function readSpans(table: TableReader, incident: Incident): Promise<void> 
     });
   });
   incident.spans.sort((a, b) => a.start - b.start);
-  table.tell('spans', repeated, (n) => `${n} spans have an id that another span of their trace has; the first counts`);
+  table.tell(
+    'spans',
+    repeated,
+    (n) => `${n} spans have an id that another span of their trace has; the first counts`,
+  );
 }
 
 async function readLogs(table: TableReader, incident: Incident): Promise<void> {
@@ -273,8 +288,8 @@ class TableReader {
     if (why !== null && bad > Math.max(1, badShareMax * rows)) throw why;
     if (why !== null) this.tell(kind, bad, (n) => `${n} of ${rows} rows skipped; the first: ${why.message}`);
     if (broken !== null) this.tell(kind, 1, () => broken);
-    if (rows > limit) this.tell(kind, rows - limit, (n) => `${n} rows beyond the first ${limit} were not read`);
+    if (rows > limit)
+      this.tell(kind, rows - limit, (n) => `${n} rows beyond the first ${limit} were not read`);
     if (rows === 0) this.tell(kind, 1, () => 'it is empty');
   }
 }
-

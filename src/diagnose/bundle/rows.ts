@@ -1,5 +1,5 @@
-import { join } from 'node:path';
 import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { ClewError } from '../../lib/index.ts';
 import { parseReference } from '../rank/reference.ts';
 import { timeOf } from './fields.ts';
@@ -24,7 +24,11 @@ export async function rowsOfReference(dir: string, ref: string, limit = rowsMax)
   const take = (line: number, columns: Record<string, string>): void => {
     if (found.length >= limit) return;
     for (const [name, value] of Object.entries(equals)) if (columns[name] !== value) return;
-    if (contains !== undefined && !Object.values(columns).some((value) => squeezed(value).includes(squeezed(contains)))) return;
+    if (
+      contains !== undefined &&
+      !Object.values(columns).some((value) => squeezed(value).includes(squeezed(contains)))
+    )
+      return;
     if (from !== undefined && to !== undefined) {
       const at = timeOf(columns.ts ?? columns.start ?? '', 'ts');
       if (at < Date.parse(from) || at > Date.parse(to)) return;
@@ -49,7 +53,10 @@ function textColumns(text: string): Record<string, string> {
   try {
     const row = JSON.parse(text) as Record<string, unknown>;
     return Object.fromEntries(
-      Object.entries(row).map(([name, value]) => [name, typeof value === 'string' ? value : JSON.stringify(value ?? '')]),
+      Object.entries(row).map(([name, value]) => [
+        name,
+        typeof value === 'string' ? value : JSON.stringify(value ?? ''),
+      ]),
     );
   } catch {
     return {};

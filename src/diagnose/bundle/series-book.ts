@@ -22,7 +22,9 @@ export class SeriesBook {
     let contradictory = 0;
     const series = [...this.#byKey.values()].map(({ sorted, ...one }) => {
       if (sorted) return one;
-      const order = one.times.map((_, i) => i).sort((a, b) => (one.times[a] ?? 0) - (one.times[b] ?? 0) || a - b);
+      const order = one.times
+        .map((_, i) => i)
+        .sort((a, b) => (one.times[a] ?? 0) - (one.times[b] ?? 0) || a - b);
       const times: number[] = [];
       const values: number[] = [];
       for (const i of order) {

@@ -103,7 +103,8 @@ export function anomalyOf(compared: Compared, frame: Frame): Anomaly | null {
   const low = mean(ordered.slice(0, half));
   const up = distance(normal, high);
   const down = distance(normal, low);
-  const now = direction === 'up' ? high : direction === 'down' ? low : Math.abs(down) > Math.abs(up) ? low : high;
+  const now =
+    direction === 'up' ? high : direction === 'down' ? low : Math.abs(down) > Math.abs(up) ? low : high;
   const z = distance(normal, now);
   const bad = direction === 'up' ? z : direction === 'down' ? -z : Math.abs(z);
   const strength = oddness(bad);
@@ -117,7 +118,8 @@ export function anomalyOf(compared: Compared, frame: Frame): Anomaly | null {
     strength,
     normal,
     now,
-    onset: left !== null && left.onset < frame.onset ? left.onset : (times[Math.max(0, first)] ?? frame.onset),
+    onset:
+      left !== null && left.onset < frame.onset ? left.onset : (times[Math.max(0, first)] ?? frame.onset),
   };
 }
 

@@ -1,8 +1,8 @@
-import { type Layer, sentence, type Sentence } from '../../model/index.ts';
+import { type Layer, type Sentence, sentence } from '../../model/index.ts';
 import type { Caveat, Incident } from '../incident.ts';
 import { checkIds, type Fact, type FactEvidence, layerOfCheck } from './facts.ts';
 import type { Outside } from './outside.ts';
-import { type Candidate, blameMin, type Findings } from './rank.ts';
+import { blameMin, type Candidate, type Findings } from './rank.ts';
 import { reference } from './reference.ts';
 import { quoted, shownLead } from './show.ts';
 
@@ -105,10 +105,18 @@ function causesOf(incident: Incident, findings: Findings, outside: Outside | nul
     unexplained: own?.unexplained ?? [],
   };
   const rest = causes.filter((cause) => cause.resource !== outside.resource);
-  return [first, ...rest.map((cause) => ({ ...cause, score: rounded(Math.min(cause.score, outside.score - 0.01)) }))];
+  return [
+    first,
+    ...rest.map((cause) => ({ ...cause, score: rounded(Math.min(cause.score, outside.score - 0.01)) })),
+  ];
 }
 
-function causeOf(incident: Incident, findings: Findings, candidate: Candidate, outside: boolean): AnswerCause {
+function causeOf(
+  incident: Incident,
+  findings: Findings,
+  candidate: Candidate,
+  outside: boolean,
+): AnswerCause {
   const blame = outside ? null : candidate.blame;
   const extra: { says: Sentence; evidence: FactEvidence[] }[] = [];
   if (blame !== null) {
@@ -128,9 +136,15 @@ function causeOf(incident: Incident, findings: Findings, candidate: Candidate, o
     });
   }
   if (candidate.explains.length > 0)
-    extra.push({ says: sentence('rca.explains', { services: candidate.explains.join(', ') }), evidence: evidenceOf(findings, candidate.explains) });
+    extra.push({
+      says: sentence('rca.explains', { services: candidate.explains.join(', ') }),
+      evidence: evidenceOf(findings, candidate.explains),
+    });
   if (candidate.unexplained.length > 0)
-    extra.push({ says: sentence('rca.unexplained', { services: candidate.unexplained.join(', ') }), evidence: evidenceOf(findings, candidate.unexplained) });
+    extra.push({
+      says: sentence('rca.unexplained', { services: candidate.unexplained.join(', ') }),
+      evidence: evidenceOf(findings, candidate.unexplained),
+    });
   return {
     resource: candidate.resource,
     kind: candidate.kind,
@@ -156,7 +170,8 @@ function reasonsOf(
   const strong = facts.filter((fact, i) => i === 0 || fact.strength * fact.own >= 0.15).slice(0, reasonsMax);
   const all = [...strong, ...extra];
   const evidence = new Map<string, FactEvidence>();
-  for (const one of all) for (const each of one.evidence) if (evidence.size < evidenceMax) evidence.set(each.ref, each);
+  for (const one of all)
+    for (const each of one.evidence) if (evidence.size < evidenceMax) evidence.set(each.ref, each);
   return {
     reasons: all.map((one) => one.says.text),
     said: all.map((one) => ({ code: one.says.code, params: one.says.params })),
@@ -175,7 +190,11 @@ function checksOf(findings: Findings): Answer['checks'] {
     const status = first !== undefined || near !== undefined ? 'suspect' : count > 0 ? 'ok' : 'no_data';
     const summary =
       first?.says.text ??
-      (near ? near.change.title : count > 0 ? sentence('rca.check_ok', { count }).text : sentence('rca.check_no_data', {}).text);
+      (near
+        ? near.change.title
+        : count > 0
+          ? sentence('rca.check_ok', { count }).text
+          : sentence('rca.check_no_data', {}).text);
     return {
       layer: layerOfCheck[check],
       check,

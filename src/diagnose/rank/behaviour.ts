@@ -104,7 +104,8 @@ class ContextBook {
     }
     context.occurrences.push({ visit, at, outcomes: new Set(outcomes.keys()) });
     for (const [name, outcome] of outcomes)
-      if (context.outcomes.size < outcomesMax && !context.outcomes.has(name)) context.outcomes.set(name, outcome);
+      if (context.outcomes.size < outcomesMax && !context.outcomes.has(name))
+        context.outcomes.set(name, outcome);
   }
 }
 
@@ -114,7 +115,8 @@ class ContextBook {
  */
 function statementOf(template: Template): string {
   const text = template.text;
-  if (/^(WARN|ERROR|FATAL|CRIT|SEVERE)/.test(template.severity) || troubleWords.test(text)) return text.slice(0, 200);
+  if (/^(WARN|ERROR|FATAL|CRIT|SEVERE)/.test(template.severity) || troubleWords.test(text))
+    return text.slice(0, 200);
   return text
     .replace(/([:=：]\s*)(\[[^\]]*\]?|\{[^}]*\}?|[^\s,;)\]}]+)/g, '$1<*>')
     .replace(/<\*>(\s*,?\s*<\*>)+/g, '<*>')
@@ -171,7 +173,12 @@ function observeCounts(
     const equal = new Map<string, Outcome>();
     for (const [other, { count: times, log, template }] of counts)
       if (other !== text && times === count)
-        equal.set(`as often ${other}`, { kind: 'as often', text: other, severity: template.severity, example: log });
+        equal.set(`as often ${other}`, {
+          kind: 'as often',
+          text: other,
+          severity: template.severity,
+          example: log,
+        });
     book.add(visit, `${visit.operation}, times “${text}”`, visit.start, equal);
   }
 }
@@ -192,7 +199,12 @@ function explainDeeper(deviations: Deviation[]): Deviation[] {
       steps > 200
         ? 0
         : visit.calls.reduce(
-            (max, call) => Math.max(max, call.service === visit.service ? 0 : (weights.get(call) ?? 0), below(call, steps + 1)),
+            (max, call) =>
+              Math.max(
+                max,
+                call.service === visit.service ? 0 : (weights.get(call) ?? 0),
+                below(call, steps + 1),
+              ),
             0,
           );
     deepest.set(visit, weight);

@@ -39,12 +39,16 @@ const fits: Partial<Record<EditKind, RegExp>> = {
   logging: /disk|no space|volume|log(s|ging)? (volume|rate|write|lines)|ingest|write_throughput|inode|iops/i,
   guard_removed:
     /nil|null|none\b|undefined|panic|deref|typeerror|attributeerror|keyerror|nosuchelement|out of (range|bounds)|divide|division|unexpected|invalid|assert|overflow|unhandled|not (set|found)|duplicate|negative/i,
-  call_removed: /not found|missing|uninit|not registered|no such|empty|unknown|leak|stale|unauth|denied|null|nil|undefined/i,
-  query: /quer|sql|\bdb\b|database|rows|scan|slow|latency|table|relation|column|index|throttl|capacity|write|batch|memory|lock/i,
+  call_removed:
+    /not found|missing|uninit|not registered|no such|empty|unknown|leak|stale|unauth|denied|null|nil|undefined/i,
+  query:
+    /quer|sql|\bdb\b|database|rows|scan|slow|latency|table|relation|column|index|throttl|capacity|write|batch|memory|lock/i,
   loop: /per[ _]request|count|calls|latency|slow|duration|quer|timeout|rate/i,
-  renamed: /unknown|no such|not found|missing|mapping|field|column|key|parse|schema|unmarshal|decod|deserial|undefined|does not exist|invalid|empty|null/i,
+  renamed:
+    /unknown|no such|not found|missing|mapping|field|column|key|parse|schema|unmarshal|decod|deserial|undefined|does not exist|invalid|empty|null/i,
   schema: /relation|column|table|index|lock|migrat|does not exist|constraint|slow|quer|deadlock/i,
-  concurrency: /lock|deadlock|contention|race|stall|block|starv|goroutine|thread|retry|retries|storm|panic|exception|leak/i,
+  concurrency:
+    /lock|deadlock|contention|race|stall|block|starv|goroutine|thread|retry|retries|storm|panic|exception|leak/i,
   switch: /disabled|enabled|flag|rollout|variant|feature|denied|unauth|tls|cert|cache|miss/i,
   dependency: /no such method|nosuchmethod|abi|symbol|incompat|version|protocol|unmarshal|module|import/i,
 };
@@ -73,22 +77,22 @@ interface Ears {
   said: string;
 }
 
-function blameOf(
-  change: Change,
-  input: Parameters<typeof blamesOf>[0],
-  ears: Ears,
-): Blame {
+function blameOf(change: Change, input: Parameters<typeof blamesOf>[0], ears: Ears): Blame {
   const { frame } = input;
   const timing = timingOf(change, frame.onset, frame.onset - frame.onsetEarliest);
   const link = linkOf(change, input);
-  const about = matched(`${change.title} ${change.files.join(' ')} ${change.diff?.around.join(' ') ?? ''}`, ears);
+  const about = matched(
+    `${change.title} ${change.files.join(' ')} ${change.diff?.around.join(' ') ?? ''}`,
+    ears,
+  );
   let best = { value: 0, edit: null as Edit | null, relevance: 0, shared: [] as string[] };
   for (const edit of change.edits.slice(0, 40)) {
     const own = matched(edit.words, ears);
     const fit = fits[edit.kind]?.test(ears.said) ? 1 : 0;
     const relevance = 1 - Math.exp(-(own.amount + 0.35 * about.amount + 1.2 * fit) / 6);
     const value = edit.risk * (0.25 + 0.75 * relevance);
-    if (value > best.value) best = { value, edit, relevance, shared: [...new Set([...own.words, ...about.words])] };
+    if (value > best.value)
+      best = { value, edit, relevance, shared: [...new Set([...own.words, ...about.words])] };
   }
   return {
     change,
@@ -120,7 +124,9 @@ function linkOf(change: Change, input: Parameters<typeof blamesOf>[0]): number {
   const words = new Set(stemsOf(`${change.title} ${change.files.join(' ')}`));
   const named = stemsOf(origin).filter((word) => word.length > 2 && !commonWords.has(word));
   const compact = stemsOf(origin).join('');
-  const names = named.some((word) => words.has(word)) || [...words].some((word) => word.length > 3 && compact.includes(word));
+  const names =
+    named.some((word) => words.has(word)) ||
+    [...words].some((word) => word.length > 3 && compact.includes(word));
   return names ? 0.85 : 0.4;
 }
 
@@ -128,8 +134,11 @@ function linkOf(change: Change, input: Parameters<typeof blamesOf>[0]): number {
 function rarityOf(changes: readonly Change[]): (word: string) => number {
   const counts = new Map<string, number>();
   for (const change of changes) {
-    const text = [change.title, ...change.files, ...(change.diff?.lines.map((line) => line.text) ?? [])].join(' ');
-    for (const word of new Set([...tokensOf(text), ...identifiersOf(text)])) counts.set(word, (counts.get(word) ?? 0) + 1);
+    const text = [change.title, ...change.files, ...(change.diff?.lines.map((line) => line.text) ?? [])].join(
+      ' ',
+    );
+    for (const word of new Set([...tokensOf(text), ...identifiersOf(text)]))
+      counts.set(word, (counts.get(word) ?? 0) + 1);
   }
   // A handful of changes is no dictionary: every word may then be rare.
   const total = Math.max(changes.length, 20);

@@ -36,16 +36,22 @@ export function changesOf(incident: Incident): Change[] {
     else groups.set(key, [event]);
   }
   const anyDeployed = [...groups.values()].some(
-    (list) => list.some((event) => takesEffect.test(event.kind)) && list.some((event) => isCommit.test(event.kind)),
+    (list) =>
+      list.some((event) => takesEffect.test(event.kind)) && list.some((event) => isCommit.test(event.kind)),
   );
-  return [...groups].map(([id, events]) => changeOf(id, events, anyDeployed)).sort((a, b) => a.at - b.at || (a.id < b.id ? -1 : 1));
+  return [...groups]
+    .map(([id, events]) => changeOf(id, events, anyDeployed))
+    .sort((a, b) => a.at - b.at || (a.id < b.id ? -1 : 1));
 }
 
 function changeOf(id: string, events: EventRow[], anyDeployed: boolean): Change {
   const deploys = events.filter((event) => takesEffect.test(event.kind));
   const made = events.find((event) => !takesEffect.test(event.kind)) ?? events[0];
-  const text = (name: string) => events.map((event) => event.labels[name] ?? '').find((value) => value !== '') ?? '';
-  const files = text('files').split('\n').filter((file) => file !== '');
+  const text = (name: string) =>
+    events.map((event) => event.labels[name] ?? '').find((value) => value !== '') ?? '';
+  const files = text('files')
+    .split('\n')
+    .filter((file) => file !== '');
   const diffText = text('diff') || text('patch');
   const diff = diffText === '' ? null : parseDiff(diffText, files);
   const title = made?.title ?? '';
@@ -66,10 +72,21 @@ function changeOf(id: string, events: EventRow[], anyDeployed: boolean): Change 
 }
 
 /** Without its lines a change is judged by what it is called and which files it touches. */
-function withoutDiff(kind: string, title: string, files: readonly string[], event: EventRow | undefined): Edit {
+function withoutDiff(
+  kind: string,
+  title: string,
+  files: readonly string[],
+  event: EventRow | undefined,
+): Edit {
   const labels = Object.entries(event?.labels ?? {}).filter(([name]) => name !== 'files' && name !== 'actor');
   const words = `${title} ${labels.map(([name, value]) => `${name} ${value}`).join(' ')}`;
-  const says = (editKind: Edit['kind'], risk: number, shown = ''): Edit => ({ kind: editKind, risk, words, shown, line: null });
+  const says = (editKind: Edit['kind'], risk: number, shown = ''): Edit => ({
+    kind: editKind,
+    risk,
+    words,
+    shown,
+    line: null,
+  });
   if (files.length > 0) {
     const weight = Math.max(...files.map(fileWeight));
     if (weight < 0.5) return says('harmless', weight * 0.5);
@@ -84,7 +101,11 @@ function withoutDiff(kind: string, title: string, files: readonly string[], even
     const risk = ratio === null ? 0.7 : Math.abs(Math.log(ratio)) > Math.log(1.4) ? 0.9 : 0.3;
     return says('limit', risk, `${old} → ${next}`);
   }
-  if (/config|setting|scale|limit|quota|secret|cert|migrat|schema|infra|terraform|network|dns|firewall|policy/.test(kind))
+  if (
+    /config|setting|scale|limit|quota|secret|cert|migrat|schema|infra|terraform|network|dns|firewall|policy/.test(
+      kind,
+    )
+  )
     return says('limit', 0.6);
   return says('unknown', /^(refactor|perf|fix|feat)$/.test(type) ? 0.25 : 0.35);
 }

@@ -28,7 +28,10 @@ const addedMsMin = 3;
 const slowMost = 4;
 
 export function delaysOf(visits: readonly Visit[], frame: Frame, noticed: EpochMs): Delay[] {
-  const groups = new Map<string, { service: string; kind: Delay['kind']; other: string; seen: [Visit, number][] }>();
+  const groups = new Map<
+    string,
+    { service: string; kind: Delay['kind']; other: string; seen: [Visit, number][] }
+  >();
   const put = (service: string, kind: Delay['kind'], other: string, visit: Visit, ms: number): void => {
     const key = `${kind} ${service} ${other}`;
     const group = groups.get(key);

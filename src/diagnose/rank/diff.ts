@@ -45,7 +45,10 @@ export function parseDiff(text: string, files: readonly string[]): Diff {
 /** What a comment says was not done. `//` after a colon belongs to an address, `#` may be a colour or a directive. */
 function withoutComment(line: string): string {
   if (/^\s*(\/\/|\*|\/\*|#(?!\w)|--\s|;|<!--)/.test(line)) return '';
-  return line.replace(/(^|[^:"'])\/\/.*$/, '$1').replace(/\s+#\s.*$/, '').replace(/\/\*.*?\*\//g, '');
+  return line
+    .replace(/(^|[^:"'])\/\/.*$/, '$1')
+    .replace(/\s+#\s.*$/, '')
+    .replace(/\/\*.*?\*\//g, '');
 }
 
 /** Words which every program is made of; they tell nothing about what a change is about. */

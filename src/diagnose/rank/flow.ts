@@ -56,7 +56,9 @@ export function excessesOf(compared: readonly Compared[], flow: Flow): Map<strin
 function requestsOf(list: readonly Compared[]): Compared | null {
   const traffic = list.filter((one) => metricClass(one.series.metric) === 'traffic');
   const named = traffic.find((one) =>
-    wordsOf(one.series.metric).some((word) => /^(requests?|req|rps|qps|calls?|workload|ops|hits)$/.test(word)),
+    wordsOf(one.series.metric).some((word) =>
+      /^(requests?|req|rps|qps|calls?|workload|ops|hits)$/.test(word),
+    ),
   );
   return named ?? traffic[0] ?? null;
 }
@@ -93,12 +95,7 @@ function unitOf(one: Compared, flow: Flow): { scale: number; sign: 1 | -1; ratio
   return { scale: counted ? 1 : percent ? 0.01 : 1, sign: 1, ratio: !counted };
 }
 
-function excessOf(
-  resource: string,
-  flow: Flow,
-  by: Compared,
-  requests: Compared | null,
-): Excess | null {
+function excessOf(resource: string, flow: Flow, by: Compared, requests: Compared | null): Excess | null {
   const { scale, sign, ratio } = unitOf(by, flow);
   const fresh = by.fresh && (requests === null || requests.fresh || requests.normal.level === 0);
   // Nothing to compare with: failing answers are failing answers, but nobody knows what time is usual.
@@ -115,8 +112,19 @@ function excessOf(
     amount += Math.max(0, (value - level) * sign) * scale * weight;
     worst = Math.max(worst, z);
   }
-  const unit = flow === 'time' ? (requests === null ? 'time' : 'time of requests') : !ratio ? 'count' : requests === null ? 'ratio' : 'count';
-  return amount > 0 ? { resource, flow, amount, certainty: oddness(worst + 1), unit, by, requests, fresh } : null;
+  const unit =
+    flow === 'time'
+      ? requests === null
+        ? 'time'
+        : 'time of requests'
+      : !ratio
+        ? 'count'
+        : requests === null
+          ? 'ratio'
+          : 'count';
+  return amount > 0
+    ? { resource, flow, amount, certainty: oddness(worst + 1), unit, by, requests, fresh }
+    : null;
 }
 
 /**
@@ -156,6 +164,7 @@ function split(
     .sort((a, b) => b.amount - a.amount);
   // Callees called side by side overlap in time; the largest explains for sure, the others in part.
   const explained = callees.reduce((sum, one, i) => sum + one.amount * (i === 0 ? 1 : 0.5), 0);
-  const own = excess.fresh && graph.callers(excess.resource).length > 0 ? 0 : Math.max(0, excess.amount - explained);
+  const own =
+    excess.fresh && graph.callers(excess.resource).length > 0 ? 0 : Math.max(0, excess.amount - explained);
   return { excess, own, callees };
 }

@@ -30,7 +30,8 @@ export function frameOf(incident: Incident): Frame {
   const caveats: Caveat[] = [];
   const { window, baseline, at } = incident;
   if (window !== null) {
-    const onset = at > window.from && at < window.to ? at - stepAllowance(incident.series, window, at) : window.from;
+    const onset =
+      at > window.from && at < window.to ? at - stepAllowance(incident.series, window, at) : window.from;
     if (at < window.from || at > window.to)
       caveats.push({ file: 'meta.json', text: 'incident_at lies outside the window; the window counts' });
     return frame({ onset, onsetEarliest: window.from, end: window.to, window, baseline, caveats });
@@ -94,7 +95,8 @@ function symptomOnset(incident: Incident): { onset: EpochMs; earliest: EpochMs }
   const metric = incident.symptom?.metric || incident.alert?.metric || '';
   const words = new Set(wordsOf(metric));
   const named = incident.series.filter(
-    (one) => one.service === service && wordsOf(one.metric).filter((word) => words.has(word)).length === words.size,
+    (one) =>
+      one.service === service && wordsOf(one.metric).filter((word) => words.has(word)).length === words.size,
   );
   const own = incident.series.filter((one) => one.service === service);
   for (const group of [words.size > 0 ? named : [], own, incident.series]) {

@@ -7,7 +7,6 @@ import { constantPart, namedIn } from './names.ts';
 import { reference } from './reference.ts';
 import { quoted, shownNumber, shownTime } from './show.ts';
 
-
 const perService = 4;
 
 /** New, more frequent and missing messages. A message that names another resource is more about that one. */
@@ -62,7 +61,9 @@ export function messageFacts(
               incident,
               'logs',
               { service: change.service, contains: constantPart(change.template.example.body) },
-              gone ? { from: frame.baseline?.from ?? frame.window.from, to: change.last } : { from: frame.onset, to: frame.end },
+              gone
+                ? { from: frame.baseline?.from ?? frame.window.from, to: change.last }
+                : { from: frame.onset, to: frame.end },
             ),
           },
         ],

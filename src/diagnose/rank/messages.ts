@@ -45,7 +45,8 @@ export function messageChanges(templates: ReadonlyMap<LogRow, Template>, frame: 
   }
   const minutes = Math.max(1, frame.end - frame.onset) / 60_000;
   const calm =
-    (frame.baseline ? frame.baseline.to - frame.baseline.from : 0) + Math.max(0, frame.onset - frame.window.from);
+    (frame.baseline ? frame.baseline.to - frame.baseline.from : 0) +
+    Math.max(0, frame.onset - frame.window.from);
   const usualMinutes = Math.max(calm, 60_000) / 60_000;
   const found: MessageChange[] = [];
   for (const [template, { before, during, last }] of counts) {
@@ -80,8 +81,11 @@ export function messageChanges(templates: ReadonlyMap<LogRow, Template>, frame: 
       records: during.slice(0, recordsKept),
     });
   }
-  return found.sort((a, b) => b.strength - a.strength || b.during - a.during || a.template.id - b.template.id);
+  return found.sort(
+    (a, b) => b.strength - a.strength || b.during - a.during || a.template.id - b.template.id,
+  );
 }
 
 export const isTrouble = (template: Template): boolean =>
-  /^(WARN|ERROR|FATAL|CRIT|SEVERE|ALERT|EMERG|PANIC)/.test(template.severity) || troubleWords.test(template.text);
+  /^(WARN|ERROR|FATAL|CRIT|SEVERE|ALERT|EMERG|PANIC)/.test(template.severity) ||
+  troubleWords.test(template.text);

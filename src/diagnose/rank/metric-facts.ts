@@ -11,7 +11,12 @@ import type { MetricClass } from './words.ts';
 
 /** A metric of a resource in the incident, as a reference. */
 export const metricReference = (incident: Incident, frame: Frame, one: Compared['series']): string =>
-  reference(incident, 'metrics', { service: one.service, metric: one.metric }, { from: frame.onset, to: frame.end });
+  reference(
+    incident,
+    'metrics',
+    { service: one.service, metric: one.metric },
+    { from: frame.onset, to: frame.end },
+  );
 
 /** What flows up the call graph and begins at a resource. `weight`: how much this flow is what was noticed. */
 export function flowFacts(

@@ -46,7 +46,8 @@ export function outsideOf(input: OutsideInput): Outside[] {
 
 /** Clearly more requests than usual, at the entry and at most others: demand, not a fault. */
 const surgeFactor = 1.8;
-const demandWords = /^(requests?|req|rps|qps|calls?|workload|hits|invocations?|sessions?|orders?|transactions?|tps|throughput)$/;
+const demandWords =
+  /^(requests?|req|rps|qps|calls?|workload|hits|invocations?|sessions?|orders?|transactions?|tps|throughput)$/;
 
 function surge({ incident, frame, graph, compared }: OutsideInput): Outside | null {
   const traffic = compared.filter(
@@ -57,15 +58,20 @@ function surge({ incident, frame, graph, compared }: OutsideInput): Outside | nu
       !one.fresh,
   );
   const ratioOf = (one: Compared): number => mean(one.values) / one.normal.level;
-  const risen = traffic.filter((one) => ratioOf(one) >= surgeFactor && mean(one.values) > one.normal.level + 4 * one.normal.up);
+  const risen = traffic.filter(
+    (one) => ratioOf(one) >= surgeFactor && mean(one.values) > one.normal.level + 4 * one.normal.up,
+  );
   if (risen.length === 0) return null;
   const carriers = new Set(traffic.map((one) => one.series.service));
   const up = new Set(risen.map((one) => one.series.service));
   // More calls only deep inside are retries, or a caller that asks more often.
-  const entries = risen.filter((one) => !graph.callers(one.series.service).some((caller) => carriers.has(caller)));
+  const entries = risen.filter(
+    (one) => !graph.callers(one.series.service).some((caller) => carriers.has(caller)),
+  );
   const symptom = incident.symptom?.service ?? '';
   const entry =
-    entries.find((one) => one.series.service === symptom) ?? [...entries].sort((a, b) => ratioOf(b) - ratioOf(a))[0];
+    entries.find((one) => one.series.service === symptom) ??
+    [...entries].sort((a, b) => ratioOf(b) - ratioOf(a))[0];
   if (entry === undefined || (carriers.size > 1 && up.size < 2)) return null;
   const spread = up.size / carriers.size;
   if (spread < 0.5) return null;
@@ -75,7 +81,9 @@ function surge({ incident, frame, graph, compared }: OutsideInput): Outside | nu
     resource: entry.series.service,
     verdict: 'external',
     name: 'traffic',
-    score: clamp(0.55 + 0.25 * Math.min(1, Math.log2(ratio / surgeFactor + 1)) + 0.2 * (spread - 0.5)) * (carriers.size > 1 ? 1 : 0.9),
+    score:
+      clamp(0.55 + 0.25 * Math.min(1, Math.log2(ratio / surgeFactor + 1)) + 0.2 * (spread - 0.5)) *
+      (carriers.size > 1 ? 1 : 0.9),
     facts: [
       {
         resource: entry.series.service,
@@ -92,7 +100,9 @@ function surge({ incident, frame, graph, compared }: OutsideInput): Outside | nu
           factor: shownTimes(ratio),
           count: up.size - 1,
         }),
-        evidence: risen.slice(0, 4).map((one) => ({ dim: 'metric', ref: metricReference(incident, frame, one.series) })),
+        evidence: risen
+          .slice(0, 4)
+          .map((one) => ({ dim: 'metric', ref: metricReference(incident, frame, one.series) })),
       },
     ],
   };
@@ -101,7 +111,8 @@ function surge({ incident, frame, graph, compared }: OutsideInput): Outside | nu
 const host = /\b((?:[a-z0-9-]+\.)+(?:com|net|io|org|cloud|dev|co|eu|us|de|cn|app|ai))\b/gi;
 const outsideWords =
   /\b(third[- ]party|external|provider|vendor|partner|carrier|upstream api|saas|region|availability zone|(?:us|eu|ap|sa|ca|af|me)-(?:north|south|east|west|central)[a-z]*-\d|aws|gcp|azure|cloudflare|cdn|isp)\b/i;
-const unreachableWords = /\b(50[0234]|429|unavailable|outage|degraded|timeout|timed out|refused|reset|unreachable|unresolved|nxdomain|no route|handshake|expired|incident|maintenance|deadline|fail\w*|error)\b/i;
+const unreachableWords =
+  /\b(50[0234]|429|unavailable|outage|degraded|timeout|timed out|refused|reset|unreachable|unresolved|nxdomain|no route|handshake|expired|incident|maintenance|deadline|fail\w*|error)\b/i;
 
 /** New messages of trouble name a place outside the observed system. */
 function provider({ incident, frame, graph, messages, origin }: OutsideInput): Outside | null {
@@ -116,7 +127,10 @@ function provider({ incident, frame, graph, messages, origin }: OutsideInput): O
     const hosts = [...text.matchAll(host)].map((match) => (match[1] ?? '').toLowerCase());
     const words = outsideWords.exec(text)?.[0];
     const names = [...new Set([...hosts, ...(words === undefined ? [] : [words.toLowerCase()])])].filter(
-      (name) => ![...graph.nodes].some((node) => node.toLowerCase() === name || name.startsWith(`${node.toLowerCase()}.`)) && !/\.(svc|local|internal|cluster)/.test(name),
+      (name) =>
+        ![...graph.nodes].some(
+          (node) => node.toLowerCase() === name || name.startsWith(`${node.toLowerCase()}.`),
+        ) && !/\.(svc|local|internal|cluster)/.test(name),
     );
     for (const name of names) {
       const peer = peers.get(name) ?? { count: 0, service: message.service, message };
@@ -147,7 +161,12 @@ function provider({ incident, frame, graph, messages, origin }: OutsideInput): O
         evidence: [
           {
             dim: 'log',
-            ref: reference(incident, 'logs', { service: peer.service, contains: constantPart(record.body) }, { from: frame.onset, to: frame.end }),
+            ref: reference(
+              incident,
+              'logs',
+              { service: peer.service, contains: constantPart(record.body) },
+              { from: frame.onset, to: frame.end },
+            ),
           },
         ],
       },
@@ -155,8 +174,10 @@ function provider({ incident, frame, graph, messages, origin }: OutsideInput): O
   };
 }
 
-const idField = /\b([a-z_]*(?:record|message|event|offset|partition|order|object|row|doc|document|file|batch|item|entry|key|id)[a-z_]*)\s*[=:]\s*([\w-]*\d[\w-]*)/gi;
-const dataWords = /\b(poison|malformed|corrupt\w*|invalid|out of range|validation|cannot parse|parse error|unparse?able|deserial\w*|decode|schema mismatch|bad record|redeliver\w*|unexpected (?:token|value|character)|constraint)\b/i;
+const idField =
+  /\b([a-z_]*(?:record|message|event|offset|partition|order|object|row|doc|document|file|batch|item|entry|key|id)[a-z_]*)\s*[=:]\s*([\w-]*\d[\w-]*)/gi;
+const dataWords =
+  /\b(poison|malformed|corrupt\w*|invalid|out of range|validation|cannot parse|parse error|unparse?able|deserial\w*|decode|schema mismatch|bad record|redeliver\w*|unexpected (?:token|value|character)|constraint)\b/i;
 const sameMin = 4;
 
 /** All failures are about one record while others went well: the data, not the program. */
@@ -166,8 +187,14 @@ function badRecord({ incident, frame, messages, visits }: OutsideInput): Outside
     if (!dataWords.test(message.template.example.body)) continue;
     const field = constantField(message.records);
     if (field === null) continue;
-    const before = incident.logs.filter((log) => log.service === message.service && log.at < frame.onset).length;
-    const fine = before + visits.filter((visit) => visit.service === message.service && !visit.failed && visit.start < frame.onset).length;
+    const before = incident.logs.filter(
+      (log) => log.service === message.service && log.at < frame.onset,
+    ).length;
+    const fine =
+      before +
+      visits.filter(
+        (visit) => visit.service === message.service && !visit.failed && visit.start < frame.onset,
+      ).length;
     if (fine < 3) continue;
     const says = sentence('rca.one_record', {
       count: message.during,
@@ -194,7 +221,12 @@ function badRecord({ incident, frame, messages, visits }: OutsideInput): Outside
           evidence: [
             {
               dim: 'log',
-              ref: reference(incident, 'logs', { service: message.service, contains: field.value }, { from: frame.onset, to: frame.end }),
+              ref: reference(
+                incident,
+                'logs',
+                { service: message.service, contains: field.value },
+                { from: frame.onset, to: frame.end },
+              ),
             },
           ],
         },
@@ -209,9 +241,11 @@ function constantField(records: readonly LogRow[]): { name: string; value: strin
   const counts = new Map<string, number>();
   for (const record of records) {
     const pairs = new Set<string>();
-    for (const match of record.body.matchAll(idField)) pairs.add(`${match[1]?.toLowerCase()}\u0000${match[2]}`);
+    for (const match of record.body.matchAll(idField))
+      pairs.add(`${match[1]?.toLowerCase()}\u0000${match[2]}`);
     for (const [name, value] of Object.entries(record.attributes))
-      if (/(record|message|event|offset|document|object|row|batch|file|key)/i.test(name) && /\d/.test(value)) pairs.add(`${name}\u0000${value}`);
+      if (/(record|message|event|offset|document|object|row|batch|file|key)/i.test(name) && /\d/.test(value))
+        pairs.add(`${name}\u0000${value}`);
     for (const pair of pairs) counts.set(pair, (counts.get(pair) ?? 0) + 1);
   }
   const same = [...counts].filter(([, count]) => count >= 0.9 * records.length && count >= sameMin);
@@ -228,11 +262,19 @@ const fullRatio = 0.85;
 function crowdedHost({ incident, frame, graph, anomalies, origin }: OutsideInput): Outside | null {
   const hosts = new Set([...graph.hosts(origin), ...hostsNamed(incident, frame, origin)]);
   const full = anomalies.find(
-    (one) => hosts.has(one.series.service) && (one.kind === 'cpu' || one.kind === 'memory' || one.kind === 'disk') && one.z > 0 && isFull(one),
+    (one) =>
+      hosts.has(one.series.service) &&
+      (one.kind === 'cpu' || one.kind === 'memory' || one.kind === 'disk') &&
+      one.z > 0 &&
+      isFull(one),
   );
   if (full === undefined) return null;
   const ownDemand = anomalies.some(
-    (one) => one.series.service === origin && one.kind === 'traffic' && one.z > 0 && one.now > surgeFactor * one.normal.level,
+    (one) =>
+      one.series.service === origin &&
+      one.kind === 'traffic' &&
+      one.z > 0 &&
+      one.now > surgeFactor * one.normal.level,
   );
   if (ownDemand) return null;
   const tenant = anomalies.find(
@@ -255,10 +297,25 @@ function crowdedHost({ incident, frame, graph, anomalies, origin }: OutsideInput
     says,
     evidence: [{ dim: 'metric', ref: metricReference(incident, frame, one.series) }],
   });
-  const shown = (one: Anomaly) => ({ metric: one.series.metric, now: shownNumber(one.now), before: shownNumber(one.normal.level) });
-  const facts = [fact(full, sentence('rca.host', { service: origin, host: full.series.service, ...shown(full) }))];
+  const shown = (one: Anomaly) => ({
+    metric: one.series.metric,
+    now: shownNumber(one.now),
+    before: shownNumber(one.normal.level),
+  });
+  const facts = [
+    fact(full, sentence('rca.host', { service: origin, host: full.series.service, ...shown(full) })),
+  ];
   if (tenant !== undefined)
-    facts.push(fact(tenant, sentence('rca.tenant', { tenant: tenant.series.service, host: full.series.service, ...shown(tenant) })));
+    facts.push(
+      fact(
+        tenant,
+        sentence('rca.tenant', {
+          tenant: tenant.series.service,
+          host: full.series.service,
+          ...shown(tenant),
+        }),
+      ),
+    );
   return {
     kind: 'resource_saturation',
     resource: origin,
@@ -281,7 +338,8 @@ function hostsNamed(incident: Incident, frame: Frame, resource: string): Set<str
     for (const [key, value] of Object.entries(attributes))
       if (/(^|[._])(node|host|hostname|instance|machine|server)([._]?name)?$/i.test(key)) names.add(value);
   };
-  for (const log of incident.logs) if (log.service === resource && frame.phase(log.at) !== 'outside') read(log.attributes);
+  for (const log of incident.logs)
+    if (log.service === resource && frame.phase(log.at) !== 'outside') read(log.attributes);
   for (const span of incident.spans) if (span.service === resource) read(span.attributes);
   return names;
 }

@@ -80,7 +80,8 @@ export function rankCauses(incident: Incident): Findings {
   const graph = graphOf(incident);
   const messages = messageChanges(templates, frame);
   for (const { service, trouble, template } of messages)
-    if (trouble) for (const other of namedIn(template.example.body, graph.nodes, service)) graph.call(service, other);
+    if (trouble)
+      for (const other of namedIn(template.example.body, graph.nodes, service)) graph.call(service, other);
   const compared = incident.series.flatMap((one) => compare(one, frame) ?? []);
   const anomalies = anomaliesOf(compared, frame);
   const traced = visits.length >= enoughVisits;
@@ -99,7 +100,9 @@ export function rankCauses(incident: Incident): Findings {
   const first = candidatesOf(incident, graph, facts);
   const changes = changesOf(incident);
   const testimony = testimonyOf(incident, frame, messages, anomalies, visits);
-  const blames = first.slice(0, 4).map((candidate) => blameFor(candidate.resource, { changes, testimony, frame, graph, facts }));
+  const blames = first
+    .slice(0, 4)
+    .map((candidate) => blameFor(candidate.resource, { changes, testimony, frame, graph, facts }));
   const candidates = withBlame(first, blames);
   const origin = candidates[0]?.resource ?? incident.symptom?.service ?? '';
   return {
@@ -152,7 +155,8 @@ function candidatesOf(incident: Incident, graph: CallGraph, facts: readonly Fact
     .map(([resource, own]): Candidate => {
       const sorted = own.sort((a, b) => worth(b) - worth(a) || (a.says.text < b.says.text ? -1 : 1));
       const channels = new Map<CheckId, number>();
-      for (const fact of sorted) channels.set(fact.check, Math.max(channels.get(fact.check) ?? 0, worth(fact)));
+      for (const fact of sorted)
+        channels.set(fact.check, Math.max(channels.get(fact.check) ?? 0, worth(fact)));
       let doubt = 1;
       for (const value of channels.values()) doubt *= 1 - value;
       if (resource === symptom) doubt *= 0.9;
@@ -191,7 +195,8 @@ function affectedBy(facts: readonly Fact[]): string[] {
 function kindOf(sorted: readonly Fact[]): CauseKind {
   const first = sorted[0];
   if (first === undefined) return 'error_burst';
-  const strong = (check: CheckId): Fact | undefined => sorted.find((fact) => fact.check === check && fact.strength >= 0.6);
+  const strong = (check: CheckId): Fact | undefined =>
+    sorted.find((fact) => fact.check === check && fact.strength >= 0.6);
   if (first.kind === 'latency_regression') {
     if (strong('cpu')) return 'cpu_saturation';
     if (strong('disk')) return 'resource_saturation';
@@ -202,10 +207,17 @@ function kindOf(sorted: readonly Fact[]): CauseKind {
 
 function blameFor(
   origin: string,
-  parts: { changes: Change[]; testimony: Testimony[]; frame: Frame; graph: CallGraph; facts: readonly Fact[] },
+  parts: {
+    changes: Change[];
+    testimony: Testimony[];
+    frame: Frame;
+    graph: CallGraph;
+    facts: readonly Fact[];
+  },
 ): Blame[] {
   const odd = new Map<string, number>();
-  for (const fact of parts.facts) odd.set(fact.resource, Math.max(odd.get(fact.resource) ?? 0, fact.strength * Math.max(0.3, fact.own)));
+  for (const fact of parts.facts)
+    odd.set(fact.resource, Math.max(odd.get(fact.resource) ?? 0, fact.strength * Math.max(0.3, fact.own)));
   return blamesOf({ ...parts, origin, odd });
 }
 
@@ -233,7 +245,10 @@ function withBlame(first: readonly Candidate[], blames: readonly Blame[][]): Can
 function changeKind(blame: Blame, kind: CauseKind): CauseKind {
   const { change, edit } = blame;
   if (/flag|config|setting|toggle|scale|limit|quota/.test(change.kind)) return 'config_change';
-  if (change.files.length > 0 && change.files.every((file) => /\.(ya?ml|toml|ini|conf|json|properties|env|tf)$/.test(file)))
+  if (
+    change.files.length > 0 &&
+    change.files.every((file) => /\.(ya?ml|toml|ini|conf|json|properties|env|tf)$/.test(file))
+  )
     return edit?.kind === 'logging' ? 'log_storm' : 'config_change';
   return kind === 'memory_leak' || kind === 'slow_query' ? kind : 'bad_release';
 }
@@ -255,7 +270,13 @@ function testimonyOf(
   put(symptom?.metric ?? '', 1, symptom?.service ?? '');
   for (const message of messages.slice(0, 200)) {
     const { body, attributes } = message.template.example;
-    put(`${body} ${Object.entries(attributes).map((pair) => pair.join(' ')).join(' ')}`, message.strength, message.service);
+    put(
+      `${body} ${Object.entries(attributes)
+        .map((pair) => pair.join(' '))
+        .join(' ')}`,
+      message.strength,
+      message.service,
+    );
   }
   for (const { series, strength } of anomalies) put(series.metric, 0.7 * strength, series.service);
   for (const visit of visits) {
@@ -276,7 +297,9 @@ function lookedAt(
 ): Map<CheckId, number> {
   const of = (...kinds: string[]): number =>
     compared.filter((one) => kinds.includes(metricClass(one.series.metric))).length;
-  const ways = new Set(visits.flatMap((visit) => (visit.parent ? [`${visit.parent.service} ${visit.service}`] : [])));
+  const ways = new Set(
+    visits.flatMap((visit) => (visit.parent ? [`${visit.parent.service} ${visit.service}`] : [])),
+  );
   return new Map<CheckId, number>([
     ['response_time', of('latency')],
     ['error_rate', of('errors', 'availability') + new Set(visits.map((visit) => visit.operation)).size],
@@ -296,4 +319,3 @@ function lookedAt(
     ['database', 0],
   ]);
 }
-

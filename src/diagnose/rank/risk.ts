@@ -33,7 +33,8 @@ export interface Edit {
 
 const harmlessFile =
   /(^|\/)(docs?|documentation|readme|changelog|licen[cs]e|codeowners|runbooks?|examples?|\.github|\.circleci|\.gitlab|\.vscode|testdata|tests?|__tests__|spec|fixtures|mocks?)(\/|$|\.)|\.(md|mdx|rst|adoc|txt|png|svg|jpe?g|gif|ico|snap)$|(_test|\.test|\.spec|_spec|Test|Tests)\.\w+$|(^|\/)(codeowners|\.gitignore|\.editorconfig|\.golangci\.\w+|\.eslintrc\S*|\.prettierrc\S*)$|[/_.-](test|fuzz|mock|golden)[_.-]/i;
-const lookFile = /\.(css|scss|sass|less|styl)$|(^|\/)(theme|palette|tokens|icons?)\.\w+$|(^|\/)(static|assets|styles?)\//i;
+const lookFile =
+  /\.(css|scss|sass|less|styl)$|(^|\/)(theme|palette|tokens|icons?)\.\w+$|(^|\/)(static|assets|styles?)\//i;
 const pageFile = /\.(html?|hbs|ejs|pug|tmpl|jinja2?|erb)$|(^|\/)templates?\//i;
 const elsewhereFile = /(^|[/_.-])(staging|stage|dev|development|sandbox|local|preview|qa)([/_.-]|$)/i;
 const dependencyFile =
@@ -55,7 +56,8 @@ export function editsOf(diff: Diff): Edit[] {
     const lines = diff.lines.filter((line) => line.file === file);
     const weight = fileWeight(file);
     const found = isDependencyFile(file) ? dependencyEdits(lines) : codeEdits(lines, diff.lines);
-    for (const edit of found) edits.push({ ...edit, risk: edit.risk * weight, kind: weight < 0.1 ? 'harmless' : edit.kind });
+    for (const edit of found)
+      edits.push({ ...edit, risk: edit.risk * weight, kind: weight < 0.1 ? 'harmless' : edit.kind });
   }
   return edits.sort((a, b) => b.risk - a.risk);
 }
@@ -69,7 +71,12 @@ function codeEdits(lines: readonly ChangedLine[], everywhere: readonly ChangedLi
     removed: removed.filter((line) => !pairs.some(([before]) => before === line)),
     added: added.filter((line) => !pairs.some(([, after]) => after === line)),
   };
-  edits.push(...lossEdits(removed, everywhere.filter((line) => !line.removed)));
+  edits.push(
+    ...lossEdits(
+      removed,
+      everywhere.filter((line) => !line.removed),
+    ),
+  );
   edits.push(...gainEdits(added, removed));
   if (edits.length === 0 && alone.added.length + alone.removed.length + pairs.length > 0) {
     const words = [...alone.removed, ...alone.added].map((line) => line.text).join(' ');
@@ -80,11 +87,16 @@ function codeEdits(lines: readonly ChangedLine[], everywhere: readonly ChangedLi
 }
 
 /** Removed and added lines that are versions of each other; each line once, most alike first. */
-function paired(removed: readonly ChangedLine[], added: readonly ChangedLine[]): [ChangedLine, ChangedLine][] {
+function paired(
+  removed: readonly ChangedLine[],
+  added: readonly ChangedLine[],
+): [ChangedLine, ChangedLine][] {
   const shape = (line: ChangedLine) => tokensOf(line.text.replace(/\d[\w.]*/g, ' '));
-  const options = removed.slice(0, 200).flatMap((before) =>
-    added.slice(0, 200).map((after) => ({ before, after, alike: likeness(shape(before), shape(after)) })),
-  );
+  const options = removed
+    .slice(0, 200)
+    .flatMap((before) =>
+      added.slice(0, 200).map((after) => ({ before, after, alike: likeness(shape(before), shape(after)) })),
+    );
   const used = new Set<ChangedLine>();
   return options
     .filter((option) => option.alike >= 0.5)
@@ -115,7 +127,11 @@ function pairEdit(before: ChangedLine, after: ChangedLine): Edit | null {
   const shown = `${before.text.slice(0, 80)} → ${after.text.slice(0, 80)}`;
   if (lost.length + gained.length === 0) return null;
   if (isMessage(before.text) && isMessage(after.text)) return says('neutral', 0.06, shown);
-  if (gained.some((word) => /^(debug|trac|verbos)$/.test(word)) && loggingWords.test(words) && isSetting(after.text))
+  if (
+    gained.some((word) => /^(debug|trac|verbos)$/.test(word)) &&
+    loggingWords.test(words) &&
+    isSetting(after.text)
+  )
     return says('logging', 0.9, shown);
   const ratio = numberRatio(before.text, after.text);
   if (ratio !== null && ratio !== 1) {
@@ -124,7 +140,8 @@ function pairEdit(before: ChangedLine, after: ChangedLine): Edit | null {
     const logging = /\b(sampl\w*|verbos\w*)\b/.test(words) && ratio > 1;
     const risk = size >= Math.log(1.9) ? 0.9 : size >= Math.log(1.4) ? 0.5 : 0.15;
     // More room is given more often than it does harm.
-    const kinder = known && ratio > 1 && !logging && !/\b(retr\w*|attempts?|interval|ttl)\b/.test(words) ? 0.45 : 1;
+    const kinder =
+      known && ratio > 1 && !logging && !/\b(retr\w*|attempts?|interval|ttl)\b/.test(words) ? 0.45 : 1;
     return says(logging ? 'logging' : 'limit', risk * (known ? 1 : 0.6) * kinder, shown);
   }
   if (switched(lost, gained)) return says('switch', 0.75, shown);
@@ -134,11 +151,17 @@ function pairEdit(before: ChangedLine, after: ChangedLine): Edit | null {
 }
 
 /** Prose for people: a typo mended there breaks nothing. */
-const isMessage = (text: string): boolean => /["'`][^"'`]*\w+ \w+ [^"'`]*["'`]/.test(text) && !/\b(select|insert|update|delete)\b/i.test(text) || /"\w+ \w+"/.test(text);
-const isSetting = (text: string): boolean => /^[\w."'-]+\s*[:=]/.test(text) || /set_?level|level\s*[:=(]/i.test(text);
+const isMessage = (text: string): boolean =>
+  (/["'`][^"'`]*\w+ \w+ [^"'`]*["'`]/.test(text) && !/\b(select|insert|update|delete)\b/i.test(text)) ||
+  /"\w+ \w+"/.test(text);
+const isSetting = (text: string): boolean =>
+  /^[\w."'-]+\s*[:=]/.test(text) || /set_?level|level\s*[:=(]/i.test(text);
 
 function quotedOrKey(text: string): string {
-  return [...(text.match(/["'`][^"'`\s]+["'`]/g) ?? []), /^["']?([\w.-]+)["']?\s*[:=]/.exec(text)?.[1] ?? ''].join(' ');
+  return [
+    ...(text.match(/["'`][^"'`\s]+["'`]/g) ?? []),
+    /^["']?([\w.-]+)["']?\s*[:=]/.exec(text)?.[1] ?? '',
+  ].join(' ');
 }
 
 const opposites: readonly (readonly [RegExp, RegExp])[] = [
@@ -153,9 +176,31 @@ const switched = (lost: readonly string[], gained: readonly string[]): boolean =
   );
 
 const unitFactor: Record<string, number> = {
-  ns: 1e-9, us: 1e-6, ms: 1e-3, s: 1, m: 60, h: 3600, d: 86_400,
-  nanosecond: 1e-9, microsecond: 1e-6, millisecond: 1e-3, milliseconds: 1e-3, second: 1, seconds: 1, minute: 60, minutes: 60, hour: 3600, hours: 3600,
-  k: 1e3, ki: 1024, kb: 1e3, mi: 1_048_576, mb: 1e6, gi: 1_073_741_824, gb: 1e9, '%': 1,
+  ns: 1e-9,
+  us: 1e-6,
+  ms: 1e-3,
+  s: 1,
+  m: 60,
+  h: 3600,
+  d: 86_400,
+  nanosecond: 1e-9,
+  microsecond: 1e-6,
+  millisecond: 1e-3,
+  milliseconds: 1e-3,
+  second: 1,
+  seconds: 1,
+  minute: 60,
+  minutes: 60,
+  hour: 3600,
+  hours: 3600,
+  k: 1e3,
+  ki: 1024,
+  kb: 1e3,
+  mi: 1_048_576,
+  mb: 1e6,
+  gi: 1_073_741_824,
+  gb: 1e9,
+  '%': 1,
 };
 
 /** Ratio of the number that changed between two versions of a line, in one unit; null where none or several did. */
@@ -163,8 +208,11 @@ export function numberRatio(before: string, after: string): number | null {
   const a = numbersOf(before);
   const b = numbersOf(after);
   if (a.length !== b.length || a.length === 0 || a.length > 6) return null;
-  const ratios = a.flatMap((value, i) => (value !== b[i] && value > 0 && (b[i] ?? 0) > 0 ? [(b[i] ?? 1) / value] : []));
-  return ratios.length === 1 || (ratios.length > 1 && ratios.every((r) => Math.abs(Math.log(r / (ratios[0] ?? r))) < 0.1))
+  const ratios = a.flatMap((value, i) =>
+    value !== b[i] && value > 0 && (b[i] ?? 0) > 0 ? [(b[i] ?? 1) / value] : [],
+  );
+  return ratios.length === 1 ||
+    (ratios.length > 1 && ratios.every((r) => Math.abs(Math.log(r / (ratios[0] ?? r))) < 0.1))
     ? (ratios[0] ?? null)
     : null;
 }
@@ -179,8 +227,10 @@ function numbersOf(text: string): number[] {
 
 const guardLine =
   /^(?:\}?\s*)(if|unless|guard|assert|require|check|validate|ensure|try|catch|except|rescue|when)\b|\b(is ?(nil|null|none|empty)|(!=|==|===|!==|is not|is)\s*(nil|null|none|undefined|"")|\?\.|\?\?|\blen\(|isEmpty|isPresent|hasOwnProperty|instanceof|recover\()/i;
-const quietCall = /^(log\w*|print\w*|fmt|console|logger|debug|info|warn|error|trace|errorf|sprintf|append|len|make|new|close|string|int|float|bool|sizeof|tostring|format)$/i;
-const queryLoss = /\b(limit|where|index|using|batch\w*|bulk|join|order by|partition|ttl|expire|lock|unlock|close|release|cancel|rollback|commit|retry|backoff|jitter|cache\w*|memo\w*|debounce|throttle|paginat\w*|cursor)\b/i;
+const quietCall =
+  /^(log\w*|print\w*|fmt|console|logger|debug|info|warn|error|trace|errorf|sprintf|append|len|make|new|close|string|int|float|bool|sizeof|tostring|format)$/i;
+const queryLoss =
+  /\b(limit|where|index|using|batch\w*|bulk|join|order by|partition|ttl|expire|lock|unlock|close|release|cancel|rollback|commit|retry|backoff|jitter|cache\w*|memo\w*|debounce|throttle|paginat\w*|cursor)\b/i;
 
 /** What is not done any more: guards, calls, bounds. Words that live on in the names of what was put in were only moved. */
 function lossEdits(removed: readonly ChangedLine[], added: readonly ChangedLine[]): Edit[] {
@@ -193,15 +243,29 @@ function lossEdits(removed: readonly ChangedLine[], added: readonly ChangedLine[
     const moved = intoHelper(line, removed, added) ? 0.35 : 1;
     const says = (kind: EditKind, risk: number): void => {
       const shown = `− ${line.text.slice(0, 100)}`;
-      edits.push({ kind, risk: kind === 'query' ? risk : risk * moved, words: `${line.section} ${line.text}`, shown, line });
+      edits.push({
+        kind,
+        risk: kind === 'query' ? risk : risk * moved,
+        words: `${line.section} ${line.text}`,
+        shown,
+        line,
+      });
     };
     if (lost.length === 0 || isImport(line.text)) continue;
     const bound = queryLoss.exec(line.text)?.[0];
-    if (bound !== undefined && tokensOf(bound).some((word) => !kept.has(word)) && !/^\s*(log|print|fmt)/i.test(line.text)) says('query', 0.9);
-    else if (guardLine.test(line.text) && lossShare >= 0.34 && !errorPlumbing(line.text)) says('guard_removed', 0.9);
+    if (
+      bound !== undefined &&
+      tokensOf(bound).some((word) => !kept.has(word)) &&
+      !/^\s*(log|print|fmt)/i.test(line.text)
+    )
+      says('query', 0.9);
+    else if (guardLine.test(line.text) && lossShare >= 0.34 && !errorPlumbing(line.text))
+      says('guard_removed', 0.9);
     else {
       const calls = [...line.text.matchAll(/([\w$]+)\s*\(/g)].map((match) => match[1] ?? '');
-      const gone = calls.filter((call) => !quietCall.test(call) && tokensOf(call).every((word) => !kept.has(word)));
+      const gone = calls.filter(
+        (call) => !quietCall.test(call) && tokensOf(call).every((word) => !kept.has(word)),
+      );
       if (gone.length > 0 && !errorPlumbing(line.text)) says('call_removed', 0.75);
     }
   }
@@ -209,10 +273,16 @@ function lossEdits(removed: readonly ChangedLine[], added: readonly ChangedLine[
 }
 
 /** The section calls a function instead whose name says what the removed lines did: they were most likely moved there. */
-function intoHelper(line: ChangedLine, removed: readonly ChangedLine[], added: readonly ChangedLine[]): boolean {
+function intoHelper(
+  line: ChangedLine,
+  removed: readonly ChangedLine[],
+  added: readonly ChangedLine[],
+): boolean {
   const here = removed.filter((one) => one.file === line.file && one.section === line.section);
   const did = new Set(here.flatMap((one) => tokensOf(one.text)));
-  const called = new Set(here.flatMap((one) => [...one.text.matchAll(/([\w$]+)(?:\[[^\]]*\])?\s*\(/g)].map((call) => call[1])));
+  const called = new Set(
+    here.flatMap((one) => [...one.text.matchAll(/([\w$]+)(?:\[[^\]]*\])?\s*\(/g)].map((call) => call[1])),
+  );
   return added
     .filter((one) => one.file === line.file && one.section === line.section)
     .flatMap((one) => [...one.text.matchAll(/([\w$]+)(?:\[[^\]]*\])?\s*\(/g)].map((call) => call[1] ?? ''))
@@ -222,15 +292,21 @@ function intoHelper(line: ChangedLine, removed: readonly ChangedLine[], added: r
     });
 }
 
-const isImport = (text: string): boolean => /^(import\b|from \S+ import|require\(|use |#include|using |"[\w./-]+",?$)/.test(text);
+const isImport = (text: string): boolean =>
+  /^(import\b|from \S+ import|require\(|use |#include|using |"[\w./-]+",?$)/.test(text);
 /** Handing an error on is rewritten in every tidy-up. */
-const errorPlumbing = (text: string): boolean => /\berr(or)?\s*(!=|==|:=)\s*(nil|null)|^return\b.*\berr\b|if err\b/.test(text);
+const errorPlumbing = (text: string): boolean =>
+  /\berr(or)?\s*(!=|==|:=)\s*(nil|null)|^return\b.*\berr\b|if err\b/.test(text);
 
-const remoteCall = /\b(query\w*|exec\w*|fetch\w*|find\w*|select\w*|load\w*|request|get[A-Z]\w*|get_\w+|list\w*|lookup\w*|read\w*|send\w*|publish\w*|invoke\w*|post|put\w*|call\w*|save\w*|insert\w*|write\w*|client\.\w+|db\.\w+|repo\w*\.\w+|http\w*\.\w+)\s*\(/i;
+const remoteCall =
+  /\b(query\w*|exec\w*|fetch\w*|find\w*|select\w*|load\w*|request|get[A-Z]\w*|get_\w+|list\w*|lookup\w*|read\w*|send\w*|publish\w*|invoke\w*|post|put\w*|call\w*|save\w*|insert\w*|write\w*|client\.\w+|db\.\w+|repo\w*\.\w+|http\w*\.\w+)\s*\(/i;
 const sqlText = /\b(select\b.+\bfrom|insert into|update\b.+\bset|delete from)\b/i;
-const schemaText = /\b(alter table|drop (table|column|index)|create (unique )?index|rename (column|to)|add column|truncate)\b/i;
-const concurrencyText = /\b(mutex|\.lock\(|synchronized|semaphore|sleep\w*\(|waitgroup|go func|spawn|fork|promise\.all|gather\(|parallel\w*|unbounded|global|singleton|while true|for \(;;\)|panic\(|throw new|raise \w|process\.exit|os\.exit)\b/i;
-const observing = /\b(log\w*|print\w*|metric\w*|counter|histogram|gauge|span|setattribute\w*|prometheus|trace\w*|telemetry|header\(\)\.set)\b/i;
+const schemaText =
+  /\b(alter table|drop (table|column|index)|create (unique )?index|rename (column|to)|add column|truncate)\b/i;
+const concurrencyText =
+  /\b(mutex|\.lock\(|synchronized|semaphore|sleep\w*\(|waitgroup|go func|spawn|fork|promise\.all|gather\(|parallel\w*|unbounded|global|singleton|while true|for \(;;\)|panic\(|throw new|raise \w|process\.exit|os\.exit)\b/i;
+const observing =
+  /\b(log\w*|print\w*|metric\w*|counter|histogram|gauge|span|setattribute\w*|prometheus|trace\w*|telemetry|header\(\)\.set)\b/i;
 
 /** What is done that was not done before. */
 function gainEdits(added: readonly ChangedLine[], removed: readonly ChangedLine[]): Edit[] {
@@ -239,14 +315,22 @@ function gainEdits(added: readonly ChangedLine[], removed: readonly ChangedLine[
   let loop = -10;
   added.forEach((line, i) => {
     const says = (kind: EditKind, risk: number): void => {
-      edits.push({ kind, risk, words: `${line.section} ${line.text}`, shown: `+ ${line.text.slice(0, 100)}`, line });
+      edits.push({
+        kind,
+        risk,
+        words: `${line.section} ${line.text}`,
+        shown: `+ ${line.text.slice(0, 100)}`,
+        line,
+      });
     };
     const fresh = tokensOf(line.text).filter((word) => !known.has(word));
     if (/^(for|while|foreach|loop)\b|\.(forEach|map|each)\(/.test(line.text)) loop = i;
     if (fresh.length === 0 || isImport(line.text)) return;
     if (schemaText.test(line.text)) says('schema', 0.9);
-    else if (i - loop >= 1 && i - loop <= 3 && remoteCall.test(line.text) && fresh.length >= 2) says('loop', 0.85);
-    else if (sqlText.test(line.text) && !/\blimit\b/i.test(removed.map((one) => one.text).join(' '))) says('query', 0.7);
+    else if (i - loop >= 1 && i - loop <= 3 && remoteCall.test(line.text) && fresh.length >= 2)
+      says('loop', 0.85);
+    else if (sqlText.test(line.text) && !/\blimit\b/i.test(removed.map((one) => one.text).join(' ')))
+      says('query', 0.7);
     else if (concurrencyText.test(line.text) && !observing.test(line.text)) says('concurrency', 0.6);
     else if (/\bretr(y|ies)\b/i.test(line.text)) says('concurrency', 0.55);
   });

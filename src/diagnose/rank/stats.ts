@@ -67,5 +67,8 @@ export function likelihoodRatio(k0: number, n0: number, k1: number, n1: number):
     (n - k > 0 ? (n - k) * Math.log(Math.max(1 - p, 1e-12)) : 0);
   if (n0 <= 0 || n1 <= 0) return 0;
   const common = (k0 + k1) / (n0 + n1);
-  return Math.max(0, term(k0, n0, k0 / n0) + term(k1, n1, k1 / n1) - term(k0, n0, common) - term(k1, n1, common));
+  return Math.max(
+    0,
+    term(k0, n0, k0 / n0) + term(k1, n1, k1 / n1) - term(k0, n0, common) - term(k1, n1, common),
+  );
 }

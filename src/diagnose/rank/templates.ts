@@ -1,10 +1,11 @@
-import { mask, mineTemplates } from '../../pattern/index.ts';
+import { shapeText } from '../../lib/index.ts';
+import { mineTemplates, templateOf } from '../../pattern/index.ts';
 import type { LogRow } from '../incident.ts';
 
 /** Templates are told apart by their beginning: what follows is most often a value printed at length. */
-const tokensKept = 24;
-/** More different masks of one service than this are not mined further; each stands for itself. */
-const masksMax = 4_000;
+const charsRead = 400;
+/** More different shapes of one service than this are not mined further; each stands for itself. */
+const shapesMax = 4_000;
 
 export interface Template {
   id: number;
@@ -25,22 +26,29 @@ export function templatesOf(logs: readonly LogRow[]): Map<LogRow, Template> {
   const found = new Map<LogRow, Template>();
   let id = 0;
   for (const [service, records] of [...byService].sort(([a], [b]) => (a < b ? -1 : 1))) {
-    const byMask = new Map<string, LogRow[]>();
+    const byShape = new Map<string, LogRow[]>();
     for (const record of records) {
-      const text = mask(record.body.slice(0, 600)).slice(0, tokensKept).join(' ');
-      const list = byMask.get(text);
+      const text = shapeText(record.body.slice(0, charsRead)).toString();
+      const list = byShape.get(text);
       if (list) list.push(record);
-      else byMask.set(text, [record]);
+      else byShape.set(text, [record]);
     }
     const mined =
-      byMask.size > masksMax
+      byShape.size > shapesMax
         ? null
-        : mineTemplates([...byMask].map(([text, list]) => ({ shape: text, message: text, count: list.length })));
+        : mineTemplates(
+            [...byShape].map(([text, list]) => ({
+              shape: text,
+              message: (list[0]?.body ?? '').slice(0, charsRead),
+              count: list.length,
+            })),
+          );
     const known = new Map<string, Template>();
-    for (const [text, list] of byMask) {
+    for (const [text, list] of byShape) {
       const example = list[0];
       if (example === undefined) continue;
-      const template = mined?.templateOfShape.get(text)?.template ?? text;
+      const template =
+        mined?.templateOfShape.get(text)?.template ?? templateOf(example.body.slice(0, charsRead));
       const key = `${example.severity} ${template}`;
       let entry = known.get(key);
       if (entry === undefined) {

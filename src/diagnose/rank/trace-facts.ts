@@ -64,7 +64,8 @@ function deviationSays({ service, operation, outcome, appears, shift, visits }: 
       service,
       operation: quoted(operation),
       ...(outcome.text === 'end' ? {} : { log: quoted(outcome.text) }),
-      after: outcome.kind === 'next' ? Math.round(shift.after.mean * total) : Math.round(shift.after.mean * total),
+      after:
+        outcome.kind === 'next' ? Math.round(shift.after.mean * total) : Math.round(shift.after.mean * total),
       total,
       before: Math.round(shift.before.mean * totalBefore),
       totalBefore,
@@ -121,7 +122,8 @@ export function delayFacts(
   const ends = slowEnds(delays, visits);
   return delays.flatMap((delay): Fact[] => {
     const { service, other, kind, before, after, shift } = delay;
-    const strength = convincing(delay.weight) * clamp(0.35 + Math.log10(Math.max(1, (after + 1) / (before + 1))) / 1.5);
+    const strength =
+      convincing(delay.weight) * clamp(0.35 + Math.log10(Math.max(1, (after + 1) / (before + 1))) / 1.5);
     const numbers = { now: shownNumber(after), before: shownNumber(before), count: shift.since.length };
     const ref = reference(incident, 'spans', { service }, { from: shift.onset, to: frame.end });
     if (kind === 'own')
@@ -164,7 +166,9 @@ function slowEnds(delays: readonly Delay[], visits: readonly Visit[]): Map<strin
       ways.set(key, (ways.get(key) ?? 0) + 1);
     }
   const slow = new Map(
-    delays.filter((one) => one.kind === 'way').map((one) => [`${one.other}\u0000${one.service}`, convincing(one.weight)]),
+    delays
+      .filter((one) => one.kind === 'way')
+      .map((one) => [`${one.other}\u0000${one.service}`, convincing(one.weight)]),
   );
   const inbound = new Map<string, [number, number]>();
   const outbound = new Map<string, [number, number]>();
@@ -193,11 +197,20 @@ function slowEnds(delays: readonly Delay[], visits: readonly Visit[]): Map<strin
 
 /** Where few traces were kept, failing spans without failing children still show where failures begin. */
 export function spanErrorFacts(incident: Incident, frame: Frame, visits: readonly Visit[]): Fact[] {
-  const groups = new Map<string, { service: string; operation: string; failed: Visit[]; total: number; before: number }>();
+  const groups = new Map<
+    string,
+    { service: string; operation: string; failed: Visit[]; total: number; before: number }
+  >();
   for (const visit of visits) {
     const phase = frame.phase(visit.start);
     const key = `${visit.service} ${visit.operation}`;
-    const group = groups.get(key) ?? { service: visit.service, operation: visit.operation, failed: [], total: 0, before: 0 };
+    const group = groups.get(key) ?? {
+      service: visit.service,
+      operation: visit.operation,
+      failed: [],
+      total: 0,
+      before: 0,
+    };
     groups.set(key, group);
     const origin = visit.failed && !visit.calls.some((call) => call.failed);
     if (phase === 'during') {
@@ -230,7 +243,12 @@ export function spanErrorFacts(incident: Incident, frame: Frame, visits: readonl
         evidence: [
           {
             dim: 'trace' as const,
-            ref: reference(incident, 'spans', { service: group.service, name: span?.name ?? '' }, { from: frame.onset, to: frame.end }),
+            ref: reference(
+              incident,
+              'spans',
+              { service: group.service, name: span?.name ?? '' },
+              { from: frame.onset, to: frame.end },
+            ),
           },
         ],
       };

@@ -148,7 +148,10 @@ function callingSpans(spans: readonly SpanRow[], parents: ReadonlyMap<SpanRow, S
   return new Set(
     spans.filter((span) => {
       const [calls, all] = counts.get(`${span.service}\u0000${span.name}`) ?? [0, 1];
-      return !withChild.has(span) && (calls >= 0.5 * all || /^(client|producer)$/i.test(span.attributes['span.kind'] ?? ''));
+      return (
+        !withChild.has(span) &&
+        (calls >= 0.5 * all || /^(client|producer)$/i.test(span.attributes['span.kind'] ?? ''))
+      );
     }),
   );
 }
