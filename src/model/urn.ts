@@ -4,7 +4,19 @@
  * `urn:ext:<address>` for a peer that sends no telemetry of its own.
  */
 export type Urn = string;
-export type ResourceType = 'service' | 'database' | 'host' | 'external';
+export type ResourceType =
+  | 'service'
+  | 'database'
+  | 'host'
+  | 'external'
+  // Declared by infrastructure code and inventories:
+  | 'workload'
+  | 'config'
+  | 'storage'
+  | 'network'
+  | 'cloud'
+  | 'role'
+  | 'group';
 
 export interface ResourceRef {
   urn: Urn;
