@@ -4,12 +4,10 @@
  * `urn:ext:<address>` for a peer that sends no telemetry of its own.
  */
 export type Urn = string;
-export type ResourceType =
-  | 'service'
-  | 'database'
-  | 'host'
-  | 'external'
-  // Declared by infrastructure code and inventories:
+export type ResourceType = 'service' | 'database' | 'host' | 'external';
+/** What infrastructure code and inventories declare, besides. */
+export type DeclaredType =
+  | ResourceType
   | 'workload'
   | 'config'
   | 'storage'
@@ -18,9 +16,9 @@ export type ResourceType =
   | 'role'
   | 'group';
 
-export interface ResourceRef {
+export interface ResourceRef<Type extends string = ResourceType> {
   urn: Urn;
-  type: ResourceType;
+  type: Type;
   name: string;
 }
 

@@ -32,7 +32,7 @@ async function inChunks<Row>(
   return { rows: rows.length, conflicts };
 }
 
-export interface ResourceRow extends ResourceRef {
+export interface ResourceRow extends ResourceRef<string> {
   env?: string;
   region?: string;
   zone?: string;

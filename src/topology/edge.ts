@@ -1,4 +1,5 @@
-import { type ResourceRef, type ResourceType, type Urn, urnName } from '../model/index.ts';
+import { sha256Hex } from '../lib/index.ts';
+import { type DeclaredType, type ResourceRef, type Urn, urnName } from '../model/index.ts';
 
 /**
  * What an edge says; `src` always needs, runs on, holds or leads to `dst`. `CALLS` is observed, the others are declared.
@@ -28,7 +29,7 @@ export const dependencyRelations: readonly Relation[] = [
   'USES',
 ];
 
-export interface StructureNode extends ResourceRef {
+export interface StructureNode extends ResourceRef<DeclaredType> {
   region?: string;
   zone?: string;
   labels: Record<string, string>;
@@ -52,10 +53,13 @@ export interface Structure {
 export const structureEdgesMax = 50_000;
 /** Longest URN kept, characters: longer ones are cut, and end in a hash of the whole. */
 export const urnCharsMax = 400;
+const boundedUrn = (urn: string): Urn =>
+  urn.length <= urnCharsMax ? urn : `${urn.slice(0, urnCharsMax - 17)}-${sha256Hex(urn).slice(0, 16)}`;
 
-export const structureRef = (type: ResourceType, kind: string, path: string): ResourceRef => {
-  const urn = `urn:${kind}:${path}`;
-  return { urn, type, name: urnName(urn) };
+export const structureRef = (type: DeclaredType, kind: string, path: string): ResourceRef<DeclaredType> => {
+  const urn = boundedUrn(`urn:${kind}:${path}`);
+  // `urn:k8s:namespace:shop` is called shop.
+  return { urn, type, name: urnName(urn).replace(/^[a-z]+:(?=.)/, '') };
 };
 
 /** Gathers nodes and edges; each once, what was said first of a node's place wins, labels add up. */
@@ -64,7 +68,10 @@ export class StructureBuilder {
   readonly #edges = new Map<string, StructureEdge>();
   readonly #leftOut: Record<string, number> = {};
 
-  node(ref: ResourceRef, more: Partial<Pick<StructureNode, 'region' | 'zone' | 'labels'>> = {}): Urn {
+  node(
+    ref: ResourceRef<DeclaredType>,
+    more: Partial<Pick<StructureNode, 'region' | 'zone' | 'labels'>> = {},
+  ): Urn {
     const known = this.#nodes.get(ref.urn);
     if (known === undefined) {
       this.#nodes.set(ref.urn, { ...ref, ...more, labels: { ...more.labels } });

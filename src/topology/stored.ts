@@ -68,9 +68,9 @@ export async function storedCalls(
   return rows.map(edgeOf);
 }
 
-// UNION (not UNION ALL) drops a resource that was reached again at the same depth, so a walk is at most
+// Expects `active(src, dst)` before it. UNION (not UNION ALL) drops a resource that was reached again at the same depth, so a walk is at most
 // resources × depth rows even on a graph full of cycles. $4 is the URN, $5 the depth, $6 the direction.
-const walkSql = `
+export const walkSql = `
 walk(id, depth) AS (
   SELECT resource_id, 0 FROM dim_resource WHERE tenant_id = $1 AND urn = $4
   UNION
@@ -78,6 +78,18 @@ walk(id, depth) AS (
     FROM walk w JOIN active a ON ($6 <> 'up' AND a.src = w.id) OR ($6 <> 'down' AND a.dst = w.id)
    WHERE w.depth < $5
 ), reached AS (SELECT id, min(depth) AS depth FROM walk GROUP BY id)`;
+
+// From the target $7 back to the start, a level at a time; of several ways the first by URN.
+export const backSql = `
+back(id, depth) AS (
+  SELECT r.id, r.depth FROM reached r JOIN dim_resource d ON d.resource_id = r.id
+   WHERE d.tenant_id = $1 AND d.urn = $7
+  UNION ALL
+  SELECT (SELECT a.src FROM active a JOIN reached p ON p.id = a.src AND p.depth = b.depth - 1
+            JOIN dim_resource u ON u.resource_id = a.src
+           WHERE a.dst = b.id ORDER BY u.urn COLLATE "C" LIMIT 1), b.depth - 1
+    FROM back b WHERE b.depth > 0
+)`;
 
 export interface Walk {
   urn: Urn;
@@ -127,15 +139,7 @@ export async function storedPath(
 ): Promise<Urn[] | null> {
   const rows = await ledger.query<{ urn: Urn }>(
     `WITH RECURSIVE ${activeSql}, ${walkSql},
-     back(id, depth) AS (
-       SELECT r.id, r.depth FROM reached r JOIN dim_resource d ON d.resource_id = r.id
-        WHERE d.tenant_id = $1 AND d.urn = $7
-       UNION ALL
-       SELECT (SELECT a.src FROM active a JOIN reached p ON p.id = a.src AND p.depth = b.depth - 1
-                 JOIN dim_resource u ON u.resource_id = a.src
-                WHERE a.dst = b.id ORDER BY u.urn COLLATE "C" LIMIT 1), b.depth - 1
-         FROM back b WHERE b.depth > 0
-     )
+     ${backSql}
      SELECT r.urn FROM back b JOIN dim_resource r ON r.resource_id = b.id ORDER BY b.depth`,
     [...windowParams(tenantId, window), src, hopsMax, 'down', dst],
   );
