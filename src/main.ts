@@ -9,6 +9,7 @@ import { type Bus, createBus } from './bus/index.ts';
 import { type Cases, createCases } from './cases/index.ts';
 import {
   type Config,
+  directoriesOf,
   requireAllowBeyondLoopback,
   requireCredentialsBeyondLoopback,
   rolesOf,
@@ -35,6 +36,7 @@ import { createOtlpIntake } from './receive/index.ts';
 import { createRemedy, type Remedy } from './remedy/index.ts';
 import { createRollup, knownTenants, type Rollup } from './rollup/index.ts';
 import { createApi } from './serve/index.ts';
+import { topologyJobs } from './topology/index.ts';
 import {
   type Clew,
   catalogDirs,
@@ -160,6 +162,19 @@ const createJobs = (config: Config, log: Logger, stores: Stores): Rollup =>
     clock,
     log,
     worker: newUuid(),
+    jobs: createTopologyJobs(config, stores.ledger),
+  });
+
+const createTopologyJobs = ({ topology, rollup, tenant }: Config, ledger: Ledger) =>
+  topologyJobs({
+    ledger,
+    iacDirs: (code) => directoriesOf(topology.iacDirs, code, tenant),
+    ansibleDirs: (code) => directoriesOf(topology.ansibleDirs, code, tenant),
+    iacEveryMs: topology.iacEveryS * 1_000,
+    ansibleEveryMs: topology.ansibleEveryS * 1_000,
+    callsIdleMs: topology.callsIdleS * 1_000,
+    delayMs: rollup.delayS * 1_000,
+    initialLookbackMs: rollup.initialLookbackS * 1_000,
   });
 
 function startRollup(rollup: Rollup, config: Config, started: Started): void {

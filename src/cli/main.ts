@@ -12,6 +12,7 @@ import { parseArguments } from './index.ts';
 import { lint, lintUsage } from './lint.ts';
 import { patterns, patternsUsage } from './patterns.ts';
 import { maskCommand, pipelineCommand, pipelineUsage } from './pipeline.ts';
+import { topology, topologyUsage } from './topology.ts';
 
 const usage = `clew — from a symptom to a verified fix
 
@@ -25,6 +26,7 @@ ${diagnoseUsage}
 ${patternsUsage}
 ${anomaliesUsage}
 ${bundleUsage}
+${topologyUsage}
   clew bench ingest|validate [options]               measure ingest; run the validation plan (clew bench help)
   clew version
   clew help
@@ -147,6 +149,16 @@ async function main(argv: readonly string[]): Promise<void> {
     const json = flags.json !== undefined || !process.stdout.isTTY;
     process.exitCode = await diagnoseCommand(rest, flags, {
       json,
+      write: (text) => process.stdout.write(text),
+    });
+    return;
+  }
+  if (command === 'topology') {
+    const { http, auth } = loadConfig({ env: process.env, flags: {} });
+    process.exitCode = await topology(rest, flags, {
+      url: (flags.url ?? `http://${http.host}:${http.port}`).replace(/\/$/, ''),
+      token: auth.token,
+      nowMs: systemClock.now(),
       write: (text) => process.stdout.write(text),
     });
     return;

@@ -14,3 +14,4 @@ export {
 } from './load.ts';
 export { type Role, rolesOf } from './roles.ts';
 export { type Config, configSchema } from './schema.ts';
+export { directoriesOf } from './topology.ts';

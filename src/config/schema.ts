@@ -6,6 +6,7 @@ import { limitsSchema, readySchema } from './limits.ts';
 import { patternsSchema } from './patterns.ts';
 import { roleNames } from './roles.ts';
 import { rollupSchema } from './rollup.ts';
+import { topologySchema } from './topology.ts';
 
 /**
  * Every setting of Clew, once. Keys are camelCase here, snake_case in `clew.yaml`, CLEW_UPPER_SNAKE in the
@@ -318,6 +319,7 @@ export const configSchema = z.strictObject({
     .prefault({}),
   ledger: ledgerSchema(list),
   rollup: rollupSchema,
+  topology: topologySchema(list),
   patterns: patternsSchema,
   detect: z
     .strictObject({

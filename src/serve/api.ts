@@ -41,6 +41,7 @@ import { sqlRoutes } from './sql.ts';
 import { consoleRoutes } from './static.ts';
 import { targetRoutes } from './targets.ts';
 import { type NodeHealth, topologyRoutes } from './topology.ts';
+import { topologyTimeRoutes } from './topology-time.ts';
 
 export interface ApiDeps {
   config: Config;
@@ -147,6 +148,7 @@ function versioned(deps: ApiDeps): RouteGroup {
     await app.register(objectiveRoutes({ ...common, detection }));
     await app.register(pipelineRoutes({ pipelines: deps.pipelines, tenantOf }));
     await app.register(targetRoutes({ state: () => deps.scraper.state() }));
+    await app.register(topologyTimeRoutes({ ledger, clock, tenantOf }));
     await app.register(
       topologyRoutes({
         ledger,
