@@ -16,7 +16,7 @@ const sql = {
       r.urn, (SELECT coalesce(jsonb_agg(jsonb_build_object('evidence_id', l.evidence_id, 'dim', l.dim, 'note', l.note, 'locator_id', l.ref_oo)), '[]'::jsonb)
         FROM evidence_link l WHERE l.event_id = e.event_id) AS evidence
     FROM event_envelope e LEFT JOIN dim_resource r ON r.resource_id = e.resource_id
-    WHERE e.tenant_id = $1 AND e.kind IN ('slo_violation', 'anomaly', 'alert') AND e.detected_at >= $2 AND e.detected_at < $3
+    WHERE e.tenant_id = $1 AND e.kind IN ('slo_violation', 'anomaly', 'alert', 'new_pattern', 'pattern_rate') AND e.detected_at >= $2 AND e.detected_at < $3
     ORDER BY e.detected_at DESC LIMIT $4`,
 } as const;
 

@@ -8,6 +8,10 @@ import { type Buckets, bucketStarts, bucketsOf } from './window.ts';
 export interface LogPattern {
   patternId: string | null;
   template: string;
+  /** What a person calls it; '' when nobody named it. */
+  name: string;
+  /** Services that sent it, at most `servicesMax`. */
+  services: string[];
   /** The worst severity seen. */
   severity: Severity;
   count: number;
@@ -28,8 +32,9 @@ export interface LogPatterns {
   statistics: QueryStatistics;
 }
 
-// A service has tens to hundreds of shapes; a thousand holds a whole system, and a flood of random text is cut.
-const shapesMax = 1_000;
+// A service has tens to hundreds of shapes; this holds a large system, and a flood of random text is cut.
+const shapesMax = 5_000;
+const servicesMax = 16;
 const sparkBuckets = 30;
 const lookBackMsMin = 3_600_000;
 
@@ -41,6 +46,7 @@ interface StoredShape {
   first_ms: string;
   last_ms: string;
   sample_id: string;
+  services: string[];
   spark: [number, string][];
 }
 
@@ -62,12 +68,12 @@ export function shapesQuery(
     params: binder.params,
     sql: `SELECT toString(shape_id) AS shape, max(worst) AS severity, sum(n) AS records, sum(e) AS errors,
   min(first_at) AS first_ms, max(last_at) AS last_ms, toString(argMax(newest, last_at)) AS sample_id,
-  groupArray((bucket, n)) AS spark
+  groupUniqArrayArray(${servicesMax})(services_of) AS services, groupArray((bucket, n)) AS spark
 FROM (
   SELECT Shape AS shape_id, toUInt32(intDiv(toUnixTimestamp64Milli(Timestamp) - ${origin}, ${step})) AS bucket,
     max(${severityIndexSql}) AS worst, count() AS n, countIf(SeverityNumber >= 17) AS e,
     toUnixTimestamp64Milli(min(Timestamp)) AS first_at, toUnixTimestamp64Milli(max(Timestamp)) AS last_at,
-    argMax(EventId, Timestamp) AS newest
+    argMax(EventId, Timestamp) AS newest, groupUniqArray(${servicesMax})(toString(ServiceName)) AS services_of
   FROM otel_logs
   WHERE ${joinClauses(clauses)}
   GROUP BY shape_id, bucket
@@ -149,6 +155,8 @@ export async function logPatterns(
     const next: LogPattern = {
       patternId,
       template: known?.template ?? collapseDigits(samples.messages.get(row.shape) ?? ''),
+      name: known?.name ?? '',
+      services: row.services,
       severity: severityAt(row.severity),
       count: Number(row.records),
       errorCount: Number(row.errors),
@@ -162,7 +170,7 @@ export async function logPatterns(
     patterns.set(key, seen ? merge(seen, next) : next);
   }
   return {
-    patterns: [...patterns.values()].sort((a, b) => b.count - a.count),
+    patterns: [...patterns.values()].map(inOrder).sort((a, b) => b.count - a.count),
     stepMs: buckets.stepMs,
     at: bucketStarts(buckets),
     truncated: result.rows.length > shapesMax,
@@ -218,9 +226,13 @@ function sparkOf(points: readonly [number, string][], count: number): number[] {
   return spark;
 }
 
+const inOrder = (pattern: LogPattern): LogPattern => ({ ...pattern, services: [...pattern.services].sort() });
+
 const merge = (a: LogPattern, b: LogPattern): LogPattern => ({
   patternId: a.patternId,
   template: a.template,
+  name: a.name,
+  services: [...new Set([...a.services, ...b.services])].slice(0, servicesMax),
   severity: severities.indexOf(a.severity) >= severities.indexOf(b.severity) ? a.severity : b.severity,
   count: a.count + b.count,
   errorCount: a.errorCount + b.errorCount,

@@ -5,6 +5,8 @@ import type { EpochMs } from '../model/index.ts';
 export interface Template {
   id: string;
   template: string;
+  /** What a person calls it; '' or absent when nobody named it. */
+  name?: string;
   /** When the pattern was first seen at all; decides `is_new` where known. */
   firstSeen?: EpochMs;
 }

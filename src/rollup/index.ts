@@ -18,6 +18,7 @@ export { ledgerMaintenance } from './maintenance.ts';
 export { derivedMetrics, type ServiceRow, servicesQuery } from './metrics.ts';
 export { bucketMs, callFilter, ooAgg } from './oo-agg.ts';
 export { createRollup, type Rollup, type RollupOptions } from './open.ts';
+export { heldShapes } from './pattern/assign.ts';
 export { type Asked, createPatternBook, type PatternBook } from './pattern/book.ts';
 export { type CompareState, type Comparison, comparePatterns } from './pattern/compare.ts';
 export { type Correction, correctionKinds } from './pattern/corrections.ts';

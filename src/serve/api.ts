@@ -20,7 +20,7 @@ import {
   type Scraper,
 } from '../receive/index.ts';
 import type { Remedy } from '../remedy/index.ts';
-import { patternLookup, type Rollup } from '../rollup/index.ts';
+import { createPatternBook, patternLookup, type Rollup } from '../rollup/index.ts';
 import { liveCallsFrom, liveLoadFrom } from '../topology/index.ts';
 import { caseRoutes } from './cases.ts';
 import { changeRoutes } from './changes.ts';
@@ -33,6 +33,7 @@ import { flowRoutes } from './flows.ts';
 import { healthRoutes } from './health.ts';
 import { intakeRoutes } from './intake.ts';
 import { objectiveRoutes } from './objectives.ts';
+import { patternRoutes } from './patterns/index.ts';
 import { pipelineRoutes } from './pipelines.ts';
 import { createReplay } from './replay.ts';
 import { telemetrySenders } from './senders.ts';
@@ -125,6 +126,8 @@ function versioned(deps: ApiDeps): RouteGroup {
         ...patternLookup(ledger),
       }),
     );
+    const book = createPatternBook({ ledger, detail, clock });
+    await app.register(patternRoutes({ ...common, ...patternLookup(ledger), book }));
     await app.register(
       changeRoutes({
         ...common,

@@ -112,6 +112,8 @@ export const patternsAnswer = z.object({
     z.object({
       pattern_id: z.string().nullable(),
       template: z.string(),
+      name: z.string().describe('What a person calls it; empty when nobody named it.'),
+      services: z.array(z.string()),
       severity: z.enum(severities),
       count: z.number(),
       error_count: z.number(),

@@ -210,6 +210,8 @@ function logShapeRoutes(deps: ExploreDeps): RouteGroup {
           data: found.patterns.map((pattern) => ({
             pattern_id: pattern.patternId,
             template: pattern.template,
+            name: pattern.name,
+            services: pattern.services,
             severity: pattern.severity,
             count: pattern.count,
             error_count: pattern.errorCount,

@@ -24,6 +24,7 @@ import {
 } from './setup.ts';
 import { type SplitRequest, splitPattern } from './split.ts';
 import { type AccessStatus, accessStatuses } from './status.ts';
+import { type TriedSetup, tryOut } from './try-out.ts';
 
 export interface BookDeps {
   ledger: Ledger;
@@ -47,10 +48,15 @@ export interface PatternBook {
   setups(tenant: string): Promise<NamedSetup[]>;
   /** Throws `unprocessable` when a mask is no expression, may run away, or matches everything. null: back to that of all. */
   setUp(tenant: string, service: string, setup: PatternSetup | null, asked: Asked): Promise<void>;
+  /** What a setup would make of the newest messages of an application; changes nothing. */
+  tryOut(tenant: string, service: string, setup: PatternSetup): Promise<TriedSetup>;
   statuses(tenant: string): Promise<AccessStatus[]>;
   /** Mines the templates of an application (undefined: of all) again. Answers the applications. */
   restart(tenant: string, service: string | undefined, asked: Asked): Promise<string[]>;
 }
+
+/** Messages of the last day are tried. */
+const triedMs = 86_400_000;
 
 export interface Changed {
   /** The pattern that counts now. */
@@ -92,6 +98,11 @@ export function createPatternBook(deps: BookDeps): PatternBook {
           throw new ClewError('unprocessable', `There are ${setupsMax} setups; the limit is ${setupsMax}.`);
         await writeSetup(tx, tenantId, service, setup, by(asked));
       });
+    },
+    async tryOut(tenant, service, setup) {
+      checkSetup(setup, clock);
+      const to = clock.now();
+      return tryOut(deps, tenant, { from: to - triedMs, to }, service, setup);
     },
     statuses: async (tenant) => accessStatuses(ledger, await idOf(tenant)),
     async restart(tenant, service, asked) {

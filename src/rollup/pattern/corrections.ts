@@ -218,14 +218,8 @@ async function undo(tx: Queryable, tenantId: number, row: StoredCorrection, by: 
       await pin(tx, tenantId, from);
       return;
     }
-    case 'split': {
-      const made = await currentId(tx, tenantId, text('new'), true);
-      const home = await currentId(tx, tenantId, text('id'), true);
-      if (made !== text('new') || home === null || home === made)
-        throw overtaken('the new pattern was merged since.');
-      await redirect(tx, tenantId, [made], home);
-      return;
-    }
+    case 'split':
+      return undoSplit(tx, tenantId, text('new'), text('id'), detail.repointed);
     case 'rename':
       return undoRename(tx, tenantId, text('id'), text('name'), text('before'));
     case 'setup': {
@@ -238,6 +232,23 @@ async function undo(tx: Queryable, tenantId: number, row: StoredCorrection, by: 
         'unprocessable',
         'A restart can not be undone; change the setup and restart again.',
       );
+  }
+}
+
+/** The new pattern becomes part of the old one; what had been part of it before, is so directly again. */
+async function undoSplit(tx: Queryable, tenantId: number, made: string, home: string, repointed: unknown) {
+  const [now, target] = [
+    await currentId(tx, tenantId, made, true),
+    await currentId(tx, tenantId, home, true),
+  ];
+  if (now !== made || target === null || target === made)
+    throw overtaken('the new pattern was merged since.');
+  await redirect(tx, tenantId, [made], target);
+  for (const { id, into } of Array.isArray(repointed) ? repointed : []) {
+    await tx.query(
+      `UPDATE log_pattern SET merged_into = $3 WHERE tenant_id = $1 AND fingerprint_id = $2 AND merged_into = $4 AND $3::bigint IS NOT NULL`,
+      [tenantId, String(id), into === null ? null : String(into), made],
+    );
   }
 }
 

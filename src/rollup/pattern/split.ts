@@ -50,17 +50,26 @@ export async function splitPattern(
   const plan = await planRegrouping(deps, tenant, new Map(shapes.map((shape) => [shape, template])));
   return ledger.transaction(async (tx) => {
     const id = await addPattern(tx, tenant.id, home, template, samples);
+    const repointed = await parentsOf(
+      tx,
+      tenant.id,
+      plan.whole.map((each) => each.id),
+    );
     await applyRegrouping(tx, tenant.id, plan, () => id);
     await pin(tx, tenant.id, [home, id]);
-    const correction = await addCorrection(tx, tenant.id, 'split', by, {
-      id: home,
-      new: id,
-      shapes,
-      template,
-    });
+    const made = { id: home, new: id, shapes, template, repointed };
+    const correction = await addCorrection(tx, tenant.id, 'split', by, made);
     return { id, correction, template };
   });
 }
+
+/** What patterns were part of before: to give them back when the split is undone. */
+const parentsOf = (tx: Queryable, tenantId: number, ids: readonly string[]) =>
+  tx.query<{ id: string; into: string | null }>(
+    `SELECT fingerprint_id::text AS id, merged_into::text AS into FROM log_pattern
+      WHERE tenant_id = $1 AND fingerprint_id = ANY($2::bigint[]) ORDER BY fingerprint_id`,
+    [tenantId, ids],
+  );
 
 async function newestSamples(
   deps: Deps,
