@@ -1,6 +1,5 @@
 import type { Queryable } from '../../ledger/index.ts';
 import type { Clock } from '../../lib/index.ts';
-import { wildcard } from '../../pattern/index.ts';
 
 /** How an application's messages are read before their templates are looked for. */
 export interface PatternSetup {
@@ -20,6 +19,9 @@ export interface NamedSetup {
   updatedAt: number;
   updatedBy: string;
 }
+
+/** What a masked value is replaced by: a number reads as a value wherever it stands. */
+const standIn = '0';
 
 export const masksMax = 20;
 export const maskCharsMax = 300;
@@ -63,10 +65,10 @@ export function createPreparer(setup: PatternSetup, clock: Clock): (message: str
   let spentMs = 0;
   return (message) => {
     let text = takeField(message, setup);
-    for (const pair of pairs) text = text.replace(pair, `$1${wildcard}`);
+    for (const pair of pairs) text = text.replace(pair, `$1${standIn}`);
     for (const mask of masks) {
       const startedAt = clock.monotonic();
-      text = text.replace(mask.regex, wildcard);
+      text = text.replace(mask.regex, standIn);
       const ms = clock.monotonic() - startedAt;
       mask.ms += ms;
       spentMs += ms;
@@ -97,6 +99,6 @@ function takeField(message: string, setup: PatternSetup): string {
   const taken = setup.field === '' ? undefined : fields.get(setup.field);
   if (typeof taken === 'string') return taken;
   if (!setup.ignore.some((key) => fields.has(key))) return message;
-  for (const key of setup.ignore) if (fields.has(key)) fields.set(key, wildcard);
+  for (const key of setup.ignore) if (fields.has(key)) fields.set(key, standIn);
   return JSON.stringify(Object.fromEntries(fields));
 }
