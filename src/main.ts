@@ -3,7 +3,8 @@
  * stop. Rooms know only rooms to their left; everything else they need comes from here as functions.
  */
 import { mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { hostname } from 'node:os';
+import { join, resolve } from 'node:path';
 import { createCardinality } from './admit/index.ts';
 import { type Bus, createBus } from './bus/index.ts';
 import { type Cases, createCases } from './cases/index.ts';
@@ -18,18 +19,20 @@ import { openDetailStore, type WritableStore } from './detail/index.ts';
 import { createDetection, type Detection, loadObjectives } from './detect/index.ts';
 import { createDiagnosis } from './diagnose/index.ts';
 import { type Ledger, openLedger } from './ledger/index.ts';
-import { collectGarbage, inlineMore, isClewError, type Logger, newUuid } from './lib/index.ts';
+import { collectGarbage, inlineMore, isClewError, type Logger, newUuid, sha256Hex } from './lib/index.ts';
 import {
   busSource,
   cardinalitySource,
   createHealth,
   createIntake,
+  createStorage,
   detailSource,
   doorSource,
   ledgerSource,
   lockRoles,
   processSource,
   rollupSource,
+  type Storage,
 } from './operate/index.ts';
 import { readRows } from './query/index.ts';
 import { createOtlpIntake } from './receive/index.ts';
@@ -183,6 +186,21 @@ function startRollup(rollup: Rollup, config: Config, started: Started): void {
   started.add('rollup', () => rollup.stop());
 }
 
+function startStorage(config: Config, log: Logger, stores: Stores, started: Started): Storage {
+  const { dataDir } = config;
+  const storage = createStorage({
+    ...stores,
+    dataDir,
+    instance: sha256Hex(`${hostname()}:${resolve(dataDir)}`).slice(0, 12),
+    keepFreeBytes: config.ingest.diskFreeBytesMin,
+    clock,
+    log,
+  });
+  storage.start();
+  started.add('storage', () => storage.stop());
+  return storage;
+}
+
 /** Starts every part. Throws a ClewError that says what to change when one can't start; nothing is left running then. */
 export async function startClew(settings: Config, log: Logger): Promise<Clew> {
   const roles = rolesOf(settings);
@@ -227,6 +245,7 @@ export async function startClew(settings: Config, log: Logger): Promise<Clew> {
     intake.start();
     started.add('intake', () => intake.stop());
     startRollup(rollup, config, started);
+    const storage = startStorage(config, log, stores, started);
     const shown = {
       config,
       log,
@@ -238,6 +257,7 @@ export async function startClew(settings: Config, log: Logger): Promise<Clew> {
       intake,
       otlp,
       rollup,
+      storage,
       scraper: receivers.scraper,
       receives,
       productDir,

@@ -11,3 +11,4 @@
 export type { Capability, Ledger, LedgerCapabilities, LedgerHealth, Queryable } from './contract.ts';
 export { type LedgerOptions, openLedger } from './open.ts';
 export { rowsOf } from './rows.ts';
+export { type LedgerTableUse, type LedgerUse, ledgerUse } from './storage.ts';

@@ -20,6 +20,7 @@ export const internalTables: Record<string, string> = {
   time_series_partition: 'partitions are the same for all',
   ledger_migration: 'the schema is the same for all',
   ledger_manifest: 'the schema is the same for all',
+  etl_late_scan: 'how far late records were looked for, in all tenants at once',
   inbox: 'message ids that a consumer has seen; the message itself is in outbox',
 };
 
@@ -63,6 +64,8 @@ export interface IsolatedTable {
   secured: boolean;
   granted: boolean;
   hypertable: boolean;
+  /** Where a row's tenant (number or code) stands, after a join; null when the table says it through several others. */
+  tenantColumn: { sql: string; join: string } | null;
 }
 
 /** Every table of the ledger and how its rows belong to a tenant. */
@@ -81,12 +84,14 @@ export async function tenantTables(queryable: Queryable): Promise<IsolatedTable[
       conditions.set(name, throughParent(name, key, conditions.get(key.parent) ?? 'false'));
     }
   }
-  return rows.map(({ name, secured, granted, hypertable }) => ({
+  const columnsOf = new Map(rows.map(({ name, columns }) => [name, columns]));
+  return rows.map(({ name, secured, granted, hypertable, keys }) => ({
     name,
     condition: conditions.get(name) ?? null,
     secured,
     granted,
     hypertable,
+    tenantColumn: name in internalTables ? null : tenantColumn(name, keys, columnsOf),
   }));
 }
 
@@ -96,9 +101,31 @@ function throughParent(name: string, key: TableRow['keys'][number], condition: s
   return `EXISTS (SELECT 1 FROM public.${key.parent} ${alias} WHERE ${alias}.${key.parentKey} = ${name}.${key.column} AND ${ofAlias})`;
 }
 
+function tenantColumn(
+  name: string,
+  keys: TableRow['keys'],
+  columnsOf: ReadonlyMap<string, Record<string, string>>,
+): IsolatedTable['tenantColumn'] {
+  const own = ownColumn(columnsOf.get(name) ?? {});
+  if (own !== null) return { sql: `${name}.${own}`, join: '' };
+  for (const { column, parent, parentKey } of keys) {
+    const theirs = ownColumn(columnsOf.get(parent) ?? {});
+    if (theirs !== null)
+      return {
+        sql: `parent.${theirs}`,
+        join: `JOIN public.${parent} parent ON parent.${parentKey} = ${name}.${column}`,
+      };
+  }
+  return null;
+}
+
+const ownColumn = (columns: Record<string, string>): string | null =>
+  columns.tenant_id === 'bigint' ? 'tenant_id' : columns.tenant === 'text' ? 'tenant' : null;
+
 function ownCondition(name: string, columns: Record<string, string>): string | null {
-  if (columns.tenant_id === 'bigint') return `${name}.tenant_id = ${ownId}`;
-  if (columns.tenant === 'text')
+  const column = ownColumn(columns);
+  if (column === 'tenant_id') return `${name}.tenant_id = ${ownId}`;
+  if (column === 'tenant')
     return `${name}.tenant = (SELECT t.code FROM public.dim_tenant t WHERE t.tenant_id = ${ownId})`;
   return null;
 }

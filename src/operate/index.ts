@@ -25,5 +25,10 @@ export { type LintRules, type LintSeverity, lintSeverities, loadLintRules } from
 export { processSource } from './process.ts';
 export { lockRoles } from './role-locks.ts';
 export { scrapeSource } from './scrape.ts';
+export {
+  createStorage,
+  type Storage,
+  type StorageReport,
+} from './storage.ts';
 export { busSource, detailSource, ledgerSource } from './stores.ts';
 export { syslogSource } from './syslog.ts';

@@ -49,6 +49,7 @@ export {
   withObjectives,
   withSignals,
 } from './services.ts';
+export { type DetailTableUse, detailUse } from './storage.ts';
 export {
   type PatternLookup,
   patternIdOf,

@@ -7,7 +7,7 @@ import type { WritableStore } from '../detail/index.ts';
 import type { Detection } from '../detect/index.ts';
 import type { Ledger } from '../ledger/index.ts';
 import { type Clock, type Logger, newUuid } from '../lib/index.ts';
-import { greyFailures, type Health, type Intake } from '../operate/index.ts';
+import { greyFailures, type Health, type Intake, type Storage } from '../operate/index.ts';
 import {
   alertRoutes,
   changeBlock,
@@ -40,6 +40,7 @@ import { telemetrySenders } from './senders.ts';
 import { createServer, type RouteGroup } from './server.ts';
 import { sqlRoutes } from './sql.ts';
 import { consoleRoutes } from './static.ts';
+import { storageRoutes } from './storage.ts';
 import { targetRoutes } from './targets.ts';
 import { type NodeHealth, topologyRoutes } from './topology.ts';
 import { topologyTimeRoutes } from './topology-time.ts';
@@ -57,6 +58,7 @@ export interface ApiDeps {
   detail: WritableStore;
   ledger: Ledger;
   rollup: Rollup;
+  storage: Pick<Storage, 'report'>;
   scraper: Pick<Scraper, 'state'>;
   /** Whether telemetry is taken in at this port; otherwise another process does. */
   receives: boolean;
@@ -147,6 +149,7 @@ function versioned(deps: ApiDeps): RouteGroup {
     );
     await app.register(flowRoutes(common));
     await app.register(intakeRoutes(deps.intake));
+    await app.register(storageRoutes(deps.storage));
     await app.register(sqlRoutes({ detail, tenantOf, dataDir: config.dataDir }));
     await app.register(objectiveRoutes({ ...common, detection }));
     await app.register(pipelineRoutes({ pipelines: deps.pipelines, tenantOf }));
