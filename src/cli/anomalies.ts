@@ -1,15 +1,19 @@
 import { createReadStream } from 'node:fs';
 import { Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
-import { changes, type SeriesChange, SeriesDetector, samplesMax } from '../detect/series/index.ts';
+import {
+  alarmScore,
+  changes,
+  type SeriesChange,
+  SeriesDetector,
+  samplesMax,
+} from '../detect/series/index.ts';
 import { ClewError } from '../lib/index.ts';
 import { SeriesCsv } from './series-csv.ts';
 
 export const anomaliesUsage = `  clew anomalies [--json] [FILE …] [< series.csv]    what is unusual in series of timestamp,value (also gzipped)
                                                      (--json: one {"timestamp","value","score"} per row, in order)`;
 
-/** Scores from here on are told to a person. */
-const alarmScore = 0.99;
 const alarmsShown = 50;
 const sparkColumns = 72;
 const writeChars = 65_536;

@@ -9,7 +9,7 @@
 export { changes } from './changes.ts';
 export { samplesMax } from './clean.ts';
 export { compareWindows } from './compare.ts';
-export { SeriesDetector } from './detector.ts';
+export { type AnomalyAspect, type AnomalyDetail, alarmScore, SeriesDetector } from './detector.ts';
 export type {
   Caveat,
   ChangeKind,
