@@ -12,6 +12,7 @@ const skillSamples = 500;
 const levelSamples = 2_000;
 /** A residual beyond so many scales teaches the scale no more than this. */
 const clipScales = 5;
+const firstSamples = 50;
 const expectations = 4;
 
 /** The mean of each slot of a calendar, a slot's samples being averaged before they count as one cycle. */
@@ -129,6 +130,9 @@ export class Expectation {
 
   #learnSkill(value: number): void {
     const tiny = 1e-12 * Math.max(1e-280, Math.abs(value), this.#spread);
+    // A first scale of nothing must be able to grow.
+    const clip = (scale: number) =>
+      this.#count <= firstSamples ? Number.POSITIVE_INFINITY : Math.max(clipScales * scale, this.#spread);
     for (let k = 0; k < expectations; k++) {
       const away = Math.abs(value - (this.#foretold[k] as number));
       const known = this.#scale[k] as number;
@@ -136,15 +140,14 @@ export class Expectation {
       const z = Math.min(1e6, away / scale);
       this.#skill[k] =
         (1 - 1 / skillSamples) * (this.#skill[k] as number) - Math.log(scale) - 2 * Math.log(1 + (z * z) / 3);
-      this.#scale[k] =
-        scale + (Math.min(away, clipScales * scale) - scale) / Math.min(this.#count, scaleSamples);
+      this.#scale[k] = scale + (Math.min(away, clip(scale)) - scale) / Math.min(this.#count, scaleSamples);
     }
   }
 
   #learnLevel(value: number): void {
     const weight = 1 / Math.min(this.#count, levelSamples);
     const away = Math.abs(value - this.#level);
-    const clipped = this.#count > 50 && this.#spread > 0 ? Math.min(away, 6 * this.#spread) : away;
+    const clipped = this.#count > firstSamples && this.#spread > 0 ? Math.min(away, 6 * this.#spread) : away;
     this.#spread += weight * (clipped - this.#spread);
     this.#level += weight * (value - this.#level);
   }
