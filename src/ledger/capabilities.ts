@@ -10,18 +10,31 @@ const required = ['pg_trgm', 'btree_gist', 'pgcrypto'];
 interface Optional {
   extension: string;
   shown: string;
+  missing: string;
   /** What is done where it is missing. */
   instead: string;
 }
 
 const optional: readonly Optional[] = [
-  { extension: 'vector', shown: 'pgvector', instead: 'knowledge is found by words only' },
+  {
+    extension: 'vector',
+    shown: 'pgvector',
+    missing: 'this engine has none: knowledge is found by words only.',
+    instead: 'knowledge is found by words only',
+  },
   {
     extension: 'timescaledb',
     shown: 'TimescaleDB',
+    missing:
+      'this engine has none: time series are native range partitions, which the job ledger-maintenance makes and drops.',
     instead: 'time series are native range partitions, which the job ledger-maintenance makes and drops',
   },
-  { extension: 'age', shown: 'AGE', instead: 'there is no Cypher; the graph is asked by SQL' },
+  {
+    extension: 'age',
+    shown: 'AGE',
+    missing: 'this engine has none: there is no Cypher; the graph is asked by SQL.',
+    instead: 'there is no Cypher; the graph is asked by SQL',
+  },
 ];
 
 const quoted = (name: string): string => `"${name.replaceAll('"', '""')}"`;
@@ -104,7 +117,6 @@ export async function timescalePreloaded(queryable: Queryable): Promise<boolean>
 /** Creates what is on offer and not there yet, then says of each optional part whether it is there, and what is done instead. */
 export async function askCapabilities(queryable: Queryable, embedded: boolean): Promise<LedgerCapabilities> {
   const { database } = await identity(queryable);
-  const on = embedded ? 'the embedded engine' : 'the PostgreSQL server';
   const found = await extensions(
     queryable,
     optional.map(({ extension }) => extension),
@@ -112,7 +124,7 @@ export async function askCapabilities(queryable: Queryable, embedded: boolean): 
   const list: Capability[] = [];
   for (const part of optional) {
     const there = found.get(part.extension);
-    if (there === undefined) list.push(absent(part.shown, `${on} has none: ${part.instead}.`));
+    if (there === undefined) list.push(absent(part.shown, part.missing));
     else if (there.installed !== null) list.push(present(part.shown, there.installed));
     else list.push(await create(queryable, part, database));
   }

@@ -13,9 +13,10 @@ export const consolePaths = [
   '/map',
   '/slo',
   '/intake',
+  '/storage',
   '/admin',
 ] as const;
 
 /** Whether a URL is the console's own shell: code without data, so it may be sent before anybody has signed in. */
 export const isConsolePath = (url: string): boolean =>
-  /^\/((cases|traces)(\/[^/?]+)?|logs|map|slo|intake|admin)?\/?(\?|$)/.test(url);
+  /^\/((cases|traces)(\/[^/?]+)?|logs|map|slo|intake|storage|admin)?\/?(\?|$)/.test(url);

@@ -16,7 +16,7 @@ const Palette = lazy(() => import('./palette.tsx'));
 const Help = lazy(() => import('./help.tsx'));
 
 const pages: {
-  to: '/' | '/cases' | '/logs' | '/traces' | '/map' | '/slo' | '/intake' | '/admin';
+  to: '/' | '/cases' | '/logs' | '/traces' | '/map' | '/slo' | '/intake' | '/storage' | '/admin';
   icon: IconName;
   key: MessageKey;
 }[] = [
@@ -27,6 +27,7 @@ const pages: {
   { to: '/map', icon: 'map', key: 'nav.map' },
   { to: '/slo', icon: 'slo', key: 'nav.slo' },
   { to: '/intake', icon: 'intake', key: 'nav.intake' },
+  { to: '/storage', icon: 'storage', key: 'nav.storage' },
   { to: '/admin', icon: 'admin', key: 'nav.admin' },
 ];
 

@@ -30,6 +30,7 @@ function pageEntries(t: Translate, go: Go): Entry[] {
     ['/map', 'nav.map'],
     ['/slo', 'nav.slo'],
     ['/intake', 'nav.intake'],
+    ['/storage', 'nav.storage'],
     ['/admin', 'nav.admin'],
   ] as const;
   return pages.map(([to, key]) => ({

@@ -117,6 +117,12 @@ const intakeRoute = createRoute({
   component: lazyRouteComponent(() => import('../page/intake.tsx'), 'IntakePage'),
 });
 
+const storageRoute = createRoute({
+  getParentRoute: () => rootRoute,
+  path: '/storage',
+  component: lazyRouteComponent(() => import('../page/storage.tsx'), 'StoragePage'),
+});
+
 const adminRoute = createRoute({
   getParentRoute: () => rootRoute,
   path: '/admin',
@@ -134,6 +140,7 @@ export const router = createRouter({
     caseRoute,
     sloRoute,
     intakeRoute,
+    storageRoute,
     adminRoute,
   ]),
   parseSearch,

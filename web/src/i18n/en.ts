@@ -1,4 +1,5 @@
 import { intakeEn } from './intake.en.ts';
+import { storageEn } from './storage.en.ts';
 import { words } from './words.en.ts';
 
 /** Every visible text in English. The other languages must have the same keys; the type says so. */
@@ -10,6 +11,7 @@ export const en = {
   'nav.map': 'Map',
   'nav.slo': 'SLO',
   'nav.intake': 'Intake',
+  'nav.storage': 'Storage',
   'nav.admin': 'Health',
   'nav.label': 'Pages',
 
@@ -384,6 +386,7 @@ export const en = {
   'case.missing': 'There is no case under that name.',
 
   ...intakeEn,
+  ...storageEn,
   ...words,
 
   'slo.title': 'Objectives',

@@ -1,8 +1,11 @@
+import { storagePhrasesZh } from './storage.zh.ts';
+
 /**
  * Fixed phrases of the server that have no code: reasons of the built-in policies and of the steps of a case. The key is
  * the English text with holes for its figures, so a policy that gives another reason under the same id is shown with its own words.
  */
 export const phrasesZh: Record<string, string> = {
+  ...storagePhrasesZh,
   'the risk is below 0.3, the cause at least 0.6 sure, and no such repair failed in the last hour':
     '风险低于 0.3,对原因的把握至少 0.6,且最近一小时内没有同类修复失败',
   'a person asked for this plan and its risk is below 0.3': '此方案由人提出,且风险低于 0.3',

@@ -64,7 +64,7 @@ test('known reasons are said in Chinese one by one, others stay', () => {
 });
 
 test('every known reason stands in the sources of the server or in the built-in policies', () => {
-  const sources = ['src/cases', 'src/remedy', 'catalog/policies']
+  const sources = ['src/cases', 'src/remedy', 'src/ledger', 'catalog/policies']
     .flatMap((folder) => readdirSync(join(root, folder)).map((name) => join(root, folder, name)))
     .filter((path) => /\.(ts|cedar)$/.test(path))
     .map((path) => readFileSync(path, 'utf8'))

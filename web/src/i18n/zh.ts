@@ -1,5 +1,6 @@
 import type { MessageKey } from './en.ts';
 import { intakeZh } from './intake.zh.ts';
+import { storageZh } from './storage.zh.ts';
 import { words } from './words.zh.ts';
 
 export const zh: Record<MessageKey, string> = {
@@ -10,6 +11,7 @@ export const zh: Record<MessageKey, string> = {
   'nav.map': '拓扑',
   'nav.slo': 'SLO',
   'nav.intake': '接入',
+  'nav.storage': '存储',
   'nav.admin': '健康',
   'nav.label': '页面',
 
@@ -374,6 +376,7 @@ export const zh: Record<MessageKey, string> = {
   'case.missing': '没有这个工单。',
 
   ...intakeZh,
+  ...storageZh,
   ...words,
 
   'slo.title': '服务目标',
