@@ -126,7 +126,7 @@ async function main(argv: readonly string[]): Promise<void> {
     return;
   }
   if (command === 'patterns') {
-    const write = (text: string) => void process.stdout.write(text);
+    const write = (text: string | Uint8Array) => void process.stdout.write(text);
     const color = process.stdout.isTTY && process.env.NO_COLOR === undefined;
     process.exitCode = await patterns(rest, flags, { input: process.stdin, write, color });
     return;

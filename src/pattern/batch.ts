@@ -1,5 +1,10 @@
 import { createHash } from 'node:crypto';
-import { mineTemplates } from './mine.ts';
+import { formOf } from './form.ts';
+import { KeyTable } from './key-table.ts';
+import { KnownTemplates } from './known.ts';
+import { lineKey, lineKeyResult } from './line-key.ts';
+import { mineTemplates, type PatternSample, templateOf } from './mine.ts';
+import { messageCharsMax, wildcard } from './tokens.ts';
 
 /** A template of a batch of messages. */
 export interface BatchTemplate {
@@ -10,46 +15,120 @@ export interface BatchTemplate {
   example: string;
 }
 
+/** Different wordings that are remembered; what comes beyond is compared with the templates of the others. */
+export const wordingsMax = 50_000;
+/** Different messages of one wording that are remembered, fewer where there are many wordings. */
+const examplesMax = 8;
+const examplesPerBatchMax = 50_000;
+/** Templates that are added for messages beyond `wordingsMax`; what comes later is one template that fits everything. */
+const addedMax = 50_000;
+/** UTF-8 needs up to this many bytes for one of the characters that are read. */
+const bytesPerCharMax = 3;
+
+interface Wording {
+  count: number;
+  /** Messages with the smallest hashes, those ascending: a choice that does not depend on the order of messages. */
+  hashes: number[];
+  messages: string[];
+}
+
 /** Name of a template: 64 bits of the hash of its text, in hexadecimal. */
 export const templateId = (template: string): string =>
   createHash('sha256').update(template).digest('hex').slice(0, 16);
 
-/** Collects messages, then tells the templates of all of them. */
+/** Collects messages, then tells the templates of all of them; memory is bounded by wordings, not by messages. */
 export class PatternBatch {
-  readonly #groups = new Map<string, { index: number; message: string; count: number }>();
-  readonly #groupOfLine: number[] = [];
+  readonly #table: KeyTable;
+  readonly #wordings: Wording[] = [];
 
-  add(message: string): void {
-    const key = message;
-    let group = this.#groups.get(key);
-    if (!group) {
-      group = { index: this.#groups.size, message, count: 0 };
-      this.#groups.set(key, group);
-    }
-    group.count++;
-    this.#groupOfLine.push(group.index);
+  constructor(max = wordingsMax) {
+    this.#table = new KeyTable(max);
   }
 
-  /** Templates, the commonest first, and the index of the template of each message. */
-  mine(): { templates: BatchTemplate[]; ofMessages: Iterable<number> } {
-    const samples = [...this.#groups.values()].map(({ index, message, count }) => ({
-      shape: String(index),
-      message,
-      count,
-    }));
+  /** Number of the message's wording; -1 when it is one too many, then ask `MinedBatch.match`. */
+  add(bytes: Buffer, start: number, end: number): number {
+    lineKey(bytes, start, end);
+    const { whole } = lineKeyResult;
+    const index = this.#table.add(lineKeyResult.low, lineKeyResult.high);
+    if (index < 0) return -1;
+    const wording = this.#wordings[index];
+    if (wording === undefined) {
+      this.#wordings.push({ count: 1, hashes: [whole], messages: [textOf(bytes, start, end)] });
+      return index;
+    }
+    wording.count++;
+    const { hashes } = wording;
+    if (hashes.length < examplesMax || whole < (hashes.at(-1) as number))
+      remember(wording, whole, bytes, start, end);
+    return index;
+  }
+
+  mine(): MinedBatch {
+    const each = Math.max(1, Math.min(examplesMax, Math.floor(examplesPerBatchMax / this.#wordings.length)));
+    const samples: PatternSample[] = [];
+    for (const [index, { messages, count }] of this.#wordings.entries())
+      for (let at = 0; at < Math.min(each, messages.length); at++)
+        samples.push({ shape: String(index), message: messages[at] as string, count: at === 0 ? count : 0 });
     const { templates } = mineTemplates(samples, [], { complete: true });
     const ordered = templates.toSorted((a, b) => b.count - a.count || (a.template < b.template ? -1 : 1));
-    const ofGroup = new Int32Array(this.#groups.size);
+    const ofWording = new Int32Array(this.#wordings.length);
     for (const [index, mined] of ordered.entries())
-      for (const shape of mined.shapes) ofGroup[Number(shape)] = index;
-    return {
-      templates: ordered.map(({ template, count, example }) => ({
-        id: templateId(template),
-        template,
-        count,
-        example,
-      })),
-      ofMessages: this.#groupOfLine.map((group) => ofGroup[group] ?? 0),
-    };
+      for (const shape of mined.shapes) ofWording[Number(shape)] = index;
+    return new MinedBatch(
+      ordered.map(({ template, count, example }) => ({ id: templateId(template), template, count, example })),
+      ofWording,
+    );
+  }
+}
+
+/** Keeps the messages with the smallest hashes. */
+function remember(wording: Wording, whole: number, bytes: Buffer, start: number, end: number): void {
+  const { hashes, messages } = wording;
+  let place = hashes.length;
+  while (place > 0 && (hashes[place - 1] as number) >= whole) place--;
+  if (hashes[place] === whole) return;
+  hashes.splice(place, 0, whole);
+  messages.splice(place, 0, textOf(bytes, start, end));
+  if (hashes.length > examplesMax) {
+    hashes.pop();
+    messages.pop();
+  }
+}
+
+const textOf = (bytes: Buffer, start: number, end: number): string =>
+  bytes.toString('utf8', start, Math.min(end, start + bytesPerCharMax * messageCharsMax));
+
+export class MinedBatch {
+  /** The commonest first. */
+  readonly templates: BatchTemplate[];
+  /** Index of the template of each wording. */
+  readonly ofWording: Int32Array;
+  #known: KnownTemplates | null = null;
+  readonly #index = new Map<string, number>();
+  #added = 0;
+
+  constructor(templates: BatchTemplate[], ofWording: Int32Array) {
+    this.templates = templates;
+    this.ofWording = ofWording;
+  }
+
+  /** Index of the template that fits a message whose wording was one too many; one of its own when none does. */
+  match(message: string): number {
+    if (this.#known === null) {
+      this.#known = new KnownTemplates(this.templates.map(({ template }) => template));
+      for (const [index, { template }] of this.templates.entries()) this.#index.set(template, index);
+    }
+    const own = () => (this.#added < addedMax ? templateOf(message) : wildcard);
+    const template = this.#known.fit([formOf(message)]) ?? own();
+    let index = this.#index.get(template);
+    if (index === undefined) {
+      this.#added++;
+      index = this.templates.length;
+      this.templates.push({ id: templateId(template), template, count: 0, example: message });
+      this.#index.set(template, index);
+    }
+    const found = this.templates[index];
+    if (found) found.count++;
+    return index;
   }
 }

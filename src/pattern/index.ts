@@ -6,6 +6,6 @@
  * characters and `tokensMax` tokens.
  * What never happens here: I/O, reading a clock, ids (the ledger names patterns), knowledge of a particular product.
  */
-export { type BatchTemplate, PatternBatch, templateId } from './batch.ts';
+export { type BatchTemplate, type MinedBatch, PatternBatch, templateId } from './batch.ts';
 export { type MinedTemplate, type Mining, mineTemplates, type PatternSample, templateOf } from './mine.ts';
 export { messageCharsMax, wildcard } from './tokens.ts';
