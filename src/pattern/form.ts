@@ -7,6 +7,8 @@ export const openKey = '\u0001';
 export interface Slot {
   /** The constant text, with a space before it where one stands between two constants; `openKey` for values. */
   key: string;
+  /** A word stood here until others were seen in its place. */
+  opened?: boolean;
   /** Characters of the message. */
   start: number;
   end: number;

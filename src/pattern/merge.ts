@@ -1,4 +1,5 @@
 import { type Form, openKey } from './form.ts';
+import { KeyTrie } from './key-trie.ts';
 
 /** Messages of the same statement: all forms have these keys, one a slot. */
 export interface Group<Member> {
@@ -9,8 +10,12 @@ export interface Group<Member> {
 
 /** Rounds in which places of varying words are looked for; each may bring to light others. */
 const roundsMax = 4;
-/** Beyond this many groups only equal forms are joined. */
-const groupsMax = 20_000;
+/** Groups that are compared at a time, the commonest first; the others join what was found among those. */
+const groupsMax = 10_000;
+/** Times that the ones left over are compared with each other. */
+const partsMax = 6;
+/** A word that so few groups have is rare. */
+const rareMax = 2;
 /** Slots in which a varying word is looked for. */
 const slotsLookedAtMax = 128;
 
@@ -49,7 +54,7 @@ export function groupByKeys<Member>(items: Iterable<{ form: Form; members: Membe
     const group = groups.get(key);
     if (group) {
       group.forms.push(form);
-      group.members.push(...members);
+      for (const member of members) group.members.push(member);
     } else groups.set(key, { keys, forms: [form], members: [...members] });
   }
   return [...groups.values()];
@@ -57,14 +62,102 @@ export function groupByKeys<Member>(items: Iterable<{ form: Form; members: Membe
 
 /** Joins groups that differ by words which are values. The result does not depend on the order of groups. */
 export function mergeGroups<Member>(groups: readonly Group<Member>[]): Group<Member>[] {
-  let current = joinPorts(groups);
-  if (current.length > groupsMax) return current;
+  let rest = joinPorts(groups);
+  if (rest.length > groupsMax) rest.sort((a, b) => b.members.length - a.members.length || compareKeys(a, b));
+  let found: Group<Member>[] = [];
+  for (let part = 0; part < partsMax && rest.length > 0; part++) {
+    found = mergePart([...found, ...rest.slice(0, groupsMax)]);
+    rest = joinFitting(found, rest.slice(groupsMax));
+  }
+  return [...found, ...rest];
+}
+
+const compareKeys = (a: { keys: string[] }, b: { keys: string[] }): number =>
+  keyOf(a.keys) < keyOf(b.keys) ? -1 : 1;
+
+function mergePart<Member>(groups: readonly Group<Member>[]): Group<Member>[] {
+  let current = apply(groups, rareWords(groups));
   for (let round = 0; round < roundsMax; round++) {
-    const joins = [...buckets(current).values()].filter(isVariable);
+    const joins = [...buckets(current).values()]
+      .filter(isVariable)
+      .map((bucket) => ({ ...bucket, slots: [bucket.slot] }));
     if (joins.length === 0) break;
     current = apply(current, joins);
   }
-  return current;
+  return joinFitting(current, []);
+}
+
+/**
+ * Puts groups that are a more general one but for words where words vary into that one: of messages that differ in
+ * several such places, not all combinations come. `later` only join what `groups` have; answers what is left.
+ */
+function joinFitting<Member>(
+  groups: readonly Group<Member>[],
+  later: readonly Group<Member>[],
+): Group<Member>[] {
+  const trie = new KeyTrie<General<Member>>();
+  const sized = groups.map((group) => ({ group, opened: openedIn(group) }));
+  sized.sort((a, b) => b.opened.size - a.opened.size || compareKeys(a.group, b.group));
+  const left: Group<Member>[] = [];
+  for (const general of sized) {
+    if (joined(trie, general.group)) continue;
+    left.push(general.group);
+    if (general.opened.size > 0) trie.add(general.group.keys, general);
+  }
+  return later.length === 0 ? left : later.filter((group) => !joined(trie, group));
+}
+
+interface General<Member> {
+  group: Group<Member>;
+  /** Slots where words vary. */
+  opened: Set<number>;
+}
+
+const openedIn = <Member>({ forms }: Group<Member>): Set<number> =>
+  new Set(forms.flatMap(({ slots }) => slots.flatMap((slot, at) => (slot.opened ? [at] : []))));
+
+function joined<Member>(trie: KeyTrie<General<Member>>, group: Group<Member>): boolean {
+  const [best] = trie
+    .find(group.keys)
+    .filter((general) => fitsIn(group.keys, general.group.keys, general.opened))
+    .sort((a, b) => a.opened.size - b.opened.size || compareKeys(a.group, b.group));
+  if (!best) return false;
+  for (const form of group.forms) openSlots(form, best.opened);
+  for (const form of group.forms) best.group.forms.push(form);
+  for (const member of group.members) best.group.members.push(member);
+  return true;
+}
+
+const fitsIn = (keys: readonly string[], general: readonly string[], opened: ReadonlySet<number>): boolean =>
+  keys.length === general.length &&
+  general.every((key, at) => opened.has(at) || key.trimStart() === keys[at]?.trimStart());
+
+/** Groups to be united, and the slots in which they differ. */
+interface Join {
+  groups: number[];
+  slots: number[];
+}
+
+/**
+ * Where words that hardly any other group has stand in the same places of many otherwise equal groups, they are values:
+ * names, and ids made of letters, several of which may stand in one message.
+ */
+function rareWords<Member>(groups: readonly Group<Member>[]): Join[] {
+  if (groups.length <= ownFirstWordsMax) return [];
+  const uses = new Map<string, number>();
+  for (const { keys } of groups)
+    for (const key of new Set(keys)) if (isWord(key)) uses.set(key, (uses.get(key) ?? 0) + 1);
+  const found = new Map<string, Join>();
+  for (const [index, { keys }] of groups.entries()) {
+    const slots = keys.flatMap((key, slot) => (isWord(key) && (uses.get(key) ?? 0) <= rareMax ? [slot] : []));
+    const constant = keys.filter((key, slot) => isWord(key) && !slots.includes(slot)).length;
+    if (slots.length === 0 || constant < contextMin) continue;
+    const skeleton = keyOf(keys.map((key, slot) => (slots.includes(slot) ? '\u0003' : key)));
+    const join = found.get(skeleton);
+    if (join) join.groups.push(index);
+    else found.set(skeleton, { groups: [index], slots });
+  }
+  return [...found.values()].filter((join) => join.groups.length > ownFirstWordsMax);
 }
 
 /** Groups that are equal but for one slot. */
@@ -137,7 +230,8 @@ function ownMax(
 }
 
 /** Unites the groups of every bucket; what they differ in becomes open. */
-function apply<Member>(groups: readonly Group<Member>[], joins: readonly Bucket[]): Group<Member>[] {
+function apply<Member>(groups: readonly Group<Member>[], joins: readonly Join[]): Group<Member>[] {
+  if (joins.length === 0) return [...groups];
   const parent = groups.map((_, index) => index);
   const root = (index: number): number => {
     let at = index;
@@ -152,11 +246,11 @@ function apply<Member>(groups: readonly Group<Member>[], joins: readonly Bucket[
     for (const other of others) parent[root(other)] = root(first);
   for (const {
     groups: [first = 0],
-    slot,
+    slots: own,
   } of joins) {
     const top = root(first);
     const slots = open.get(top) ?? new Set();
-    slots.add(slot);
+    for (const slot of own) slots.add(slot);
     open.set(top, slots);
   }
   const united = groups.flatMap((group, index) => {
@@ -170,7 +264,10 @@ function apply<Member>(groups: readonly Group<Member>[], joins: readonly Bucket[
 function openSlots(form: Form, slots: ReadonlySet<number>): void {
   for (const index of slots) {
     const slot = form.slots[index];
-    if (slot) slot.key = openKey;
+    if (slot && slot.key !== openKey) {
+      slot.key = openKey;
+      slot.opened = true;
+    }
     const next = form.slots[index + 1];
     if (next) next.key = next.key.trimStart();
   }
