@@ -67,7 +67,10 @@ export function mergeGroups<Member>(groups: readonly Group<Member>[]): Group<Mem
   let found: Group<Member>[] = [];
   for (let part = 0; part < partsMax && rest.length > 0; part++) {
     found = mergePart([...found, ...rest.slice(0, groupsMax)]);
-    rest = joinFitting(found, rest.slice(groupsMax));
+    rest = rest.slice(groupsMax);
+    if (rest.length === 0) break;
+    const { trie } = generalised(found);
+    rest = rest.filter((group) => !joined(trie, group));
   }
   return [...found, ...rest];
 }
@@ -84,17 +87,17 @@ function mergePart<Member>(groups: readonly Group<Member>[]): Group<Member>[] {
     if (joins.length === 0) break;
     current = apply(current, joins);
   }
-  return joinFitting(current, []);
+  return generalised(current).left;
 }
 
 /**
  * Puts groups that are a more general one but for words where words vary into that one: of messages that differ in
- * several such places, not all combinations come. `later` only join what `groups` have; answers what is left.
+ * several such places, not all combinations come.
  */
-function joinFitting<Member>(
-  groups: readonly Group<Member>[],
-  later: readonly Group<Member>[],
-): Group<Member>[] {
+function generalised<Member>(groups: readonly Group<Member>[]): {
+  left: Group<Member>[];
+  trie: KeyTrie<General<Member>>;
+} {
   const trie = new KeyTrie<General<Member>>();
   const sized = groups.map((group) => ({ group, opened: openedIn(group) }));
   sized.sort((a, b) => b.opened.size - a.opened.size || compareKeys(a.group, b.group));
@@ -104,7 +107,7 @@ function joinFitting<Member>(
     left.push(general.group);
     if (general.opened.size > 0) trie.add(general.group.keys, general);
   }
-  return later.length === 0 ? left : later.filter((group) => !joined(trie, group));
+  return { left, trie };
 }
 
 interface General<Member> {
