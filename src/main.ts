@@ -17,7 +17,7 @@ import {
 } from './config/index.ts';
 import { openDetailStore, type WritableStore } from './detail/index.ts';
 import { createDetection, type Detection, loadObjectives } from './detect/index.ts';
-import { createDiagnosis } from './diagnose/index.ts';
+import { createDiagnosis, loadIndicators } from './diagnose/index.ts';
 import { type Ledger, openLedger } from './ledger/index.ts';
 import { collectGarbage, inlineMore, isClewError, type Logger, newUuid, sha256Hex } from './lib/index.ts';
 import {
@@ -113,6 +113,7 @@ async function createLoop(config: Config, log: Logger, stores: Stores): Promise<
     clock,
     log,
     baselineS: config.detect.baselineS,
+    indicators: loadIndicators(catalogDirs(config)),
   });
   const remedy = createRemedy({
     ledger,

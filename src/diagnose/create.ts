@@ -5,6 +5,7 @@ import type { Evidence, Signal, Verdict } from '../model/index.ts';
 import { readRows } from '../query/index.ts';
 import { collectPicture } from './collect.ts';
 import { diagnose } from './diagnose.ts';
+import { type Indicator, readIndicatorSeries } from './indicators/index.ts';
 
 /** Rows copied into the case per piece of evidence, and how many pieces get any: what a person reads, not a dump. */
 const rowsPerEvidence = 20;
@@ -16,6 +17,8 @@ export interface DiagnosisDeps {
   clock: Clock;
   log: Logger;
   baselineS: number;
+  /** The catalogue of checks. */
+  indicators: readonly Indicator[];
 }
 
 export interface Diagnosis {
@@ -31,7 +34,10 @@ export function createDiagnosis(deps: DiagnosisDeps): Diagnosis {
         { store: deps.store, live: deps.live, now: () => deps.clock.now() },
         { tenant, ...input, baselineS: deps.baselineS },
       );
-      const verdict = diagnose(picture);
+      const span = { from: picture.baseline.from, to: picture.at };
+      const { indicators } = deps;
+      const series = await readIndicatorSeries(deps.store, tenant, indicators, span, picture);
+      const verdict = diagnose(picture, { indicators, series });
       return { ...verdict, evidence: await copyRows(deps, tenant, verdict) };
     },
   };

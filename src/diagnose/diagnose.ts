@@ -7,11 +7,19 @@ import {
   type Scope,
   type Sentence,
   sentence,
+  serviceRef,
   type Verdict,
 } from '../model/index.ts';
 import { type Candidate, candidatesOf } from './candidates.ts';
 import { errorRatio, percent } from './checks/check.ts';
 import type { EvidenceDraft, Hit } from './checks/index.ts';
+import {
+  type Indicator,
+  type IndicatorSeries,
+  indicatorChecks,
+  judgeIndicators,
+  pictureSource,
+} from './indicators/index.ts';
 import type { IncidentPicture } from './picture.ts';
 import { Findings } from './walk.ts';
 
@@ -26,7 +34,7 @@ const evidenceMax = 60;
 const scoreMax = 0.99;
 
 /** From what is known to a verdict; pure, so the same picture always gets the same answer. */
-export function diagnose(picture: IncidentPicture): Verdict {
+export function diagnose(picture: IncidentPicture, catalogue: Catalogue | null = null): Verdict {
   const findings = new Findings(picture);
   const book = new EvidenceBook();
   const checks: CheckResult[] = findings.outcomes.map(({ check, outcome }) => ({
@@ -37,6 +45,7 @@ export function diagnose(picture: IncidentPicture): Verdict {
     ...saidOf(outcome.summary),
     evidence: outcome.hits.slice(0, 4).flatMap((hit) => book.refs(hit.evidence)),
   }));
+  if (catalogue !== null) checks.push(...judgeCatalogue(picture, catalogue, book));
   const ranked = candidatesOf(findings)
     .filter((candidate) => candidate.strength >= strengthMin)
     .map((candidate) => ({ candidate, ...scoreOf(candidate, findings) }))
@@ -61,6 +70,27 @@ export function diagnose(picture: IncidentPicture): Verdict {
     })),
     graph: graphOf(findings),
   };
+}
+
+/** The catalogue's checks and the metrics that were read for them. */
+export interface Catalogue {
+  indicators: readonly Indicator[];
+  series: readonly IndicatorSeries[];
+}
+
+function judgeCatalogue(
+  picture: IncidentPicture,
+  { indicators, series }: Catalogue,
+  book: EvidenceBook,
+): CheckResult[] {
+  const { source, filterOf } = pictureSource(picture, series);
+  return indicatorChecks(judgeIndicators(indicators, source), {
+    filterOf,
+    urnOf: (resource) =>
+      picture.services.find(({ service }) => service === resource)?.urn ?? serviceRef(resource).urn,
+    baselineTo: picture.baseline.to,
+    refs: (drafts) => book.refs(drafts),
+  });
 }
 
 interface Ranked {

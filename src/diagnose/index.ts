@@ -10,4 +10,5 @@
 export { type CollectDeps, collectPicture } from './collect.ts';
 export { createDiagnosis, type Diagnosis, type DiagnosisDeps } from './create.ts';
 export { diagnose } from './diagnose.ts';
+export { loadIndicators } from './indicators/index.ts';
 export type * from './picture.ts';

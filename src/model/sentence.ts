@@ -125,6 +125,8 @@ export const sentences = {
   'rca.check_no_data': 'No data.',
   'rca.missing': 'To decide: {what}.',
 
+  /** Of the catalogue of checks, whose files say it in both languages. */
+  indicator: '[{en}|{zh}]',
   explains:
     '[{service} calls it, directly or through others, and suffers with it|{services} call it, directly or through others, and suffer with it].',
   'considered.after': 'Came after the onset.',

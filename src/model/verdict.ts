@@ -56,6 +56,8 @@ export interface CheckResult extends Partial<Said> {
   check: string;
   status: 'ok' | 'suspect' | 'no_data';
   summary: string;
+  /** Of checks of the catalogue, which name themselves. */
+  title?: { en: string; zh: string };
   /** Refs of evidence. */
   evidence: string[];
 }

@@ -8,8 +8,14 @@ export interface WindowStats {
   errors: number;
   p50Ms: number | null;
   p95Ms: number | null;
+  p99Ms: number | null;
   meanMs: number | null;
+  /** Requests that took longer than `slowMs`. */
+  slow: number;
 }
+
+/** From here on a person waits (source 004, 4.2.1). */
+export const slowMs = 2_000;
 
 /** Requests, errors and durations of one thing (a service, an operation, a version, a call edge). */
 export class RequestSeries {
@@ -43,7 +49,9 @@ export class RequestSeries {
       errors: this.errors.sum(bucketOf(from), bucketOf(to)),
       p50Ms: histogram.quantile(0.5),
       p95Ms: histogram.quantile(0.95),
+      p99Ms: histogram.quantile(0.99),
       meanMs: histogram.meanMs(),
+      slow: histogram.countAbove(slowMs),
     };
   }
 }

@@ -7,7 +7,9 @@
  * What never happens here: queries, ranking of causes.
  */
 export { figure, type IndicatorFinding, type IndicatorResult, judgeIndicators } from './judge.ts';
+export { type FilterOf, pictureSource, readIndicatorSeries } from './live.ts';
 export { loadIndicators, parseIndicator } from './load.ts';
+export { indicatorChecks } from './say.ts';
 export type { EventReading, Indicator, LogReading, MeasureReading, MetricReading } from './schema.ts';
 export { nameMatcher } from './series.ts';
 export type { IndicatorSeries, IndicatorSource, Point, Quantity } from './source.ts';

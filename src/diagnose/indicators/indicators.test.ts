@@ -168,6 +168,27 @@ describe('judging', () => {
     expect(only(cpu, source(all)).findings[0]?.resource).toBe('host-1');
   });
 
+  it.each(['node_health', 'disk_space', 'registry'])(
+    '%s is fine when logs and events say nothing of it, suspect when they do',
+    (id) => {
+      const check = indicators.find((indicator) => indicator.id === id);
+      if (check === undefined) throw new Error(id);
+      const silent = { ...nothing, logs: () => [], events: () => [] };
+      expect(only(check, silent).status).toBe('ok');
+      const told: Quantity = {
+        resource: 'shop',
+        baseline: 0,
+        incident: 3,
+        samples: 3,
+        ref: 'r',
+        example: 'it broke',
+      };
+      const result = only(check, { ...silent, logs: () => [told], events: () => [told] });
+      expect(result.status).toBe('suspect');
+      expect(result.findings[0]?.text.en).toContain('it broke');
+    },
+  );
+
   it('is no data, not ok, where a ratio lacks its divisor', () => {
     const retransmissions = indicators.find((indicator) => indicator.id === 'retransmissions');
     if (retransmissions === undefined) throw new Error('retransmissions is missing');

@@ -46,9 +46,9 @@ export const judgeIndicators = (
 
 function judge(indicator: Indicator, source: IndicatorSource): IndicatorResult {
   const { id, layer, order, title, cause, causes, advice, links } = indicator;
-  const readings = readingsOf(indicator, source);
+  const { readings, judged } = readingsOf(indicator, source);
   const findings = readings
-    .flatMap((reading) => findingOf(indicator, reading) ?? [])
+    .flatMap((reading) => findingOf(judged, reading) ?? [])
     .sort((a, b) => b.strength - a.strength || (a.resource < b.resource ? -1 : 1))
     .slice(0, findingsMax);
   const status = findings.length > 0 ? 'suspect' : readings.length > 0 ? 'ok' : 'no_data';
@@ -67,26 +67,59 @@ function judge(indicator: Indicator, source: IndicatorSource): IndicatorResult {
   };
 }
 
+interface Readings {
+  readings: (Quantity | Measured)[];
+  /** The check as it holds for what was read. */
+  judged: Indicator;
+}
+
 /** The first source of a check that has data: they say the same in other words, the most exact one first. */
-function readingsOf(indicator: Indicator, source: IndicatorSource): (Quantity | Measured)[] {
-  let nothingFound: (Quantity | Measured)[] = [];
+function readingsOf(indicator: Indicator, source: IndicatorSource): Readings {
+  let silent: Readings = { readings: [], judged: indicator };
   for (const reading of indicator.reads) {
     if ('metric' in reading || 'measure' in reading) {
-      const found =
+      const readings =
         'metric' in reading
           ? measureSeries(source, reading).map((one) => asShare(indicator, one))
-          : source.measure(reading);
-      if (found.length > 0) return [...found];
+          : [...source.measure(reading)];
+      if (readings.length > 0) return { readings, judged: indicator };
       continue;
     }
     const found = 'logs' in reading ? source.logs(reading) : source.events(reading);
     if (found === null) continue;
-    if (found.length > 0) return [...found];
+    const judged = byCount(indicator, 'logs' in reading);
+    if (found.length > 0) return { readings: [...found], judged };
     // There are logs, and none of them says so: that is an answer.
-    nothingFound = [{ resource: '', baseline: 0, incident: 0, samples: 0, ref: '' }];
+    silent = { readings: [{ resource: '', baseline: 0, incident: 0, samples: 0, ref: '' }], judged };
   }
-  return nothingFound;
+  return silent;
 }
+
+/** Records and events that tell of a fault are counted: more of them is worse, whatever the check's own figure means. */
+function byCount(indicator: Indicator, logs: boolean): Indicator {
+  const counts = indicator.reads.every((reading) => 'logs' in reading || 'events' in reading);
+  if (counts) return indicator;
+  const { ratio, worse, finding, title } = indicator;
+  const tells = (['en', 'zh'] as const).every((language) => finding[language].includes('{example}'));
+  return {
+    ...indicator,
+    unit: logs ? '/min' : '',
+    worse: 'higher',
+    limit: undefined,
+    ratio: worse === 'higher' ? (ratio ?? countsRatio) : countsRatio,
+    grows: undefined,
+    floor: logs ? recordsPerMinuteMin : 1,
+    finding: tells
+      ? finding
+      : {
+          en: `${title.en}: {resource} tells “{example}” ({value}, normal {baseline}).`,
+          zh: `${title.zh}：{resource} 出现“{example}”（{value}，平时 {baseline}）。`,
+        },
+  };
+}
+/** Counted messages of a fault are suspect from so many times their usual number. */
+const countsRatio = 2;
+const recordsPerMinuteMin = 0.2;
 
 /** No share is above this; what says so counts in hundredths. */
 const shareMax = 1.5;

@@ -303,6 +303,7 @@ export const en = {
   'case.other': 'Also considered',
   'case.noother': 'No other candidate.',
   'case.signals': 'Seen',
+  'case.morechecks': '{ok} more checks are fine, {nodata} have no data',
   'case.layers': 'Layers',
   'case.changed': 'What changed',
   'case.changed.none': 'No change was reported around the onset.',

@@ -113,6 +113,7 @@ export const sentencesZh: Record<SentenceCode, string> = {
   'rca.check_no_data': '没有数据。',
   'rca.missing': '尚需:{what}。',
 
+  indicator: '[{zh}|{en}]',
   explains: '[{service} |{services} ]直接或间接调用它,并随之受到影响。',
   'considered.after': '发生在故障开始之后。',
   'considered.cause': '就在原因所在处,发生在故障开始前不久。',

@@ -295,6 +295,7 @@ export const zh: Record<MessageKey, string> = {
   'case.other': '其他候选',
   'case.noother': '没有其他候选。',
   'case.signals': '现象',
+  'case.morechecks': '另有 {ok} 项检查正常，{nodata} 项没有数据',
   'case.layers': '分层检查',
   'case.changed': '变更',
   'case.changed.none': '故障开始前后没有上报的变更。',

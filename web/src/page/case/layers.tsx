@@ -23,7 +23,7 @@ export function Layers({ verdict }: { verdict: Verdict | null }) {
 }
 
 function LayerRow(props: { layer: Layer; status: string; checks: Verdict['checks']; open: boolean }) {
-  const { word, say } = useWords();
+  const { word, say, language } = useWords();
   const told = props.checks.filter((check) => check.status === 'suspect');
   const rest = props.checks.filter((check) => check.status !== 'suspect');
   return (
@@ -36,20 +36,43 @@ function LayerRow(props: { layer: Layer; status: string; checks: Verdict['checks
         <ul>
           {told.map((check) => (
             <li key={check.check} className="check">
-              <Health state={check.status} label={word('check', check.check)} />
+              <Health state={check.status} label={check.title?.[language] ?? word('check', check.check)} />
               <p className="dim">
                 {say(check.summary, check)} <EvidenceRefs refs={check.evidence} />
               </p>
             </li>
           ))}
-          {rest.map((check) => (
-            <li key={check.check} className="check quiet" title={say(check.summary, check)}>
-              <Health state={check.status} label={word('check', check.check)} />
-              <span className="dim">{say(check.summary, check)}</span>
-            </li>
-          ))}
+          {rest
+            .filter((check) => check.title === undefined)
+            .map((check) => (
+              <li key={check.check} className="check quiet" title={say(check.summary, check)}>
+                <Health state={check.status} label={word('check', check.check)} />
+                <span className="dim">{say(check.summary, check)}</span>
+              </li>
+            ))}
         </ul>
+        <Catalogue checks={rest.filter((check) => check.title !== undefined)} />
       </details>
     </li>
+  );
+}
+
+/** The many checks of the catalogue that found nothing: what was looked at, and for what no data was there. */
+function Catalogue({ checks }: { checks: Verdict['checks'] }) {
+  const { t, language, say } = useWords();
+  const fine = checks.filter((check) => check.status === 'ok');
+  const blind = checks.filter((check) => check.status === 'no_data');
+  if (checks.length === 0) return null;
+  return (
+    <details className="more-checks">
+      <summary className="dim">{t('case.morechecks', { ok: fine.length, nodata: blind.length })}</summary>
+      <ul className="chips">
+        {[...fine, ...blind].map((check) => (
+          <li key={check.check} className="chip" title={say(check.summary, check)}>
+            <Health state={check.status} label={check.title?.[language] ?? check.check} />
+          </li>
+        ))}
+      </ul>
+    </details>
   );
 }
