@@ -11,6 +11,7 @@ export const consolePaths = [
   '/traces',
   '/traces/:id',
   '/map',
+  '/patterns',
   '/slo',
   '/intake',
   '/storage',
@@ -19,4 +20,4 @@ export const consolePaths = [
 
 /** Whether a URL is the console's own shell: code without data, so it may be sent before anybody has signed in. */
 export const isConsolePath = (url: string): boolean =>
-  /^\/((cases|traces)(\/[^/?]+)?|logs|map|slo|intake|storage|admin)?\/?(\?|$)/.test(url);
+  /^\/((cases|traces)(\/[^/?]+)?|logs|map|patterns|slo|intake|storage|admin)?\/?(\?|$)/.test(url);

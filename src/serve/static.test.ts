@@ -36,6 +36,7 @@ describe('the files of the console', () => {
       '/logs?service=x',
       '/traces/abc',
       '/map',
+      '/patterns',
       '/slo',
       '/admin',
     ]) {

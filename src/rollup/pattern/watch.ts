@@ -39,6 +39,7 @@ export const patternWatch = (deps: Deps): Job => ({
   after: ['oo-agg'],
   alignMs: bucketMs,
   delayMs: deps.config.delayS * 1_000,
+  lateTables: ['otel_logs'],
   initialLookbackMs: deps.config.initialLookbackS * 1_000,
   run: (context) => watch(deps, context),
 });

@@ -16,7 +16,17 @@ const Palette = lazy(() => import('./palette.tsx'));
 const Help = lazy(() => import('./help.tsx'));
 
 const pages: {
-  to: '/' | '/cases' | '/logs' | '/traces' | '/map' | '/slo' | '/intake' | '/storage' | '/admin';
+  to:
+    | '/'
+    | '/cases'
+    | '/logs'
+    | '/traces'
+    | '/map'
+    | '/patterns'
+    | '/slo'
+    | '/intake'
+    | '/storage'
+    | '/admin';
   icon: IconName;
   key: MessageKey;
 }[] = [
@@ -25,6 +35,7 @@ const pages: {
   { to: '/logs', icon: 'logs', key: 'nav.logs' },
   { to: '/traces', icon: 'traces', key: 'nav.traces' },
   { to: '/map', icon: 'map', key: 'nav.map' },
+  { to: '/patterns', icon: 'patterns', key: 'nav.patterns' },
   { to: '/slo', icon: 'slo', key: 'nav.slo' },
   { to: '/intake', icon: 'intake', key: 'nav.intake' },
   { to: '/storage', icon: 'storage', key: 'nav.storage' },

@@ -28,6 +28,7 @@ function pageEntries(t: Translate, go: Go): Entry[] {
     ['/logs', 'nav.logs'],
     ['/traces', 'nav.traces'],
     ['/map', 'nav.map'],
+    ['/patterns', 'nav.patterns'],
     ['/slo', 'nav.slo'],
     ['/intake', 'nav.intake'],
     ['/storage', 'nav.storage'],

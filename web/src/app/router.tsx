@@ -105,6 +105,35 @@ const caseRoute = createRoute({
   component: lazyRouteComponent(() => import('../page/case.tsx'), 'CasePage'),
 });
 
+export interface PatternsSearch {
+  service?: string;
+  severity?: string;
+  q?: string;
+  only?: 'new' | 'errors';
+  sort?: 'errors' | 'first_seen' | 'last_seen';
+  tab?: 'compare' | 'applications' | 'changes';
+  with?: 'previous' | 'hour' | 'week' | 'year' | 'release';
+  /** The pattern that is open. */
+  id?: string;
+}
+
+const patternsRoute = createRoute({
+  getParentRoute: () => rootRoute,
+  path: '/patterns',
+  validateSearch: (raw: Record<string, unknown>): PatternsSearch =>
+    dropUndefined({
+      service: textOf(raw.service),
+      severity: textOf(raw.severity),
+      q: textOf(raw.q),
+      only: oneOf(raw.only, ['new', 'errors'] as const),
+      sort: oneOf(raw.sort, ['errors', 'first_seen', 'last_seen'] as const),
+      tab: oneOf(raw.tab, ['compare', 'applications', 'changes'] as const),
+      with: oneOf(raw.with, ['previous', 'hour', 'week', 'year', 'release'] as const),
+      id: textOf(raw.id),
+    }),
+  component: lazyRouteComponent(() => import('../page/patterns.tsx'), 'PatternsPage'),
+});
+
 const sloRoute = createRoute({
   getParentRoute: () => rootRoute,
   path: '/slo',
@@ -138,6 +167,7 @@ export const router = createRouter({
     mapRoute,
     casesRoute,
     caseRoute,
+    patternsRoute,
     sloRoute,
     intakeRoute,
     storageRoute,

@@ -1,4 +1,5 @@
 import { intakeEn } from './intake.en.ts';
+import { patternsEn } from './patterns.en.ts';
 import { storageEn } from './storage.en.ts';
 import { words } from './words.en.ts';
 
@@ -9,6 +10,7 @@ export const en = {
   'nav.logs': 'Logs',
   'nav.traces': 'Traces',
   'nav.map': 'Map',
+  'nav.patterns': 'Patterns',
   'nav.slo': 'SLO',
   'nav.intake': 'Intake',
   'nav.storage': 'Storage',
@@ -388,6 +390,7 @@ export const en = {
 
   ...intakeEn,
   ...storageEn,
+  ...patternsEn,
   ...words,
 
   'slo.title': 'Objectives',

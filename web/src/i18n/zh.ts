@@ -1,5 +1,6 @@
 import type { MessageKey } from './en.ts';
 import { intakeZh } from './intake.zh.ts';
+import { patternsZh } from './patterns.zh.ts';
 import { storageZh } from './storage.zh.ts';
 import { words } from './words.zh.ts';
 
@@ -9,6 +10,7 @@ export const zh: Record<MessageKey, string> = {
   'nav.logs': '日志',
   'nav.traces': '链路',
   'nav.map': '拓扑',
+  'nav.patterns': '模式',
   'nav.slo': 'SLO',
   'nav.intake': '接入',
   'nav.storage': '存储',
@@ -378,6 +380,7 @@ export const zh: Record<MessageKey, string> = {
 
   ...intakeZh,
   ...storageZh,
+  ...patternsZh,
   ...words,
 
   'slo.title': '服务目标',
