@@ -18,6 +18,12 @@ export const ledgerSchema = (list: z.ZodPreprocess<z.ZodArray<z.ZodString>>) =>
         .describe(
           'Password for ledger.url, where that has none. Better given as CLEW_LEDGER_PASSWORD_FILE, the name of a file.',
         ),
+      graph: z
+        .enum(['auto', 'on', 'off'])
+        .default('auto')
+        .describe(
+          'Whether the calls of the last 10 minutes are kept as a graph that answers Cypher: auto where Apache AGE is there, on to be warned where it is not, off.',
+        ),
       connectionsMax: z.coerce
         .number()
         .int()

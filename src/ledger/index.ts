@@ -9,6 +9,16 @@
  * transaction.
  */
 export type { Capability, Ledger, LedgerCapabilities, LedgerHealth, Queryable } from './contract.ts';
+export type {
+  CallsGraph,
+  CallsGraphs,
+  CypherAnswer,
+  CypherLimits,
+  GraphEdge,
+  GraphVertex,
+} from './graph/contract.ts';
+export { cypherCharsMax } from './graph/guard.ts';
+export { type GraphOptions, openGraphs } from './graph/open.ts';
 export { type LedgerOptions, openLedger } from './open.ts';
 export { rowsOf } from './rows.ts';
 export { type LedgerTableUse, type LedgerUse, ledgerUse } from './storage.ts';

@@ -17,6 +17,7 @@ export const errorRegistry = {
   unprocessable: { status: 422, retryable: false, text: 'The content breaks a rule.' },
   overloaded: { status: 429, retryable: true, text: 'Too much at once; try again later.' },
   internal: { status: 500, retryable: true, text: 'Something failed inside Clew.' },
+  not_available: { status: 501, retryable: false, text: 'This part is not installed or switched off.' },
   unavailable: { status: 503, retryable: true, text: 'A part of Clew is not ready.' },
   timeout: { status: 504, retryable: true, text: 'It took longer than allowed.' },
 } as const satisfies Record<string, { status: number; retryable: boolean; text: string }>;
