@@ -18,7 +18,7 @@ import {
 import { openDetailStore, type WritableStore } from './detail/index.ts';
 import { createDetection, type Detection, loadObjectives } from './detect/index.ts';
 import { createDiagnosis, loadIndicators } from './diagnose/index.ts';
-import { type Ledger, openLedger } from './ledger/index.ts';
+import { type CallsGraphs, type Ledger, openGraphs, openLedger } from './ledger/index.ts';
 import { collectGarbage, inlineMore, isClewError, type Logger, newUuid, sha256Hex } from './lib/index.ts';
 import {
   busSource,
@@ -39,7 +39,7 @@ import { createOtlpIntake } from './receive/index.ts';
 import { createRemedy, type Remedy } from './remedy/index.ts';
 import { createRollup, knownTenants, type Rollup } from './rollup/index.ts';
 import { createApi } from './serve/index.ts';
-import { topologyJobs } from './topology/index.ts';
+import { ageRefresh, topologyJobs } from './topology/index.ts';
 import {
   type Clew,
   catalogDirs,
@@ -55,6 +55,7 @@ import {
 interface Stores {
   detail: WritableStore;
   ledger: Ledger;
+  graphs: CallsGraphs;
 }
 
 async function openStores(config: Config, log: Logger, started: Started): Promise<Stores> {
@@ -67,7 +68,16 @@ async function openStores(config: Config, log: Logger, started: Started): Promis
   if (detail.status === 'fulfilled') started.add('detail', () => detail.value.close());
   if (detail.status === 'rejected') throw detail.reason;
   if (ledger.status === 'rejected') throw ledger.reason;
-  return { detail: detail.value, ledger: ledger.value };
+  const graphs = openGraphs({
+    ledger: ledger.value,
+    mode: config.ledger.graph,
+    dir: join(config.dataDir, 'graph'),
+    defaultTenantId: await ledger.value.tenantId(config.tenant),
+    clock,
+    log,
+  });
+  started.add('graphs', () => graphs.close());
+  return { detail: detail.value, ledger: ledger.value, graphs };
 }
 
 interface Loop {
@@ -166,7 +176,10 @@ const createJobs = (config: Config, log: Logger, stores: Stores): Rollup =>
     clock,
     log,
     worker: newUuid(),
-    jobs: createTopologyJobs(config, stores.ledger),
+    jobs: [
+      ...createTopologyJobs(config, stores.ledger),
+      ageRefresh(stores.graphs, stores.ledger, config.rollup.delayS * 1_000),
+    ],
   });
 
 const createTopologyJobs = ({ topology, rollup, tenant }: Config, ledger: Ledger) =>

@@ -5,7 +5,7 @@ import type { Cases } from '../cases/index.ts';
 import type { Config } from '../config/index.ts';
 import type { WritableStore } from '../detail/index.ts';
 import type { Detection } from '../detect/index.ts';
-import type { Ledger } from '../ledger/index.ts';
+import type { CallsGraphs, Ledger } from '../ledger/index.ts';
 import { type Clock, type Logger, newUuid } from '../lib/index.ts';
 import { greyFailures, type Health, type Intake, type Storage } from '../operate/index.ts';
 import {
@@ -21,9 +21,10 @@ import {
 } from '../receive/index.ts';
 import type { Remedy } from '../remedy/index.ts';
 import { createPatternBook, patternLookup, type Rollup } from '../rollup/index.ts';
-import { liveCallsFrom, liveLoadFrom } from '../topology/index.ts';
+import { cypherWindow, liveCallsFrom, liveLoadFrom } from '../topology/index.ts';
 import { caseRoutes } from './cases.ts';
 import { changeRoutes } from './changes.ts';
+import { cypherRoutes } from './cypher.ts';
 import { deadLetterRoutes } from './dead-letters.ts';
 import { docsRoutes } from './docs.ts';
 import { etlRoutes } from './etl.ts';
@@ -57,6 +58,7 @@ export interface ApiDeps {
   otlp: OtlpIntake;
   detail: WritableStore;
   ledger: Ledger;
+  graphs: CallsGraphs;
   rollup: Rollup;
   storage: Pick<Storage, 'report'>;
   scraper: Pick<Scraper, 'state'>;
@@ -155,6 +157,7 @@ function versioned(deps: ApiDeps): RouteGroup {
     await app.register(pipelineRoutes({ pipelines: deps.pipelines, tenantOf }));
     await app.register(targetRoutes({ state: () => deps.scraper.state() }));
     await app.register(topologyTimeRoutes({ ledger, clock, tenantOf }));
+    await app.register(cypherRoutes({ ledger, clock, tenantOf, ask: cypherWindow(deps) }));
     await app.register(
       topologyRoutes({
         ledger,

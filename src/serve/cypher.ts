@@ -23,11 +23,20 @@ export function cypherRoutes({ ledger, tenantOf, clock, ask }: CypherDeps): Rout
   return async (app) => {
     app.post(
       '/cypher',
-      { schema: { tags: ['topology'], summary: 'Ask the graph of active calls in openCypher, reading only', body } },
+      {
+        schema: {
+          tags: ['topology'],
+          summary: 'Ask the graph of active calls in openCypher, reading only',
+          body,
+        },
+      },
       async (request) => {
         const { query, timeout_ms: timeoutMs, limit: rowsMax } = request.body;
         const started = clock.monotonic();
-        const { graph, ...answer } = await ask(await ledger.tenantId(tenantOf(request)), query, { timeoutMs, rowsMax });
+        const { graph, ...answer } = await ask(await ledger.tenantId(tenantOf(request)), query, {
+          timeoutMs,
+          rowsMax,
+        });
         return { data: answer, graph, statistics: { elapsed_ms: Math.round(clock.monotonic() - started) } };
       },
     );

@@ -1,10 +1,12 @@
 import type { FastifyInstance } from 'fastify';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { topology as command } from '../cli/topology.ts';
-import type { Ledger } from '../ledger/index.ts';
+import { type Ledger, openGraphs } from '../ledger/index.ts';
 import { openTestLedger } from '../ledger/testing.ts';
 import { createLogger, systemClock } from '../lib/index.ts';
 import { applySnapshot } from '../topology/history.ts';
+import { cypherWindow } from '../topology/index.ts';
+import { cypherRoutes } from './cypher.ts';
 import { createServer } from './server.ts';
 import { topologyTimeRoutes } from './topology-time.ts';
 
@@ -42,6 +44,18 @@ beforeAll(async () => {
   await tell(noon + 10 * minute, ['cache']);
   app = await createServer({ log: createLogger({ level: 'silent' }), token: '', bodyBytesMax: 1e6 });
   await app.register(topologyTimeRoutes({ ledger, clock: systemClock, tenantOf: () => 'shop' }), {
+    prefix: '/api/v1',
+  });
+  const off = openGraphs({
+    ledger,
+    mode: 'off',
+    dir: '',
+    defaultTenantId: id,
+    clock: systemClock,
+    log: createLogger({ level: 'silent' }),
+  });
+  const ask = cypherWindow({ ledger, graphs: off, clock: systemClock });
+  await app.register(cypherRoutes({ ledger, clock: systemClock, tenantOf: () => 'shop', ask }), {
     prefix: '/api/v1',
   });
   url = await app.listen({ port: 0, host: '127.0.0.1' });
@@ -159,5 +173,30 @@ describe('clew topology', () => {
     [[], { relation: 'likes' }, 'relation'],
   ])('says what is wrong with %j %j', async (words, flags, message) => {
     await expect(run(words, flags as unknown as Record<string, string>)).rejects.toThrow(message);
+  });
+});
+
+describe('Cypher by API', () => {
+  it('refuses what is malformed by name, and says where there is no Cypher', async () => {
+    const post = async (payload: object) => {
+      const answer = await app.inject({ method: 'POST', url: '/api/v1/cypher', payload });
+      return { status: answer.statusCode, error: answer.json().error };
+    };
+    expect(await post({})).toMatchObject({
+      status: 400,
+      error: { message: expect.stringContaining('query') },
+    });
+    expect(await post({ query: 'x', limit: 1e9 })).toMatchObject({
+      status: 400,
+      error: { message: expect.stringContaining('limit') },
+    });
+    expect(await post({ query: 'RETURN 1', tenant: 'other' })).toMatchObject({ status: 400 });
+    expect(await post({ query: 'RETURN 1' })).toMatchObject({
+      status: 501,
+      error: {
+        code: 'not_available',
+        message: 'Cypher is not available: it is switched off (ledger.graph).',
+      },
+    });
   });
 });

@@ -8,6 +8,7 @@
  * harm. A file that can't be read keeps what it said before and is named with its place. No secret of a file is kept.
  * What never happens here: judging whether a call is healthy, drawing, writing calls (rollup does), writing to clouds.
  */
+export { type AskedGraph, activeGraph, ageRefresh, cypherWindow } from './active-graph.ts';
 export {
   everything,
   type Moment,
