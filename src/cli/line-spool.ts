@@ -2,14 +2,19 @@ import { closeSync, mkdtempSync, openSync, readSync, rmSync, writeSync } from 'n
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-/** Numbers in one piece, and pieces that stay in memory (4 bytes a number); older ones wait in a file. */
-const pieceNumbers = 1 << 20;
-const piecesInMemory = 8;
-const textBytes = 1 << 20;
+/** What stays in memory; what is older waits in files. */
+export interface SpoolSizes {
+  /** Numbers of one piece, 4 bytes each. */
+  pieceNumbers: number;
+  piecesInMemory: number;
+  textBytes: number;
+}
+
+const defaultSizes: SpoolSizes = { pieceNumbers: 1 << 20, piecesInMemory: 8, textBytes: 1 << 20 };
 
 /** Keeps a number for each line, and the text of lines that have none yet, in order and in bounded memory. */
 export class LineSpool {
-  #piece = new Int32Array(pieceNumbers);
+  #piece: Int32Array;
   #filled = 0;
   #full: Int32Array[] = [];
   #folder = '';
@@ -18,18 +23,19 @@ export class LineSpool {
   #texts = -1;
   #waiting: Buffer[] = [];
   #waitingBytes = 0;
-  readonly #inMemory: number;
+  readonly #sizes: SpoolSizes;
 
-  constructor(inMemory = piecesInMemory) {
-    this.#inMemory = inMemory;
+  constructor(sizes = defaultSizes) {
+    this.#sizes = sizes;
+    this.#piece = new Int32Array(sizes.pieceNumbers);
   }
 
   push(number: number): void {
     if (this.#filled === this.#piece.length) {
       this.#full.push(this.#piece);
-      this.#piece = new Int32Array(pieceNumbers);
+      this.#piece = new Int32Array(this.#sizes.pieceNumbers);
       this.#filled = 0;
-      if (this.#full.length > this.#inMemory) this.#spill();
+      if (this.#full.length > this.#sizes.piecesInMemory) this.#spill();
     }
     this.#piece[this.#filled++] = number;
   }
@@ -42,12 +48,12 @@ export class LineSpool {
     line.copy(copy, 4);
     this.#waiting.push(copy);
     this.#waitingBytes += copy.length;
-    if (this.#waitingBytes >= textBytes) this.#writeTexts();
+    if (this.#waitingBytes >= this.#sizes.textBytes) this.#writeTexts();
   }
 
-  /** Numbers in pieces, in the order of lines. */
+  /** Numbers in pieces, in the order of lines; a piece is good until the next one. */
   *pieces(): Generator<Int32Array> {
-    const bytes = new Int32Array(pieceNumbers);
+    const bytes = new Int32Array(this.#sizes.pieceNumbers);
     for (let piece = 0; piece < this.#spilled; piece++) {
       readAll(this.#numbers, new Uint8Array(bytes.buffer), piece * bytes.byteLength);
       yield bytes;

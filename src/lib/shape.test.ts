@@ -14,6 +14,7 @@ const same = [
   ['ids [1, 2, 3]', 'ids [4, 5]'],
   ['a  b\tc', 'a b c'],
   ['temperature -5 now', 'temperature 7 now'],
+  ['订单17已完成', '订单4711已完成'],
 ];
 const different = [
   ['order 17 failed', 'order 17 done'],
@@ -25,6 +26,7 @@ const different = [
   ['', ' x'],
   ['a b', 'ab'],
   ['value 1', 'value'],
+  ['订单17已完成', '订单17已取消'],
 ];
 
 describe('shape', () => {

@@ -69,7 +69,8 @@ export function mergeGroups<Member>(groups: readonly Group<Member>[]): Group<Mem
     found = mergePart([...found, ...rest.slice(0, groupsMax)]);
     rest = rest.slice(groupsMax);
     if (rest.length === 0) break;
-    const { trie } = generalised(found);
+    const { left, trie } = generalised(found);
+    found = left;
     rest = rest.filter((group) => !joined(trie, group));
   }
   return [...found, ...rest];
