@@ -16,7 +16,7 @@ import {
   rolesOf,
 } from './config/index.ts';
 import { openDetailStore, type WritableStore } from './detail/index.ts';
-import { createDetection, type Detection, loadObjectives } from './detect/index.ts';
+import { anomalyJob, createDetection, type Detection, loadObjectives } from './detect/index.ts';
 import { createDiagnosis, loadIndicators } from './diagnose/index.ts';
 import { type CallsGraphs, type Ledger, openGraphs, openLedger } from './ledger/index.ts';
 import { collectGarbage, inlineMore, isClewError, type Logger, newUuid, sha256Hex } from './lib/index.ts';
@@ -167,7 +167,7 @@ async function startLoop(loop: Loop, started: Started): Promise<void> {
   started.add('detection', () => loop.detection.stop());
 }
 
-const createJobs = (config: Config, log: Logger, stores: Stores): Rollup =>
+const createJobs = (config: Config, log: Logger, stores: Stores, detection: Detection): Rollup =>
   createRollup({
     ...stores,
     config: config.rollup,
@@ -179,8 +179,21 @@ const createJobs = (config: Config, log: Logger, stores: Stores): Rollup =>
     jobs: [
       ...createTopologyJobs(config, stores.ledger),
       ageRefresh(stores.graphs, stores.ledger, config.rollup.delayS * 1_000),
+      ...createAnomalyJob(config, stores.ledger, detection),
     ],
   });
+
+const createAnomalyJob = ({ detect, rollup }: Config, ledger: Ledger, detection: Detection) =>
+  detect.enabled
+    ? [
+        anomalyJob({
+          ledger,
+          delayMs: rollup.delayS * 1_000,
+          initialLookbackMs: rollup.initialLookbackS * 1_000,
+          notice: (tenant, anomalies) => detection.noticeAnomalies(tenant, anomalies),
+        }),
+      ]
+    : [];
 
 const createTopologyJobs = ({ topology, rollup, tenant }: Config, ledger: Ledger) =>
   topologyJobs({
@@ -239,7 +252,7 @@ export async function startClew(settings: Config, log: Logger): Promise<Clew> {
     const ready = () => stores.detail.health().ready;
     const receivers = createReceivers({ config, log, door, guard, otlp, ready });
     const receives = roles.includes('ingest');
-    const rollup = createJobs(config, log, stores);
+    const rollup = createJobs(config, log, stores, loop.detection);
     const health = createHealth(clock, [
       processSource(config.dataDir),
       detailSource(stores.detail),

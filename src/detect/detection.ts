@@ -25,9 +25,11 @@ import {
   tickSeconds,
 } from './events.ts';
 import { bucketMs, LiveWindow, type ServiceSeries } from './live/index.ts';
+import { NoticedAnomalies } from './noticed.ts';
 import { type ObjectiveRule, ruleFor } from './objectives.ts';
 import { measure, objectiveOf, readObjectiveOf, targetOf } from './reading.ts';
 import { recordResolved, recordSignal } from './record.ts';
+import type { RecordedAnomaly } from './stored/index.ts';
 
 /** A baseline changes slowly; deriving it each tick would cost more than everything else together. */
 const baselineAgeMs = 30_000;
@@ -79,6 +81,8 @@ export interface Detection {
   activeSignals(tenant: string): Signal[];
   /** Alerts of others: those that fire are signals from the next evaluation on. */
   noticeAlerts(tenant: string, alerts: readonly Alert[]): void;
+  /** Anomalies of stored series: they join an incident that is open, and open none. */
+  noticeAnomalies(tenant: string, anomalies: readonly RecordedAnomaly[]): void;
   incidents(tenant: string): Incident[];
 }
 
@@ -92,6 +96,7 @@ class LiveDetection implements Detection {
   readonly #analyst: Analyst;
   readonly #ongoing = new Map<string, Ongoing>();
   readonly #alerts = new AlertSignals();
+  readonly #noticed = new NoticedAnomalies();
   readonly #baselines = new Map<string, { at: EpochMs; value: Baseline | null }>();
   #stopping = new AbortController();
   #running: Promise<void> | null = null;
@@ -148,10 +153,10 @@ class LiveDetection implements Detection {
       .flatMap((service) => this.#evaluate(service));
     judge();
     await this.#follow(findings, now);
-    const ended = await this.#analyst.step(
-      now,
-      [...this.#ongoing.values()].filter(({ firing, signal }) => firing && isNews(signal, now)),
-    );
+    const ended = await this.#analyst.step(now, [
+      ...[...this.#ongoing.values()].filter(({ firing, signal }) => firing && isNews(signal, now)),
+      ...this.#noticed.active(now),
+    ]);
     for (const incident of ended) await this.#resolve([...incident.signals.keys()], now);
     incidentsOpen.set(this.#analyst.open().length);
     seriesDropped.set(this.live.dropped);
@@ -319,6 +324,10 @@ class LiveDetection implements Detection {
 
   noticeAlerts(tenant: string, alerts: readonly Alert[]): void {
     if (tenant === this.#deps.tenant) this.#alerts.take(tenant, alerts, this.#deps.clock.now());
+  }
+
+  noticeAnomalies(tenant: string, anomalies: readonly RecordedAnomaly[]): void {
+    if (tenant === this.#deps.tenant) this.#noticed.take(tenant, anomalies, this.#deps.clock.now());
   }
 
   incidents(tenant: string): Incident[] {

@@ -31,3 +31,4 @@ export {
 export { loadObjectives, type ObjectiveRule, objectiveId, parseObjectives } from './objectives.ts';
 export { listSignals, type SignalRow } from './record.ts';
 export * from './series/index.ts';
+export { type AnomalyJobDeps, anomalyJob, type RecordedAnomaly } from './stored/index.ts';
