@@ -22,3 +22,4 @@ export { type GraphOptions, openGraphs } from './graph/open.ts';
 export { type LedgerOptions, openLedger } from './open.ts';
 export { rowsOf } from './rows.ts';
 export { type LedgerTableUse, type LedgerUse, ledgerUse } from './storage.ts';
+export { tenantLedger } from './tenant-ledger.ts';

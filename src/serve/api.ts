@@ -5,7 +5,7 @@ import type { Cases } from '../cases/index.ts';
 import type { Config } from '../config/index.ts';
 import type { WritableStore } from '../detail/index.ts';
 import type { Detection } from '../detect/index.ts';
-import type { CallsGraphs, Ledger } from '../ledger/index.ts';
+import { type CallsGraphs, type Ledger, tenantLedger } from '../ledger/index.ts';
 import { type Clock, type Logger, newUuid } from '../lib/index.ts';
 import { greyFailures, type Health, type Intake, type Storage } from '../operate/index.ts';
 import {
@@ -120,18 +120,20 @@ function healthNow(detection: Detection, tenant: string): Map<string, NodeHealth
 function versioned(deps: ApiDeps): RouteGroup {
   const { config, clock, detail, ledger, detection } = deps;
   const tenantOf = () => config.tenant;
-  const common = { detail, ledger, clock, tenantOf, windowMsMax: config.query.windowSMax * 1_000 };
+  // What answers users reads as their tenant; what changes something, or speaks for all, has the whole ledger.
+  const reader = tenantLedger(ledger, config.tenant);
+  const common = { detail, ledger: reader, clock, tenantOf, windowMsMax: config.query.windowSMax * 1_000 };
   return async (app) => {
     await app.register(
       exploreRoutes({
         ...common,
         openSignals: async (tenant) => detection.activeSignals(tenant),
         objectives: async (tenant) => detection.objectives(tenant),
-        ...patternLookup(ledger),
+        ...patternLookup(reader),
       }),
     );
     const book = createPatternBook({ ledger, detail, clock });
-    await app.register(patternRoutes({ ...common, ...patternLookup(ledger), book }));
+    await app.register(patternRoutes({ ...common, ...patternLookup(reader), book }));
     await app.register(
       changeRoutes({
         ...common,
@@ -156,11 +158,11 @@ function versioned(deps: ApiDeps): RouteGroup {
     await app.register(objectiveRoutes({ ...common, detection }));
     await app.register(pipelineRoutes({ pipelines: deps.pipelines, tenantOf }));
     await app.register(targetRoutes({ state: () => deps.scraper.state() }));
-    await app.register(topologyTimeRoutes({ ledger, clock, tenantOf }));
+    await app.register(topologyTimeRoutes({ ledger: reader, clock, tenantOf }));
     await app.register(cypherRoutes({ ledger, clock, tenantOf, ask: cypherWindow(deps) }));
     await app.register(
       topologyRoutes({
-        ledger,
+        ledger: reader,
         clock,
         log: deps.log,
         tenantOf,
