@@ -5,6 +5,7 @@ const types: Readonly<Record<string, ResourceType>> = {
   svc: 'service',
   k8s: 'service',
   db: 'database',
+  mq: 'queue',
   host: 'host',
   ext: 'external',
 };

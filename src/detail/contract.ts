@@ -43,6 +43,11 @@ export interface DetailStore {
    */
   expectAgain(request: string, table?: DetailTable): void;
   query<Row>(query: DetailQuery): Promise<DetailResult<Row>>;
+  /**
+   * Runs an `INSERT INTO … SELECT` of ours from details into a table of `clew_internal`, or into a file of a table
+   * function. It is on disk when this resolves; rows of a failed statement may be there.
+   */
+  derive(query: DetailQuery): Promise<void>;
   /** A user's own SQL: read-only, filtered to the tenant, bounded. Throws `bad_request` with the engine's message. */
   userSql(tenant: string, sql: string): Promise<TableResult>;
   /** Resolves when everything appended before the call can be queried. */

@@ -14,7 +14,7 @@ import { createJournal, type Journal } from './journal.ts';
 import { createMergeGate } from './merges.ts';
 import { migrate, type Schema } from './migrate.ts';
 import { openSegmentNumbers } from './numbers.ts';
-import { runNamed } from './query.ts';
+import { runDerive, runNamed } from './query.ts';
 import { recoverAll } from './recover.ts';
 import { Repeats } from './repeats.ts';
 import { type ClosedSegment, rowsPerSegmentLimit } from './segment.ts';
@@ -84,6 +84,15 @@ interface Parts extends DetailOptions {
   /** What another process had handed over; undefined when there is none. */
   handed: Handed | undefined;
 }
+
+const asked = (
+  engine: Engine,
+  clock: Clock,
+  limits: Config['query'],
+): Pick<WritableStore, 'query' | 'derive'> => ({
+  query: (query) => runNamed(engine, clock, limits, query),
+  derive: (query) => runDerive(engine, clock, limits, query),
+});
 
 function assemble(parts: Parts): WritableStore {
   const { clock, engine, config, walDir, log } = parts;
@@ -156,7 +165,7 @@ function assemble(parts: Parts): WritableStore {
     }),
     arrivals,
     expectAgain: (request, table) => parts.repeats.expect(request, table),
-    query: (query) => runNamed(engine, clock, config.query, query),
+    ...asked(engine, clock, config.query),
     userSql: (tenant, sql) => parts.userSql.run(tenant, sql),
     flush,
     health: () => healthOf(parts, journal, inserter, pending, closed === undefined && replaying.size === 0),

@@ -37,6 +37,25 @@ export async function runNamed<Row>(
   defaults: QueryLimits,
   query: DetailQuery,
 ): Promise<DetailResult<Row>> {
+  const text = await runBound(engine, clock, defaults, query);
+  const answer: EngineAnswer & { data: Row[] } = JSON.parse(text);
+  return { rows: answer.data, statistics: statisticsOf(answer) };
+}
+
+/** Beside the queries, not among the inserts: what is read here may take seconds, and segments must not wait for it. */
+export const runDerive = async (
+  engine: Engine,
+  clock: Clock,
+  defaults: QueryLimits,
+  query: DetailQuery,
+): Promise<void> => void (await runBound(engine, clock, defaults, query));
+
+async function runBound(
+  engine: Engine,
+  clock: Clock,
+  defaults: QueryLimits,
+  query: DetailQuery,
+): Promise<string> {
   if (!queryNamePattern.test(query.name))
     throw new Error(`query name ${query.name} is not lower-case and dotted`);
   const limits = { ...defaults, ...query.limits };
@@ -48,10 +67,7 @@ export async function runNamed<Row>(
     from: epochParam(query.window.from),
     to: epochParam(query.window.to),
   };
-  const answer: EngineAnswer & { data: Row[] } = JSON.parse(
-    await timed(clock, query.name, () => runBounded(engine, 'query', sql, limits, params, 'JSON')),
-  );
-  return { rows: answer.data, statistics: statisticsOf(answer) };
+  return timed(clock, query.name, () => runBounded(engine, 'query', sql, limits, params, 'JSON'));
 }
 
 export const statisticsOf = (answer: EngineAnswer): DetailResult<unknown>['statistics'] => ({

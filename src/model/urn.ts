@@ -1,10 +1,10 @@
 /**
  * Uniform resource names (source 004, "ETL design", URN normalisation): `urn:k8s:svc:<ns>/<name>`, `urn:host:<host>`,
- * `urn:db:<system>:<cluster>/<db>`; plus `urn:svc:<name>` for a service without Kubernetes attributes and
+ * `urn:db:<system>:<cluster>/<db>`, `urn:mq:<system>:<topic>`; plus `urn:svc:<name>` for a service without Kubernetes attributes and
  * `urn:ext:<address>` for a peer that sends no telemetry of its own.
  */
 export type Urn = string;
-export type ResourceType = 'service' | 'database' | 'host' | 'external';
+export type ResourceType = 'service' | 'database' | 'queue' | 'host' | 'external';
 /** What infrastructure code and inventories declare, besides. */
 export type DeclaredType =
   | ResourceType
@@ -29,8 +29,17 @@ export function serviceRef(name: string, k8sNamespace?: string): ResourceRef {
 
 /** `cluster` is the server address, or the owning service for an embedded engine. */
 export function databaseRef(system: string, cluster: string, database: string): ResourceRef {
-  return { urn: `urn:db:${system}:${cluster}/${database}`, type: 'database', name: database || cluster };
+  // `postgresql` is what OpenTelemetry says, `postgres` what the URNs of infrastructure say.
+  const product = system === 'postgresql' ? 'postgres' : system;
+  return { urn: `urn:db:${product}:${cluster}/${database}`, type: 'database', name: database || cluster };
 }
+
+/** A queue or topic; producers and consumers know different addresses of its cluster, so the name alone identifies it. */
+export const queueRef = (system: string, name: string): ResourceRef => ({
+  urn: `urn:mq:${system}:${name}`,
+  type: 'queue',
+  name,
+});
 
 export const externalRef = (address: string): ResourceRef => ({
   urn: `urn:ext:${address}`,
@@ -42,5 +51,6 @@ export const externalRef = (address: string): ResourceRef => ({
 export function urnName(urn: Urn): string {
   const [, kind, ...rest] = urn.split(':');
   const tail = rest.join(':');
+  if (kind === 'mq') return rest.slice(1).join(':');
   return kind === 'ext' ? tail : (tail.split('/').at(-1) ?? tail);
 }

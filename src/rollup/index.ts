@@ -12,11 +12,11 @@
  * a case.
  */
 
-export { type CallRow, callEdgesMax, calleeOf, callsQuery } from './calls.ts';
+export { type CallRow, callEdgesMax, calleeOf, callerOf, callsQuery, unknownCaller } from './calls.ts';
 export type { Job, JobContext, JobResult, Tenant } from './job.ts';
 export { ledgerMaintenance } from './maintenance.ts';
 export { derivedMetrics, type ServiceRow, servicesQuery } from './metrics.ts';
-export { bucketMs, callFilter, ooAgg } from './oo-agg.ts';
+export { bucketMs, ooAgg } from './oo-agg.ts';
 export { createRollup, type Rollup, type RollupOptions } from './open.ts';
 export { heldShapes } from './pattern/assign.ts';
 export { type Asked, createPatternBook, type PatternBook } from './pattern/book.ts';

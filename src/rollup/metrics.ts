@@ -1,5 +1,8 @@
 import type { DetailQuery } from '../detail/index.ts';
 import type { TimeWindow } from '../model/index.ts';
+import { nameBytesMax, sketch } from './call-sides.ts';
+import { heavy } from './slices.ts';
+import type { Tables } from './source/tables.ts';
 
 /** Names of the series that we derive from spans ourselves; the columns avg, max and p95 are those of the window. */
 export const derivedMetrics = {
@@ -14,61 +17,99 @@ export const derivedMetrics = {
 /** Series per window that are kept; the ones with the most samples win. */
 export const seriesMax = 20_000;
 
-/** A cumulative counter needs the sample before the window; senders report at least this often, seconds. */
-const counterLookbackS = 120;
+/**
+ * A cumulative counter needs the sample before the window; one that is older than this is not compared with, seconds.
+ * Prometheus calls a series gone after the same time.
+ */
+export const counterLookbackS = 300;
+
+/** Names and values of one series' labels together, bytes. A megabyte of label says nothing that a person could read. */
+export const labelsBytesMax = 16_384;
 
 export interface MetricRow {
   metric: string;
   service: string;
   labels: Record<string, string>;
-  avg_val: number;
-  max_val: number;
-  p95_val: number;
+  avg_val: number | null;
+  max_val: number | null;
+  p95_val: number | null;
   samples: number;
 }
 
+/** What is known of the series that have samples of the window. */
+export const seriesSql = (tables: Tables, samples: string): string => `
+  SELECT SeriesId, argMax(mapSort(Attributes), LastSeen) AS attributes,
+    argMax(IsMonotonic = 1, LastSeen) AS monotonic, argMax(toString(Temporality), LastSeen) AS temporality
+  FROM ${tables.series}
+  WHERE Tenant = {tenant:String} AND SeriesId IN (
+    SELECT SeriesId FROM ${samples} WHERE Tenant = {tenant:String} AND Timestamp >= t_from AND Timestamp < t_to)
+  GROUP BY SeriesId`;
+
+export const labelsFit = `arraySum(arrayMap((k, v) -> length(k) + length(v), mapKeys(attributes), mapValues(attributes))) <= ${labelsBytesMax}`;
+export const metricFits = `MetricName != '' AND length(MetricName) <= ${nameBytesMax} AND ServiceName != '' AND length(ServiceName) <= ${nameBytesMax}`;
+
 /**
- * Gauges and delta sums as their values; cumulative monotonic sums as their rate per second (named `….per_second`),
- * because the average of a total says nothing. A total that falls was reset, and then its new value is the increase.
+ * Gauges as their values; monotonic sums as their rate per second (named `….per_second`), because the average of a total
+ * says nothing. Of a cumulative sum each sample counts against the one before it; a total that falls, or that says that it
+ * started later, was reset, and then its new value is the increase. A series whose first sample says when it started grew
+ * from 0 since then. A delta counts over the time that it says, or else since the sample before.
+ *
+ * Series that differ only in resource attributes (replicas of a service) are one: their values fall together, their rates
+ * add up (the maximum and p95 of a sum of rates are at most the sums given).
  */
-const samplesSql = `
-WITH
-  {from:DateTime64(3)} AS t_from, {to:DateTime64(3)} AS t_to,
-  series AS (
-    SELECT SeriesId, argMax(Attributes, LastSeen) AS attributes,
-      argMax(IsMonotonic = 1 AND Temporality = 'cumulative', LastSeen) AS counter
-    FROM metric_series WHERE Tenant = {tenant:String} GROUP BY SeriesId
-  )
-SELECT
-  if(counter, concat(MetricName, '.per_second'), MetricName) AS metric,
-  ServiceName AS service, attributes AS labels,
-  arrayAvg(values) AS avg_val, arrayMax(values) AS max_val,
-  arrayReduce('quantileExact(0.95)', values) AS p95_val, toFloat64(length(values)) AS samples
+const samplesSql = (tables: Tables): string => `
+WITH {from:DateTime64(3)} AS t_from, {to:DateTime64(3)} AS t_to
+SELECT metric, service, labels,
+  if(counter, sum(arraySum(increases) / arraySum(seconds)), sum(arraySum(values)) / sum(length(values))) AS avg_val,
+  if(counter, sum(arrayMax(values)), max(arrayMax(values))) AS max_val,
+  if(counter, sum(arrayReduce('quantileExact(0.95)', values)), quantileExactArray(0.95)(values)) AS p95_val,
+  toFloat64(sum(length(values))) AS samples
 FROM (
-  SELECT MetricName, ServiceName, attributes, counter,
-    arraySort(p -> p.1, groupArray((toUnixTimestamp64Milli(Timestamp), Value))) AS points,
-    if(counter,
-      arrayFilter(r -> isFinite(r), arrayMap(i ->
-        if(points[i].1 >= toUnixTimestamp64Milli(t_from) AND points[i].1 > points[i - 1].1,
-          (if(points[i].2 >= points[i - 1].2, points[i].2 - points[i - 1].2, points[i].2)) * 1000 / (points[i].1 - points[i - 1].1),
-          nan), arraySlice(arrayEnumerate(points), 2))),
-      arrayMap(p -> p.2, arrayFilter(p -> p.1 >= toUnixTimestamp64Milli(t_from), points))) AS values
-  FROM metric_samples
-  INNER JOIN series USING (SeriesId)
-  WHERE Tenant = {tenant:String} AND Timestamp >= t_from - toIntervalSecond({lookback:UInt32}) AND Timestamp < t_to
-    AND bitAnd(Flags, 1) = 0 AND isFinite(Value)
-  GROUP BY SeriesId, MetricName, ServiceName, attributes, counter
+  SELECT if(counter, concat(MetricName, '.per_second'), MetricName) AS metric, ServiceName AS service, attributes AS labels,
+    counter, arrayMap(r -> r.1, parts) AS increases, arrayMap(r -> r.2, parts) AS seconds,
+    if(counter, arrayMap(r -> r.1 / r.2, parts), points.3) AS values
+  FROM (
+    SELECT *, monotonic AND temporality IN ('cumulative', 'delta') AS counter,
+      if(counter, arrayFilter(r -> r.2 > 0 AND r.1 >= 0 AND isFinite(r.1), arrayMap((p, b) ->
+          if(temporality = 'delta',
+            (p.3, (p.1 - if(p.2 > 0 AND p.2 < p.1, p.2, b.1)) / 1000),
+            (if(p.3 < b.3 OR p.2 > b.1, p.3, p.3 - b.3), (p.1 - b.1) / 1000)),
+        points, befores)), []) AS parts
+    FROM (
+      SELECT *, arrayPushFront(arrayPopBack(points), if(before.1 > 0, before, first)) AS befores
+      FROM (
+        SELECT SeriesId, MetricName, ServiceName,
+          arraySort(p -> p.1, groupArrayIf(point, Timestamp >= t_from)) AS points,
+          argMaxIf(point, Timestamp, Timestamp < t_from) AS before,
+          -- Without a sample before it the first counts from its start, if it says one that is not long ago.
+          if(points[1].2 > toUnixTimestamp64Milli(t_from) - 1000 * {lookback:UInt32} AND points[1].2 < points[1].1,
+            (points[1].2, points[1].2, 0.), (points[1].1, toInt64(0), points[1].3)) AS first
+        FROM (
+          SELECT SeriesId, MetricName, ServiceName, Timestamp,
+            (toUnixTimestamp64Milli(Timestamp), toUnixTimestamp64Milli(StartTimestamp), Value) AS point
+          FROM ${tables.samples}
+          WHERE Tenant = {tenant:String} AND Timestamp >= t_from - toIntervalSecond({lookback:UInt32}) AND Timestamp < t_to
+            AND bitAnd(Flags, 1) = 0 AND isFinite(Value) AND ${metricFits}
+        )
+        GROUP BY SeriesId, MetricName, ServiceName
+      )
+      WHERE notEmpty(points)
+    ) AS points_of
+    INNER JOIN (${seriesSql(tables, tables.samples)}) AS series USING (SeriesId)
+  )
+  WHERE ${labelsFit} AND (NOT counter OR notEmpty(parts))
 )
-WHERE notEmpty(values)
-ORDER BY samples DESC, metric, service, toString(attributes)
+GROUP BY metric, service, labels, counter
+ORDER BY samples DESC, metric, service, toString(labels)
 LIMIT {series_max:UInt32}`;
 
-export const samplesQuery = (tenant: string, window: TimeWindow): DetailQuery => ({
+export const samplesQuery = (tenant: string, window: TimeWindow, tables: Tables): DetailQuery => ({
   name: 'rollup.metric_samples',
   tenant,
   window,
-  sql: samplesSql,
+  sql: samplesSql(tables),
   params: { lookback: counterLookbackS, series_max: seriesMax + 1 },
+  limits: heavy,
 });
 
 export interface ServiceRow {
@@ -85,17 +126,17 @@ export interface ServiceRow {
 }
 
 /** What each service was asked: server and consumer spans, first per second, then over the window. */
-const servicesSql = `
+const servicesSql = (traces: string): string => `
 SELECT service, toFloat64(sum(n)) AS requests,
   toFloat64(max(n)) AS rate_max, toFloat64(quantileExact(0.95)(n)) AS rate_p95,
   sum(failed) / sum(n) AS error_rate, max(failed / n) AS error_max, quantileExact(0.95)(failed / n) AS error_p95,
-  sum(ms_sum) / sum(n) AS ms_avg, max(ms_most) AS ms_max, quantileExactMerge(0.95)(ms) AS ms_p95
+  sum(ms_sum) / sum(n) AS ms_avg, max(ms_most) AS ms_max, ${sketch.replace('(', 'Merge(')}(ms)[2] AS ms_p95
 FROM (
   SELECT ServiceName AS service, count() AS n, countIf(StatusCode = 'Error') AS failed,
-    sum(Duration / 1e6) AS ms_sum, max(Duration / 1e6) AS ms_most, quantileExactState(0.95)(Duration / 1e6) AS ms
-  FROM otel_traces
+    sum(Duration / 1e6) AS ms_sum, max(Duration / 1e6) AS ms_most, ${sketch.replace('(', 'State(')}(Duration / 1e6) AS ms
+  FROM ${traces}
   WHERE Tenant = {tenant:String} AND Timestamp >= {from:DateTime64(9)} AND Timestamp < {to:DateTime64(9)}
-    AND SpanKind IN ('Server', 'Consumer')
+    AND SpanKind IN ('Server', 'Consumer') AND ServiceName != '' AND length(ServiceName) <= ${nameBytesMax}
   GROUP BY service, toStartOfSecond(Timestamp)
 )
 GROUP BY service ORDER BY requests DESC, service LIMIT {services_max:UInt32}`;
@@ -103,11 +144,15 @@ GROUP BY service ORDER BY requests DESC, service LIMIT {services_max:UInt32}`;
 /** Services per window that are kept, the busiest first. */
 export const servicesMax = 5_000;
 
-export const servicesQuery = (tenant: string, window: TimeWindow): DetailQuery => ({
+export const servicesQuery = (
+  tenant: string,
+  window: TimeWindow,
+  tables: Pick<Tables, 'traces'> = { traces: 'otel_traces' },
+): DetailQuery => ({
   name: 'rollup.services',
   tenant,
   window,
-  sql: servicesSql,
+  sql: servicesSql(tables.traces),
   params: { services_max: servicesMax + 1 },
 });
 

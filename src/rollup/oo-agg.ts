@@ -1,9 +1,18 @@
-import type { DetailQuery, DetailStore } from '../detail/index.ts';
-import type { Ledger, Queryable } from '../ledger/index.ts';
+import type { DetailStore } from '../detail/index.ts';
+import type { Ledger } from '../ledger/index.ts';
 import type { Clock } from '../lib/index.ts';
-import { floorTo, iso, type RowFilter, serviceRef, type TimeWindow } from '../model/index.ts';
-import { type CallRow, callEdgesMax, calleeOf, callsQuery } from './calls.ts';
+import { floorTo, iso, serviceRef, type TimeWindow } from '../model/index.ts';
+import { type Bucket, type BucketWindows, readBucket, resourcesOf, writeBucket } from './bucket.ts';
+import { type ExemplarRow, exemplarsQuery } from './exemplars.ts';
+import {
+  type HistogramRow,
+  histogramMetrics,
+  histogramSeriesMax,
+  histogramsQuery,
+  overlongLabelsQuery,
+} from './histograms.ts';
 import type { Job, JobContext, JobResult, Tenant } from './job.ts';
+import { KeyedLock } from './lock.ts';
 import {
   derivedRows,
   type MetricRow,
@@ -13,22 +22,13 @@ import {
   servicesMax,
   servicesQuery,
 } from './metrics.ts';
-import { noteClustered } from './pattern/access.ts';
-import { writePatternCounts } from './pattern/counts.ts';
-import { planPatterns, writePatterns } from './pattern-store.ts';
-import { type ShapeRow, shapesMax, shapesQuery } from './patterns.ts';
+import { Reader } from './reader.ts';
 import { placesQuery, type ServicePlace } from './resources.ts';
-import {
-  addWritten,
-  type CallWrite,
-  type LocatorRow,
-  type ResourceRow,
-  upsertCalls,
-  upsertLocators,
-  upsertMetrics,
-  upsertResources,
-  type Written,
-} from './write.ts';
+import { computeSlices, knownSlices, slicesKeptMs } from './slices.ts';
+import { ownTables, type Tables } from './source/tables.ts';
+import { anyQuery, type VolumeRow, volumeQuery } from './volume.ts';
+import { addWritten, type ResourceRow, upsertResources } from './write.ts';
+import { writeMetrics } from './write-metrics.ts';
 
 /** Calls and patterns are counted in buckets of five minutes. */
 export const bucketMs = 300_000;
@@ -41,44 +41,51 @@ export interface OoAggDeps {
 }
 
 /** `oo-agg`: details of one window into the ledger's aggregates. Everything is read first and written in one transaction. */
-export const ooAgg = (deps: OoAggDeps): Job => ({
-  name: 'oo-agg',
-  after: [],
-  alignMs: deps.config.alignS * 1_000,
-  delayMs: deps.config.delayS * 1_000,
-  initialLookbackMs: deps.config.initialLookbackS * 1_000,
-  groupMs: bucketMs,
-  lateTables: ['otel_logs', 'otel_traces', 'metric_samples', 'metric_histograms'],
-  run: (context) => runWindow(deps, context),
-});
+export function ooAgg(deps: OoAggDeps): Job {
+  // Two windows of one bucket at once: the later writer must have seen the slices of the other.
+  const locks = new KeyedLock();
+  return {
+    name: 'oo-agg',
+    after: [],
+    alignMs: deps.config.alignS * 1_000,
+    delayMs: deps.config.delayS * 1_000,
+    initialLookbackMs: deps.config.initialLookbackS * 1_000,
+    lateTables: ['otel_logs', 'otel_traces', 'metric_samples', 'metric_histograms'],
+    run: (context) =>
+      locks.run(`${context.tenant.code} ${floorTo(context.window.from, bucketMs)}`, () =>
+        runWindow(deps, context),
+      ),
+  };
+}
 
 async function runWindow(deps: OoAggDeps, context: JobContext): Promise<JobResult> {
-  const read = new Reader(deps.detail);
   const { tenant, window } = context;
-  const code = tenant.code;
-  const [touched] = await read.rows<{ any: number }>(anyQuery(code, wholeOf(bucketsOf(context))));
+  const tables = ownTables;
+  const read = new Reader(deps.detail);
+  const volume = await read.rows<VolumeRow>(volumeQuery(tenant.code, window, tables));
+  read.countVolume(volume);
+  const buckets = bucketsOf(context);
   // Most windows of a first start, and those of a quiet night: nothing in their five minutes, so nothing to compute again.
-  if (touched?.any !== 1) return { rowsRead: read.count, rowsWritten: 0, rowsConflict: 0, leftOut: {} };
-  const places = await read.rows<ServicePlace>(placesQuery(code, window));
-  const services = read.bounded(
-    'services',
-    servicesMax,
-    await read.rows<ServiceRow>(servicesQuery(code, window)),
-  );
-  const series = read.bounded('series', seriesMax, await read.rows<MetricRow>(samplesQuery(code, window)));
-  const metrics = [...derivedRows(services, (window.to - window.from) / 1_000), ...series];
-  const buckets: Bucket[] = [];
-  for (const bucket of bucketsOf(context)) buckets.push(await readBucket(deps, read, tenant, bucket));
+  const quiet = read.count === 0 && (await isEmpty(read, tenant, buckets, tables));
+  if (quiet) return { rowsRead: 0, rowsWritten: 0, rowsConflict: 0, leftOut: {} };
+  const places = await read.rows<ServicePlace>(placesQuery(tenant.code, window, tables));
+  const metrics = await readMetrics(read, tenant, window, tables);
+  const exemplars = await read.rows<ExemplarRow>(exemplarsQuery(tenant.code, window, tables));
+  const filled: Bucket[] = [];
+  for (const bucket of buckets) {
+    await fillSlices(deps, context, bucket, tables);
+    filled.push(await readBucket(deps, read, tenant, bucket, tables));
+  }
   await deps.ledger.query('SELECT ensure_partitions($1)', [iso(window.from)]);
   return context.commit(async (tx) => {
     const resources = [
       ...places.map(resourceOf),
       ...metrics.map((row) => serviceRef(row.service)),
-      ...buckets.flatMap((bucket) => bucket.resources),
+      ...filled.flatMap(resourcesOf),
     ];
     const ids = await upsertResources(tx, tenant.id, oneOfEach(resources));
-    let sum = await writeMetrics(tx, tenant, window, metrics, ids);
-    for (const bucket of buckets) sum = addWritten(sum, await writeBucket(tx, tenant, bucket, ids));
+    let sum = await writeMetrics(tx, tenant.id, window, { metrics, exemplars }, ids);
+    for (const bucket of filled) sum = addWritten(sum, await writeBucket(tx, tenant, bucket, ids));
     return {
       rowsRead: read.count,
       rowsWritten: sum.rows,
@@ -88,106 +95,84 @@ async function runWindow(deps: OoAggDeps, context: JobContext): Promise<JobResul
   });
 }
 
-/** Runs queries of one window, counting rows and what bounds left out. */
-class Reader {
-  readonly #detail: DetailStore;
-  count = 0;
-  readonly leftOut: Record<string, number> = {};
-
-  constructor(detail: DetailStore) {
-    this.#detail = detail;
-  }
-
-  async rows<Row>(query: DetailQuery): Promise<Row[]> {
-    const { rows, statistics } = await this.#detail.query<Row>(query);
-    this.count += statistics.rows_read;
-    return rows;
-  }
-
-  /** Queries ask for one row more than the bound, to see that there is more without counting it all. */
-  bounded<Row>(what: string, max: number, rows: Row[]): Row[] {
-    if (rows.length > max) this.addLeftOut(what, rows.length - max);
-    return rows.slice(0, max);
-  }
-
-  addLeftOut(what: string, n: number): void {
-    if (n > 0) this.leftOut[what] = (this.leftOut[what] ?? 0) + n;
-  }
+async function isEmpty(
+  read: Reader,
+  tenant: Tenant,
+  buckets: readonly { complete: TimeWindow }[],
+  tables: Tables,
+): Promise<boolean> {
+  const from = Math.min(...buckets.map(({ complete }) => complete.from));
+  const to = Math.max(...buckets.map(({ complete }) => complete.to));
+  const [touched] = await read.rows<{ any: number }>(anyQuery(tenant.code, { from, to }, tables));
+  return touched === undefined;
 }
 
-interface Bucket {
-  /** The whole five minutes, whatever of them is complete. */
-  whole: TimeWindow;
-  completeTo: number;
-  /** Seconds of it that are complete; rates are over these. */
-  completeS: number;
-  calls: CallRow[];
-  shapes: ShapeRow[];
-  plan: Awaited<ReturnType<typeof planPatterns>>;
-  resources: ResourceRow[];
+async function readMetrics(
+  read: Reader,
+  tenant: Tenant,
+  window: TimeWindow,
+  tables: Tables,
+): Promise<MetricRow[]> {
+  const services = await read.rows<ServiceRow>(servicesQuery(tenant.code, window, tables));
+  const series = await read.rows<MetricRow>(samplesQuery(tenant.code, window, tables));
+  const histograms = await read.rows<HistogramRow>(histogramsQuery(tenant.code, window, tables));
+  const [overlong] = await read.rows<{ n: number }>(overlongLabelsQuery(tenant.code, window, tables));
+  read.addLeftOut('series_with_long_labels', overlong?.n ?? 0);
+  return [
+    ...derivedRows(read.bounded('services', servicesMax, services), (window.to - window.from) / 1_000),
+    ...read.bounded('series', seriesMax, series),
+    ...histogramMetrics(read.bounded('histograms', histogramSeriesMax, histograms)),
+  ];
 }
 
-/** Whether there is any record at all. */
-const anyQuery = (tenant: string, window: TimeWindow): DetailQuery => ({
-  name: 'rollup.any',
-  tenant,
-  window,
-  sql: `SELECT 1 AS any FROM (${['otel_logs', 'otel_traces', 'metric_samples', 'metric_histograms']
-    .map(
-      (table) =>
-        `SELECT 1 FROM ${table} WHERE Tenant = {tenant:String} AND Timestamp >= {from:DateTime64(9)} AND Timestamp < {to:DateTime64(9)} LIMIT 1`,
-    )
-    .join(' UNION ALL ')}) LIMIT 1`,
-});
-
-const wholeOf = (buckets: readonly { whole: TimeWindow }[]): TimeWindow => ({
-  from: Math.min(...buckets.map(({ whole }) => whole.from)),
-  to: Math.max(...buckets.map(({ whole }) => whole.to)),
-});
-
-/** The five-minute buckets that the window touches, each to be computed again whole: that makes a replay an overwrite. */
-function bucketsOf(context: JobContext): { whole: TimeWindow; complete: TimeWindow }[] {
+/** The five-minute buckets that the window touches. */
+function bucketsOf(context: JobContext): BucketWindows[] {
+  const { window } = context;
   const buckets = [];
-  for (let from = floorTo(context.window.from, bucketMs); from < context.window.to; from += bucketMs) {
+  for (let from = floorTo(window.from, bucketMs); from < window.to; from += bucketMs) {
     const whole = { from, to: from + bucketMs };
-    const to = Math.min(whole.to, Math.max(context.completeTo, context.window.to));
-    buckets.push({ whole, complete: { from, to } });
+    const to = Math.min(whole.to, Math.max(context.completeTo, window.to));
+    buckets.push({ whole, complete: { from, to }, sliceMs: sliceMsOf(window.to - window.from) });
   }
   return buckets;
 }
 
-async function readBucket(
+/** Slices fit into windows and into buckets: a minute for windows of a minute. */
+const sliceMsOf = (windowMs: number): number => {
+  let [a, b] = [windowMs, bucketMs];
+  while (b > 0) [a, b] = [b, a % b];
+  return a;
+};
+
+/**
+ * Computes the slices of the window anew, and those before it in its bucket that are not there (after a start, a pause, a
+ * window that failed for good). Later ones are left to their own windows, unless slices of that time have been forgotten.
+ */
+async function fillSlices(
   deps: OoAggDeps,
-  read: Reader,
-  tenant: Tenant,
-  bucket: { whole: TimeWindow; complete: TimeWindow },
-): Promise<Bucket> {
-  const { whole, complete } = bucket;
-  const calls = read.bounded(
-    'calls',
-    callEdgesMax,
-    await read.rows<CallRow>(callsQuery(tenant.code, complete)),
-  );
-  const shapes = read.bounded(
-    'shapes',
-    shapesMax,
-    await read.rows<ShapeRow>(shapesQuery(tenant.code, complete)),
-  );
-  const plan = await planPatterns(deps, tenant, complete, shapes);
-  read.addLeftOut('patterns', plan.leftOut);
-  const resources = [
-    ...calls.flatMap((row) => [serviceRef(row.src), calleeOf(row)]),
-    ...shapes.map((row) => serviceRef(row.service)),
-  ];
-  return {
-    whole,
-    completeTo: complete.to,
-    completeS: (complete.to - complete.from) / 1_000,
-    calls,
-    shapes,
-    plan,
-    resources,
+  context: JobContext,
+  bucket: BucketWindows,
+  tables: Tables,
+): Promise<void> {
+  const { tenant, window } = context;
+  const { complete, sliceMs } = bucket;
+  const now = deps.clock.now();
+  const known = await knownSlices(deps.detail, tenant.code, complete);
+  const forgotten = complete.from < now - slicesKeptMs;
+  const wanted = (at: number): boolean => {
+    if (at >= window.from && at < window.to) return true;
+    return !known.has(at) && (at < window.from || forgotten);
   };
+  const runAfter = Math.max(0, ...known.values());
+  let from: number | null = null;
+  for (let at = complete.from; at <= complete.to; at += sliceMs) {
+    if (at < complete.to && wanted(at)) from ??= at;
+    else if (from !== null) {
+      const step = { tenant: tenant.code, tables, sliceMs, window: { from, to: at } };
+      await computeSlices(deps.detail, { ...step, runAfter, now });
+      from = null;
+    }
+  }
 }
 
 const resourceOf = (place: ServicePlace): ResourceRow => ({
@@ -205,92 +190,3 @@ const resourceOf = (place: ServicePlace): ResourceRow => ({
 const oneOfEach = (rows: readonly ResourceRow[]): ResourceRow[] => [
   ...new Map([...rows].reverse().map((row) => [row.urn, row])).values(),
 ];
-
-async function writeMetrics(
-  tx: Queryable,
-  tenant: Tenant,
-  window: TimeWindow,
-  rows: readonly MetricRow[],
-  ids: ReadonlyMap<string, string>,
-): Promise<Written> {
-  const unique = new Map<string, Parameters<typeof upsertMetrics>[3][number]>();
-  for (const row of rows) {
-    const resourceId = ids.get(serviceRef(row.service).urn);
-    if (resourceId === undefined) continue;
-    // Series that differ only in resource attributes (replicas) fall together here; the one with more samples stays.
-    const key = `${resourceId} ${row.metric} ${JSON.stringify(Object.entries(row.labels).sort())}`;
-    if (unique.has(key)) continue;
-    unique.set(key, {
-      resourceId,
-      metric: row.metric,
-      labels: row.labels,
-      avg: row.avg_val,
-      max: row.max_val,
-      p95: row.p95_val,
-    });
-  }
-  return upsertMetrics(tx, tenant.id, window.from, [...unique.values()]);
-}
-
-async function writeBucket(
-  tx: Queryable,
-  tenant: Tenant,
-  bucket: Bucket,
-  ids: ReadonlyMap<string, string>,
-): Promise<Written> {
-  const calls = await writeCalls(tx, tenant, bucket, ids);
-  const idOf = await writePatterns(tx, tenant.id, bucket.plan, bucket.shapes);
-  const counts = await writePatternCounts(tx, tenant.id, bucket.whole, bucket.shapes, idOf, ids);
-  await noteClustered(tx, tenant.id, bucket);
-  return addWritten(calls, counts);
-}
-
-async function writeCalls(tx: Queryable, tenant: Tenant, bucket: Bucket, ids: ReadonlyMap<string, string>) {
-  const edges = bucket.calls.map((row) => ({ row, src: serviceRef(row.src), dst: calleeOf(row) }));
-  const keyOf = (edge: (typeof edges)[number]) => `call/${edge.src.urn}/${edge.dst.urn}`;
-  const unique = [...new Map([...edges].reverse().map((edge) => [keyOf(edge), edge])).values()];
-  const locators = await upsertLocators(
-    tx,
-    tenant.id,
-    unique.map(
-      (edge): LocatorRow => ({
-        dataset: 'traces',
-        objectKey: keyOf(edge),
-        window: bucket.whole,
-        filter: callFilter(edge.row, bucket.whole),
-      }),
-    ),
-  );
-  const writes = unique.flatMap((edge): CallWrite[] => {
-    const srcId = ids.get(edge.src.urn);
-    const dstId = ids.get(edge.dst.urn);
-    if (srcId === undefined || dstId === undefined) return [];
-    return [
-      {
-        srcId,
-        dstId,
-        rps: edge.row.calls / bucket.completeS,
-        errorRate: edge.row.errors / edge.row.calls,
-        p50Ms: edge.row.p50_ms,
-        p95Ms: edge.row.p95_ms,
-        sampleRef: locators.get(keyOf(edge)) ?? null,
-      },
-    ];
-  });
-  return upsertCalls(tx, tenant.id, bucket.whole.from, writes);
-}
-
-/** How to find the spans behind a call again: what the callee served, or what the caller asked where nobody of ours answered. */
-export function callFilter(row: CallRow, window: TimeWindow): RowFilter {
-  if (row.dst !== '')
-    return { dataset: 'otel_traces', window, equals: { ServiceName: row.dst }, only: 'server_spans' };
-  const equals: Record<string, string> = { ServiceName: row.src };
-  if (row.db_key !== '') equals[`SpanAttributes.${row.db_key}`] = row.db_system;
-  else if (row.address_key !== '') equals[`SpanAttributes.${row.address_key}`] = hostOf(row.address);
-  return row.db_key === ''
-    ? { dataset: 'otel_traces', window, equals, only: 'client_spans' }
-    : { dataset: 'otel_traces', window, equals };
-}
-
-/** `host` of `host:port`; an IPv6 address keeps its colons. */
-const hostOf = (address: string): string => /^(.*):\d+$/.exec(address)?.[1] ?? address;

@@ -44,6 +44,8 @@ interface Deps {
   ledger: Ledger;
   detail: DetailStore;
   clock: Clock;
+  /** Relation that holds the messages; `otel_logs` when it is not given. */
+  logs?: string;
 }
 
 /**
@@ -69,8 +71,13 @@ export async function planPatterns(
   };
   if (unknown.length === 0) return plan;
   const room = await patternRoom(deps.ledger, tenant.id);
-  const examples = await fetchExamples(deps.detail, tenant.code, window, unknown.slice(0, shapesMinedMax));
   const counts = sumByShape(shapes);
+  const examples = await fetchExamples(
+    deps,
+    tenant.code,
+    seenIn(unknown, counts, window),
+    unknown.slice(0, shapesMinedMax),
+  );
   const known = await knownTemplates(deps.ledger, tenant.id);
   const mined = mineExamples(examples, {
     countOf: (shape) => counts.get(shape)?.total ?? 0,
@@ -187,16 +194,27 @@ async function knownTemplates(ledger: Queryable, tenantId: number): Promise<Know
 /** Shapes per query: each is a parameter of up to 20 characters, and the statement's text is bounded. */
 const shapesPerQuery = 500;
 
+/** When the shapes were seen, of `window`: most new ones are of its last minute, so that little is read for them. */
+function seenIn(
+  shapes: readonly string[],
+  counts: ReadonlyMap<string, ShapeFacts>,
+  window: TimeWindow,
+): TimeWindow {
+  const facts = shapes.map((shape) => counts.get(shape)).filter((fact) => fact !== undefined);
+  const from = facts.reduce((least, fact) => Math.min(least, fact.firstMs), window.to);
+  return { from: Math.max(window.from, Math.floor(from)), to: window.to };
+}
+
 async function fetchExamples(
-  detail: DetailStore,
+  deps: Pick<Deps, 'detail' | 'logs'>,
   tenant: string,
   window: TimeWindow,
   shapes: readonly string[],
 ) {
   const examples: ExampleRow[] = [];
   for (let start = 0; start < shapes.length; start += shapesPerQuery) {
-    const query = examplesQuery(tenant, window, shapes.slice(start, start + shapesPerQuery));
-    examples.push(...(await detail.query<ExampleRow>(query)).rows);
+    const query = examplesQuery(tenant, window, shapes.slice(start, start + shapesPerQuery), deps.logs);
+    examples.push(...(await deps.detail.query<ExampleRow>(query)).rows);
   }
   return examples;
 }

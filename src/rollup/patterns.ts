@@ -51,14 +51,14 @@ const attributesMax = 64;
  * One message of each shape that has no pattern yet; the earliest, so that a replay sees the same one. Attribute values
  * are text in the store: their type is what all of them read as.
  */
-const examplesSql = `
+const examplesSql = (logs: string): string => `
 SELECT toString(Shape) AS shape, argMin(ServiceName, (Timestamp, EventId)) AS service,
   argMin(substring(Body, 1, 4096), (Timestamp, EventId)) AS body,
   groupUniqArrayArray(${attributesMax})(arrayMap((k, v) -> (toString(k), multiIf(
     match(v, '^-?[0-9]{1,18}$'), 'integer', match(v, '^-?[0-9]+([.][0-9]+)?([eE][+-]?[0-9]+)?$'), 'number',
     v IN ('true', 'false'), 'boolean', match(v, '^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}'), 'timestamp',
     'string')), mapKeys(LogAttributes), mapValues(LogAttributes))) AS attributes
-FROM otel_logs
+FROM ${logs}
 WHERE Tenant = {tenant:String} AND Timestamp >= {from:DateTime64(9)} AND Timestamp < {to:DateTime64(9)}
   AND Shape IN (SELECT toUInt64(arrayJoin({shapes:Array(String)})))
 GROUP BY Shape ORDER BY Shape`;
@@ -67,11 +67,12 @@ export const examplesQuery = (
   tenant: string,
   window: TimeWindow,
   shapes: readonly string[],
+  logs = 'otel_logs',
 ): DetailQuery => ({
   name: 'rollup.shape_examples',
   tenant,
   window,
-  sql: examplesSql,
+  sql: examplesSql(logs),
   params: { shapes },
 });
 

@@ -89,14 +89,17 @@ export interface LocatorRow {
   objectKey: string;
   window: TimeWindow;
   filter: RowFilter;
+  /** What a person may open at once: traces of examples. */
+  attributes?: Record<string, string | number>;
 }
 
 const locatorsSql = `
-INSERT INTO oo_locator (tenant_id, dataset, bucket, object_key, t_from, t_to, query_hint)
-SELECT $1, dataset, bucket, object_key, t_from, t_to, query_hint
-  FROM unnest($2::text[], $3::text[], $4::text[], $5::timestamptz[], $6::timestamptz[], $7::text[])
-    AS g(dataset, bucket, object_key, t_from, t_to, query_hint)
-ON CONFLICT (tenant_id, dataset, bucket, object_key, t_from, t_to) DO UPDATE SET query_hint = excluded.query_hint
+INSERT INTO oo_locator (tenant_id, dataset, bucket, object_key, t_from, t_to, query_hint, attributes)
+SELECT $1, dataset, bucket, object_key, t_from, t_to, query_hint, attributes
+  FROM unnest($2::text[], $3::text[], $4::text[], $5::timestamptz[], $6::timestamptz[], $7::text[], $8::jsonb[])
+    AS g(dataset, bucket, object_key, t_from, t_to, query_hint, attributes)
+ON CONFLICT (tenant_id, dataset, bucket, object_key, t_from, t_to) DO UPDATE SET
+  query_hint = excluded.query_hint, attributes = excluded.attributes
 RETURNING id, object_key`;
 
 /** Writes locators of one window; answers with the id of each object key. */
@@ -114,6 +117,7 @@ export async function upsertLocators(
       (row) => iso(row.window.from),
       (row) => iso(row.window.to),
       (row) => JSON.stringify(row.filter),
+      (row) => JSON.stringify(row.attributes ?? {}),
     ]);
     const found = await tx.query<{ id: string; object_key: string }>(locatorsSql, [tenantId, ...columns]);
     for (const row of found) ids.set(row.object_key, row.id);
@@ -125,24 +129,25 @@ export interface MetricWrite {
   resourceId: string;
   metric: string;
   labels: Record<string, string>;
-  avg: number;
-  max: number;
-  p95: number;
+  avg: number | null;
+  max: number | null;
+  p95: number | null;
+  sampleRef: string | null;
 }
 
 const metricsSql = `
 WITH given AS MATERIALIZED (
-  SELECT $1::timestamptz AS bucket, $2::bigint AS tenant_id, resource_id, metric, avg_val, max_val, p95_val, labels, md5(labels::text) AS hash
-    FROM unnest($3::bigint[], $4::text[], $5::float8[], $6::float8[], $7::float8[], $8::jsonb[])
-      AS g(resource_id, metric, avg_val, max_val, p95_val, labels)
+  SELECT $1::timestamptz AS bucket, $2::bigint AS tenant_id, g.*, md5(labels::text) AS hash
+    FROM unnest($3::bigint[], $4::text[], $5::float8[], $6::float8[], $7::float8[], $8::jsonb[], $9::bigint[])
+      AS g(resource_id, metric, avg_val, max_val, p95_val, labels, sample_ref)
 ), before AS (
   SELECT count(*) AS conflicts FROM given g JOIN metric_1m m
     ON (m.bucket, m.tenant_id, m.resource_id, m.metric, m.labels_hash) = (g.bucket, g.tenant_id, g.resource_id, g.metric, g.hash)
 ), put AS (
-  INSERT INTO metric_1m (bucket, tenant_id, resource_id, metric, avg_val, max_val, p95_val, labels)
-  SELECT bucket, tenant_id, resource_id, metric, avg_val, max_val, p95_val, labels FROM given
+  INSERT INTO metric_1m (bucket, tenant_id, resource_id, metric, avg_val, max_val, p95_val, labels, sample_ref)
+  SELECT bucket, tenant_id, resource_id, metric, avg_val, max_val, p95_val, labels, sample_ref FROM given
   ON CONFLICT (bucket, tenant_id, resource_id, metric, labels_hash) DO UPDATE SET
-    avg_val = excluded.avg_val, max_val = excluded.max_val, p95_val = excluded.p95_val
+    avg_val = excluded.avg_val, max_val = excluded.max_val, p95_val = excluded.p95_val, sample_ref = excluded.sample_ref
 )
 SELECT conflicts FROM before`;
 
@@ -157,13 +162,14 @@ export const upsertMetrics = (
     tx.query(metricsSql, [
       iso(bucket),
       tenantId,
-      ...rowsOf<MetricWrite, string | number>(chunk, [
+      ...rowsOf<MetricWrite, string | number | null>(chunk, [
         (row) => row.resourceId,
         (row) => row.metric,
         (row) => row.avg,
         (row) => row.max,
         (row) => row.p95,
         (row) => JSON.stringify(row.labels),
+        (row) => row.sampleRef,
       ]),
     ]),
   );
@@ -215,6 +221,20 @@ export const upsertCalls = (
       ]),
     ]),
   );
+
+const otherCallsSql = `
+DELETE FROM service_call_5m c WHERE c.tenant_id = $1 AND c.bucket = $2 AND NOT EXISTS (
+  SELECT FROM unnest($3::bigint[], $4::bigint[]) AS g(src, dst)
+   WHERE (g.src, g.dst) = (c.src_resource_id, c.dst_resource_id))`;
+
+/** Removes edges of a bucket that are not among the ones given. */
+export const removeOtherCalls = (
+  tx: Queryable,
+  tenantId: number,
+  bucket: string,
+  kept: readonly CallWrite[],
+): Promise<unknown[]> =>
+  tx.query(otherCallsSql, [tenantId, bucket, kept.map((row) => row.srcId), kept.map((row) => row.dstId)]);
 
 export interface PatternCountWrite {
   resourceId: string;

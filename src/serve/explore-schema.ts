@@ -180,7 +180,7 @@ export const servicesAnswer = z.object({
     z.object({
       service: z.string(),
       urn: z.string(),
-      type: z.enum(['service', 'database', 'host', 'external']),
+      type: z.enum(['service', 'database', 'queue', 'host', 'external']),
       health: z.enum(['ok', 'suspect', 'failing', 'no_data']),
       rps: z.number(),
       error_rate: z.number(),

@@ -52,6 +52,7 @@ beforeAll(async () => {
     append: never,
     expectAgain: () => undefined,
     query: never,
+    derive: never,
     userSql: never,
     flush: never,
     close: never,

@@ -1,9 +1,10 @@
 import type { DetailStore } from '../detail/index.ts';
-import { serviceRef, type TimeWindow } from '../model/index.ts';
+import type { TimeWindow } from '../model/index.ts';
 import {
   type CallRow,
   callEdgesMax,
   calleeOf,
+  callerOf,
   callsQuery,
   type ServiceRow,
   servicesQuery,
@@ -24,13 +25,14 @@ export const liveCallsFrom =
   async (tenant, window) => {
     const { rows } = await detail.query<CallRow>(callsQuery(tenant, window));
     const seconds = Math.max(1, (window.to - window.from) / 1_000);
-    return rows.slice(0, callEdgesMax).map((row) => edgeOf(row, seconds));
+    return rows.slice(0, callEdgesMax).flatMap((row) => edgesOf(row, seconds));
   };
 
-function edgeOf(row: CallRow, seconds: number): CallEdge {
+function edgesOf(row: CallRow, seconds: number): CallEdge[] {
   const callee = calleeOf(row);
-  return {
-    src: serviceRef(row.src).urn,
+  if (callee === null) return [];
+  const edge = {
+    src: callerOf(row).urn,
     dst: callee.urn,
     srcService: row.src,
     dstService: callee.type === 'service' ? callee.name : '',
@@ -40,6 +42,7 @@ function edgeOf(row: CallRow, seconds: number): CallEdge {
     p50Ms: row.p50_ms,
     p95Ms: row.p95_ms,
   };
+  return [edge];
 }
 
 export const liveLoadFrom =

@@ -26,6 +26,7 @@ interface EdgeRow {
   dst: string;
   src_name: string;
   dst_name: string;
+  src_type: ResourceType;
   dst_type: ResourceType;
   rps: number;
   err_rate: number | null;
@@ -34,14 +35,14 @@ interface EdgeRow {
 }
 
 const edgeColumns = `
-  s.urn AS src, d.urn AS dst, s.name AS src_name, d.name AS dst_name, d.type AS dst_type,
+  s.urn AS src, d.urn AS dst, s.name AS src_name, d.name AS dst_name, s.type AS src_type, d.type AS dst_type,
   a.rps, a.err_rate, a.p50_ms, a.p95_ms
   FROM active a JOIN dim_resource s ON s.resource_id = a.src JOIN dim_resource d ON d.resource_id = a.dst`;
 
 const edgeOf = (row: EdgeRow): CallEdge => ({
   src: row.src,
   dst: row.dst,
-  srcService: row.src_name,
+  srcService: row.src_type === 'service' ? row.src_name : '',
   dstService: row.dst_type === 'service' ? row.dst_name : '',
   dstType: row.dst_type,
   rps: row.rps,

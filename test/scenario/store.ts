@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { openEngine } from '../../src/detail/engine.ts';
 import type { DetailQuery, DetailStore } from '../../src/detail/index.ts';
 import { migrate } from '../../src/detail/migrate.ts';
-import { runNamed } from '../../src/detail/query.ts';
+import { runDerive, runNamed } from '../../src/detail/query.ts';
 import { systemClock } from '../../src/lib/index.ts';
 
 export interface TestStore extends DetailStore {
@@ -28,6 +28,7 @@ export async function openTestStore(): Promise<TestStore> {
       }
     },
     query: <Row>(query: DetailQuery) => runNamed<Row>(engine, systemClock, limits, query),
+    derive: (query: DetailQuery) => runDerive(engine, systemClock, limits, query),
     append: () => Promise.reject(new Error('scenarios insert rows')),
     expectAgain: () => undefined,
     userSql: () => Promise.reject(new Error('scenarios ask by name')),

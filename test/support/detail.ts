@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { DetailStore } from '../../src/detail/contract.ts';
 import { openEngine } from '../../src/detail/engine.ts';
 import { migrate } from '../../src/detail/migrate.ts';
-import { runNamed } from '../../src/detail/query.ts';
+import { runDerive, runNamed } from '../../src/detail/query.ts';
 import { createUserSql } from '../../src/detail/user-sql.ts';
 import { systemClock } from '../../src/lib/index.ts';
 
@@ -28,6 +28,7 @@ export async function openSqlDetail(): Promise<SqlDetail> {
     append: () => Promise.reject(new Error('put rows in with exec')),
     expectAgain: () => undefined,
     query: (query) => runNamed(engine, systemClock, limits, query),
+    derive: (query) => runDerive(engine, systemClock, limits, query),
     userSql: (tenant, sql) => userSql.run(tenant, sql),
     flush: async () => undefined,
     health: () => ({ ready: true, pendingBytes: 0, pendingSegments: 0, insertLagMs: 0, lastError: null }),

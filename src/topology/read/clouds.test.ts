@@ -67,7 +67,7 @@ describe('what pulumi stack export prints', () => {
         'iac:pulumi/prod CONTAINS cloud:aws:vpc:arn:aws:ec2:vpc/vpc-1',
         'iac:pulumi/prod::shop::shop:web:Site::site CONTAINS cloud:aws:db_instance:shop',
         'cloud:aws:db_instance:shop DEPENDS_ON cloud:aws:vpc:arn:aws:ec2:vpc/vpc-1',
-        'db:postgresql:shop.rds.amazonaws.com/orders RUNS_ON cloud:aws:db_instance:shop',
+        'db:postgres:shop.rds.amazonaws.com/orders RUNS_ON cloud:aws:db_instance:shop',
       ].sort(),
     );
   });

@@ -84,7 +84,7 @@ describe('a Terraform state', () => {
         'cloud:aws:instance:i-1 DEPENDS_ON cloud:aws:subnet:subnet-b',
         'cloud:aws:db_instance:shop DEPENDS_ON cloud:aws:vpc:vpc-1',
         'host:ip-10-0-1-5 RUNS_ON cloud:aws:instance:i-1',
-        'db:postgresql:shop.abc.rds.amazonaws.com/orders RUNS_ON cloud:aws:db_instance:shop',
+        'db:postgres:shop.abc.rds.amazonaws.com/orders RUNS_ON cloud:aws:db_instance:shop',
         ...['vpc:vpc-1', 'subnet:subnet-a', 'subnet:subnet-b', 'instance:i-1', 'db_instance:shop'].map(
           (path) => `iac:terraform/prod/shop CONTAINS cloud:aws:${path}`,
         ),

@@ -210,7 +210,7 @@ function ServiceBox({ data }: NodeProps<Box>) {
 }
 
 /** What is not one of our services, by a sign before its name. */
-const marks: Record<string, string> = { database: '⛁ ', external: '↗ ', host: '▣ ' };
+const marks: Record<string, string> = { database: '⛁ ', queue: '≣ ', external: '↗ ', host: '▣ ' };
 
 const edgeTypes = { call: CallLine };
 const nodeTypes = { service: ServiceBox };

@@ -1,0 +1,155 @@
+import type { DetailQuery, DetailStore } from '../detail/index.ts';
+import type { EpochMs, TimeWindow } from '../model/index.ts';
+import { nameBytesMax } from './call-sides.ts';
+import {
+  type CallRow,
+  callEdgesMax,
+  callMarginS,
+  callsHead,
+  edgeKeys,
+  mergedCallsSql,
+  partialCallsSql,
+} from './calls.ts';
+import { type ShapeRow, shapesMax } from './patterns.ts';
+import type { Tables } from './source/tables.ts';
+
+/**
+ * What was read of the details, slice by slice of time, as sums and sketches that can be merged: a bucket of five minutes is
+ * merged from slices of one, so that a raw row is read once however often its bucket is written. Slices are kept in the
+ * detail store for a week; a slice that is not there is computed from the details again.
+ */
+
+/** Slices older than this may be gone (their tables forget after seven days), milliseconds. */
+export const slicesKeptMs = 6 * 86_400_000;
+
+/** Rows of one slice that are kept, the busiest first. More than a bucket shows, so that what is busy in sum is not lost. */
+const rowsPerSliceMax = 4 * callEdgesMax;
+const shapesPerSliceMax = 2 * shapesMax;
+
+/**
+ * A window of ten million rows takes most of a minute on two cores. Groups that do not fit into this memory are put aside
+ * on disk, so such a window takes longer and not more.
+ */
+export const heavy = { timeMsMax: 300_000, bytesReadMax: 1_099_511_627_776 } as const;
+const groupBytesMax = 200_000_000;
+const spill = `SETTINGS max_bytes_before_external_group_by = ${groupBytesMax}, max_bytes_before_external_sort = ${groupBytesMax}`;
+
+interface SliceStep {
+  tenant: string;
+  tables: Tables;
+  sliceMs: number;
+  window: TimeWindow;
+  run: number;
+}
+
+const sliceOf = (at: string): string =>
+  `toDateTime(intDiv(toUnixTimestamp(${at}), {slice_s:UInt32}) * {slice_s:UInt32}, 'UTC')`;
+
+const insertCalls = (step: SliceStep): DetailQuery => ({
+  name: 'rollup.slice_calls',
+  tenant: step.tenant,
+  window: step.window,
+  sql: `INSERT INTO clew_internal.rollup_calls (Tenant, Run, Slice, ${edgeKeys}, calls, errors, ms, slowest_ms, slowest_trace, failed_trace)
+WITH ${callsHead}
+SELECT {tenant:String}, {run:UInt64}, * FROM (${partialCallsSql(step.tables.traces, sliceOf('e.4'))})
+ORDER BY calls DESC, ${edgeKeys} LIMIT {rows_max:UInt32} BY slice
+${spill}`,
+  params: {
+    margin: callMarginS,
+    run: step.run,
+    rows_max: rowsPerSliceMax,
+    slice_s: step.sliceMs / 1_000,
+  },
+  limits: heavy,
+});
+
+const insertShapes = (step: SliceStep): DetailQuery => ({
+  name: 'rollup.slice_shapes',
+  tenant: step.tenant,
+  window: step.window,
+  sql: `INSERT INTO clew_internal.rollup_shapes (Tenant, Run, Slice, service, shape, total, errors, severity_number, first_ms, last_ms)
+SELECT {tenant:String}, {run:UInt64}, ${sliceOf('Timestamp')} AS slice, ServiceName, Shape, count() AS total,
+  countIf(SeverityNumber >= 17), max(SeverityNumber),
+  toUnixTimestamp64Milli(min(Timestamp)), toUnixTimestamp64Milli(max(Timestamp))
+FROM ${step.tables.logs}
+WHERE Tenant = {tenant:String} AND Timestamp >= {from:DateTime64(9)} AND Timestamp < {to:DateTime64(9)}
+  AND ServiceName != '' AND length(ServiceName) <= ${nameBytesMax}
+GROUP BY slice, ServiceName, Shape
+ORDER BY total DESC, ServiceName, Shape LIMIT {rows_max:UInt32} BY slice
+${spill}`,
+  params: { run: step.run, rows_max: shapesPerSliceMax, slice_s: step.sliceMs / 1_000 },
+  limits: heavy,
+});
+
+/** The mark that makes the rows of a run count; it comes last. */
+const insertMarks = (step: SliceStep): DetailQuery => ({
+  name: 'rollup.slice_marks',
+  tenant: step.tenant,
+  window: step.window,
+  sql: `INSERT INTO clew_internal.rollup_slices (Tenant, Slice, Run)
+SELECT {tenant:String}, toDateTime({first:UInt32} + number * {slice_s:UInt32}, 'UTC'), {run:UInt64} FROM numbers({count:UInt32})`,
+  params: {
+    run: step.run,
+    slice_s: step.sliceMs / 1_000,
+    first: step.window.from / 1_000,
+    count: (step.window.to - step.window.from) / step.sliceMs,
+  },
+});
+
+const marksQuery = (tenant: string, window: TimeWindow): DetailQuery => ({
+  name: 'rollup.slices_known',
+  tenant,
+  window,
+  sql: `SELECT toFloat64(toUnixTimestamp(Slice)) * 1000 AS at, toFloat64(max(Run)) AS run FROM clew_internal.rollup_slices
+WHERE Tenant = {tenant:String} AND Slice >= {from:DateTime64(9)} AND Slice < {to:DateTime64(9)} GROUP BY Slice ORDER BY at`,
+});
+
+/** Starts of the slices of the window that have been computed, with the run that counts. */
+export async function knownSlices(
+  detail: DetailStore,
+  tenant: string,
+  window: TimeWindow,
+): Promise<Map<EpochMs, number>> {
+  const { rows } = await detail.query<{ at: number; run: number }>(marksQuery(tenant, window));
+  return new Map(rows.map((row) => [row.at, row.run]));
+}
+
+/** Computes the slices of a window from the details; what was there of them before no longer counts. */
+export async function computeSlices(
+  detail: DetailStore,
+  step: Omit<SliceStep, 'run'> & { runAfter: number; now: EpochMs },
+): Promise<void> {
+  const numbered = { ...step, run: Math.max(step.now, step.runAfter + 1) };
+  // One after the other: the engine has two connections for queries, and the console needs one.
+  await detail.derive(insertCalls(numbered));
+  await detail.derive(insertShapes(numbered));
+  await detail.derive(insertMarks(numbered));
+}
+
+const counted = (table: string): string => `
+SELECT * FROM clew_internal.${table}
+WHERE Tenant = {tenant:String} AND Slice >= {from:DateTime64(9)} AND Slice < {to:DateTime64(9)}
+  AND (Slice, Run) IN (
+    SELECT Slice, max(Run) FROM clew_internal.rollup_slices
+    WHERE Tenant = {tenant:String} AND Slice >= {from:DateTime64(9)} AND Slice < {to:DateTime64(9)} GROUP BY Slice)`;
+
+export const mergedCalls = (tenant: string, window: TimeWindow): DetailQuery => ({
+  name: 'rollup.bucket_calls',
+  tenant,
+  window,
+  sql: mergedCallsSql(`SELECT * EXCEPT (ms), ms AS ms_state FROM (${counted('rollup_calls')})`),
+  params: { edges_max: callEdgesMax + 1 },
+});
+export type MergedCall = CallRow;
+
+export const mergedShapes = (tenant: string, window: TimeWindow): DetailQuery => ({
+  name: 'rollup.bucket_shapes',
+  tenant,
+  window,
+  sql: `SELECT service, toString(shape) AS shape, toFloat64(sum(s.total)) AS total, toFloat64(sum(s.errors)) AS errors,
+  max(s.severity_number) AS severity_number, toFloat64(min(s.first_ms)) AS first_ms, toFloat64(max(s.last_ms)) AS last_ms
+FROM (${counted('rollup_shapes')}) AS s
+GROUP BY s.service, s.shape ORDER BY total DESC, s.service, s.shape LIMIT {shapes_max:UInt32}`,
+  params: { shapes_max: shapesMax + 1 },
+});
+export type MergedShape = ShapeRow;
