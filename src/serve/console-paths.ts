@@ -15,9 +15,10 @@ export const consolePaths = [
   '/slo',
   '/intake',
   '/storage',
+  '/jobs',
   '/admin',
 ] as const;
 
 /** Whether a URL is the console's own shell: code without data, so it may be sent before anybody has signed in. */
 export const isConsolePath = (url: string): boolean =>
-  /^\/((cases|traces)(\/[^/?]+)?|logs|map|patterns|slo|intake|storage|admin)?\/?(\?|$)/.test(url);
+  /^\/((cases|traces)(\/[^/?]+)?|logs|map|patterns|slo|intake|storage|jobs|admin)?\/?(\?|$)/.test(url);

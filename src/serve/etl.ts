@@ -70,8 +70,7 @@ function jobOf(jobs: Rollup['jobs'], name: string): Rollup['jobs'][number] {
 /** The job ledger, and replay of windows. `POST /events/enqueue` also stands without the prefix, as its callers write it. */
 export function etlRoutes(deps: EtlDeps): RouteGroup {
   const tags = ['etl'];
-  const { ledger, rollup, clock } = deps;
-  const jobNamed = (name: string) => jobOf(rollup.jobs, name);
+  const { ledger, rollup } = deps;
   return async (app) => {
     app.post(
       '/events/enqueue',
@@ -100,15 +99,27 @@ export function etlRoutes(deps: EtlDeps): RouteGroup {
         return { data: await listRuns(ledger, { tenantId, ...request.query }) };
       },
     );
+    await app.register(jobRoutes(deps));
+  };
+}
+
+/** How jobs stand, their history, and the probe of a paused one. */
+function jobRoutes(deps: EtlDeps): RouteGroup {
+  const tags = ['etl'];
+  const { ledger, rollup, clock } = deps;
+  const jobNamed = (name: string) => jobOf(rollup.jobs, name);
+  return async (app) => {
     app.get(
       '/etl/jobs',
       { schema: { tags, summary: 'Jobs: timing, lag, what waits, circuit' } },
       async (request) => {
-        const tenantId = await ledger.tenantId(deps.tenantOf(request));
+        const tenant = deps.tenantOf(request);
+        const tenantId = await ledger.tenantId(tenant);
         const statuses = await jobStatuses(ledger, rollup.jobs, tenantId, clock.now());
         return {
           data: rollup.jobs.map((job) => ({
             name: job.name,
+            tenant,
             after: job.after,
             scope: job.scope ?? 'tenant',
             align_s: job.alignMs / 1_000,

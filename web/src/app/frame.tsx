@@ -26,6 +26,7 @@ const pages: {
     | '/slo'
     | '/intake'
     | '/storage'
+    | '/jobs'
     | '/admin';
   icon: IconName;
   key: MessageKey;
@@ -39,6 +40,7 @@ const pages: {
   { to: '/slo', icon: 'slo', key: 'nav.slo' },
   { to: '/intake', icon: 'intake', key: 'nav.intake' },
   { to: '/storage', icon: 'storage', key: 'nav.storage' },
+  { to: '/jobs', icon: 'jobs', key: 'nav.jobs' },
   { to: '/admin', icon: 'admin', key: 'nav.admin' },
 ];
 

@@ -32,6 +32,7 @@ function pageEntries(t: Translate, go: Go): Entry[] {
     ['/slo', 'nav.slo'],
     ['/intake', 'nav.intake'],
     ['/storage', 'nav.storage'],
+    ['/jobs', 'nav.jobs'],
     ['/admin', 'nav.admin'],
   ] as const;
   return pages.map(([to, key]) => ({

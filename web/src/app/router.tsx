@@ -152,6 +152,13 @@ const storageRoute = createRoute({
   component: lazyRouteComponent(() => import('../page/storage.tsx'), 'StoragePage'),
 });
 
+const jobsRoute = createRoute({
+  getParentRoute: () => rootRoute,
+  path: '/jobs',
+  validateSearch: (raw: Record<string, unknown>): { job?: string } => dropUndefined({ job: textOf(raw.job) }),
+  component: lazyRouteComponent(() => import('../page/jobs.tsx'), 'JobsPage'),
+});
+
 const adminRoute = createRoute({
   getParentRoute: () => rootRoute,
   path: '/admin',
@@ -171,6 +178,7 @@ export const router = createRouter({
     sloRoute,
     intakeRoute,
     storageRoute,
+    jobsRoute,
     adminRoute,
   ]),
   parseSearch,

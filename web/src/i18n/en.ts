@@ -1,4 +1,5 @@
 import { intakeEn } from './intake.en.ts';
+import { jobsEn } from './jobs.en.ts';
 import { patternsEn } from './patterns.en.ts';
 import { storageEn } from './storage.en.ts';
 import { words } from './words.en.ts';
@@ -14,6 +15,7 @@ export const en = {
   'nav.slo': 'SLO',
   'nav.intake': 'Intake',
   'nav.storage': 'Storage',
+  'nav.jobs': 'Jobs',
   'nav.admin': 'Health',
   'nav.label': 'Pages',
 
@@ -389,6 +391,7 @@ export const en = {
   'case.missing': 'There is no case under that name.',
 
   ...intakeEn,
+  ...jobsEn,
   ...storageEn,
   ...patternsEn,
   ...words,

@@ -1,5 +1,6 @@
 import type { MessageKey } from './en.ts';
 import { intakeZh } from './intake.zh.ts';
+import { jobsZh } from './jobs.zh.ts';
 import { patternsZh } from './patterns.zh.ts';
 import { storageZh } from './storage.zh.ts';
 import { words } from './words.zh.ts';
@@ -14,6 +15,7 @@ export const zh: Record<MessageKey, string> = {
   'nav.slo': 'SLO',
   'nav.intake': '接入',
   'nav.storage': '存储',
+  'nav.jobs': '作业',
   'nav.admin': '健康',
   'nav.label': '页面',
 
@@ -379,6 +381,7 @@ export const zh: Record<MessageKey, string> = {
   'case.missing': '没有这个工单。',
 
   ...intakeZh,
+  ...jobsZh,
   ...storageZh,
   ...patternsZh,
   ...words,
