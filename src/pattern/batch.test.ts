@@ -75,6 +75,15 @@ describe('a batch', () => {
     expect(mined(['link of eth0 up', 'link of eth1 up']).templates[0]).toBe('link of eth<*> up');
   });
 
+  it('takes a setting for constant that is 0 in a hundred messages, and no other number', () => {
+    const logins = (n: number) =>
+      Array.from({ length: n }, (_, i) => `denied uid=0 level=7 port=${i} rhost=10.0.0.${i}`);
+    expect(mined(logins(120)).templates[0]).toBe('denied uid=0 level=<*> port=<*> rhost=<*>');
+    expect(mined(logins(20)).templates[0]).toBe('denied uid=<*> level=<*> port=<*> rhost=<*>');
+    const one = 'denied uid=1 level=7 port=3 rhost=10.0.0.1';
+    expect(mined([...logins(120), one]).templates[0]).toBe('denied uid=<*> level=<*> port=<*> rhost=<*>');
+  });
+
   it('finds one template where names and ids of letters vary together', () => {
     const letters = (n: number): string =>
       n < 20 ? String.fromCharCode(103 + n) : letters(Math.floor(n / 20)) + letters(n % 20);

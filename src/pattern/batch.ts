@@ -2,9 +2,10 @@ import { createHash } from 'node:crypto';
 import { formOf } from './form.ts';
 import { KeyTable } from './key-table.ts';
 import { KnownTemplates } from './known.ts';
-import { lineKey, lineKeyResult } from './line-key.ts';
+import { lineKey, lineKeyResult, valuesMax } from './line-key.ts';
 import { mineTemplates, type PatternSample, templateOf } from './mine.ts';
 import { messageCharsMax, wildcard } from './tokens.ts';
+import { examplesMax, Wording } from './wording.ts';
 
 /** A template of a batch of messages. */
 export interface BatchTemplate {
@@ -17,20 +18,13 @@ export interface BatchTemplate {
 
 /** Different wordings that are remembered; what comes beyond is compared with the templates of the others. */
 export const wordingsMax = 50_000;
-/** Different messages of one wording that are remembered, fewer where there are many wordings. */
-const examplesMax = 8;
+/** With more wordings than this, what never varies in the examples is not sure to vary in no message. */
+const sureWordingsMax = 4_000;
 const examplesPerBatchMax = 50_000;
 /** Templates that are added for messages beyond `wordingsMax`; what comes later is one template that fits everything. */
 const addedMax = 50_000;
 /** UTF-8 needs up to this many bytes for one of the characters that are read. */
 const bytesPerCharMax = 3;
-
-interface Wording {
-  count: number;
-  /** Messages with the smallest hashes, those ascending: a choice that does not depend on the order of messages. */
-  hashes: number[];
-  messages: string[];
-}
 
 /** Name of a template: 64 bits of the hash of its text, in hexadecimal. */
 export const templateId = (template: string): string =>
@@ -40,6 +34,8 @@ export const templateId = (template: string): string =>
 export class PatternBatch {
   readonly #table: KeyTable;
   readonly #wordings: Wording[] = [];
+  /** The examples show every value that varies. */
+  #sure = true;
 
   constructor(max = wordingsMax) {
     this.#table = new KeyTable(max);
@@ -48,28 +44,31 @@ export class PatternBatch {
   /** Number of the message's wording; -1 when it is one too many, then ask `MinedBatch.match`. */
   add(bytes: Buffer, start: number, end: number): number {
     lineKey(bytes, start, end);
-    const { whole } = lineKeyResult;
     const index = this.#table.add(lineKeyResult.low, lineKeyResult.high);
     if (index < 0) return -1;
     const wording = this.#wordings[index];
-    if (wording === undefined) {
-      this.#wordings.push({ count: 1, hashes: [whole], messages: [textOf(bytes, start, end)] });
+    if (wording !== undefined) {
+      wording.add(() => textOf(bytes, start, end));
       return index;
     }
-    wording.count++;
-    const { hashes } = wording;
-    if (hashes.length < examplesMax || whole < (hashes.at(-1) as number))
-      remember(wording, whole, bytes, start, end);
+    const made = new Wording(textOf(bytes, start, end));
+    this.#wordings.push(made);
+    if (lineKeyResult.values > valuesMax) this.#sure = false;
+    if (this.#sure && this.#wordings.length > sureWordingsMax) {
+      this.#sure = false;
+      for (const each of this.#wordings) each.forgetExtremes();
+    }
+    if (!this.#sure) made.forgetExtremes();
     return index;
   }
 
   mine(): MinedBatch {
     const each = Math.max(1, Math.min(examplesMax, Math.floor(examplesPerBatchMax / this.#wordings.length)));
     const samples: PatternSample[] = [];
-    for (const [index, { messages, count }] of this.#wordings.entries())
-      for (let at = 0; at < Math.min(each, messages.length); at++)
-        samples.push({ shape: String(index), message: messages[at] as string, count: at === 0 ? count : 0 });
-    const { templates } = mineTemplates(samples, [], { complete: true });
+    for (const [index, wording] of this.#wordings.entries())
+      for (const [at, message] of (this.#sure ? wording.all() : wording.some(each)).entries())
+        samples.push({ shape: String(index), message, count: at === 0 ? wording.count : 0 });
+    const { templates } = mineTemplates(samples, [], { complete: this.#sure, quotedIsValue: false });
     const ordered = templates.toSorted((a, b) => b.count - a.count || (a.template < b.template ? -1 : 1));
     const ofWording = new Int32Array(this.#wordings.length);
     for (const [index, mined] of ordered.entries())
@@ -78,20 +77,6 @@ export class PatternBatch {
       ordered.map(({ template, count, example }) => ({ id: templateId(template), template, count, example })),
       ofWording,
     );
-  }
-}
-
-/** Keeps the messages with the smallest hashes. */
-function remember(wording: Wording, whole: number, bytes: Buffer, start: number, end: number): void {
-  const { hashes, messages } = wording;
-  let place = hashes.length;
-  while (place > 0 && (hashes[place - 1] as number) >= whole) place--;
-  if (hashes[place] === whole) return;
-  hashes.splice(place, 0, whole);
-  messages.splice(place, 0, textOf(bytes, start, end));
-  if (hashes.length > examplesMax) {
-    hashes.pop();
-    messages.pop();
   }
 }
 

@@ -36,8 +36,13 @@ const starByte = 1;
 const space = 32;
 const comma = 44;
 
-/** What the last `lineKey` call found: the key in halves, and a hash of the line as it is. */
-export const lineKeyResult = { low: 0, high: 0, whole: 0 };
+/** Values of a line that are told apart. */
+export const valuesMax = 32;
+
+/** What the last `lineKey` call found: the key in halves, a hash of the line as it is, and how many values it has. */
+export const lineKeyResult = { low: 0, high: 0, whole: 0, values: 0 };
+/** A hash of each of those values, a list as one. */
+export const valueHashes = new Uint32Array(valuesMax);
 
 export function lineKey(bytes: Uint8Array, start: number, end: number): void {
   const stop = Math.min(end, start + keyBytesMax);
@@ -47,6 +52,7 @@ export function lineKey(bytes: Uint8Array, start: number, end: number): void {
   // After a value, separators of a list wait: they count only when something else than a value follows.
   let starred = false;
   let waiting = 0;
+  let values = 0;
   let at = start;
   while (at < stop) {
     const code = bytes[at] as number;
@@ -76,6 +82,8 @@ export function lineKey(bytes: Uint8Array, start: number, end: number): void {
     }
     if (value && starred && waiting !== 0) {
       waiting = 0;
+      if (values <= valuesMax)
+        valueHashes[values - 1] = hashOf(bytes, at, next, valueHashes[values - 1] as number);
       at = next;
       continue;
     }
@@ -88,6 +96,8 @@ export function lineKey(bytes: Uint8Array, start: number, end: number): void {
     if (value) {
       a = Math.imul(a ^ starByte, primeA);
       b = Math.imul(b + starByte, primeB);
+      if (values < valuesMax) valueHashes[values] = hashOf(bytes, at, next, primeB);
+      values++;
     } else {
       for (let i = at; i < next; i++) {
         const own = bytes[i] as number;
@@ -98,7 +108,14 @@ export function lineKey(bytes: Uint8Array, start: number, end: number): void {
     starred = value;
     at = next;
   }
+  lineKeyResult.values = values;
   finish(a, b, whole);
+}
+
+function hashOf(bytes: Uint8Array, start: number, end: number, from: number): number {
+  let hash = from;
+  for (let i = start; i < end; i++) hash = Math.imul(hash ^ (bytes[i] as number), primeA);
+  return hash ^ (hash >>> 13);
 }
 
 /** Whether a word with a digit is the name of something the program has. */

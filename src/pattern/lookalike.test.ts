@@ -135,7 +135,7 @@ describe.each(Object.entries(styles))('messages of %s', (_, statements) => {
     Array.from({ length: 12 }, () => ({ statement, message: fill(statement) })),
   );
   const samples = written.map(({ message }, index) => ({ shape: String(index), message, count: 1 }));
-  const mining = mineTemplates(samples, [], { complete: true });
+  const mining = mineTemplates(samples, [], { complete: true, quotedIsValue: false });
 
   it.each(statements)('keep %s together and apart from the others', (statement) => {
     const own = new Set(

@@ -29,10 +29,12 @@ export interface Mining {
 
 export interface MiningOptions {
   /**
-   * The samples hold every wording that their shapes have. Without it a shape may stand for messages that no sample
-   * shows: with other numbers in words and other text between quotes, so these are open.
+   * The samples show every value that varies in the messages of their shapes, so a number in a word that never varies
+   * is constant. Without it such a number is open until several samples agree.
    */
   complete?: boolean;
+  /** What stands between quotes is one value, as in the shapes of stored records. True when not given. */
+  quotedIsValue?: boolean;
 }
 
 interface Unit {
@@ -43,7 +45,7 @@ interface Unit {
 
 /** The template of one message by itself. Mining may generalise it further when it sees its siblings. */
 export const templateOf = (message: string): string =>
-  render([formOf(message, { quotedIsValue: true })], { complete: false });
+  render([formOf(message, { quotedIsValue: true })], { complete: false, lines: 1 });
 
 /**
  * Groups messages by template. A message that a `known` template fits takes it, so that patterns keep their identity
@@ -60,7 +62,7 @@ export function mineTemplates(
   const index = new KnownTemplates(known);
   const settled: { template: string; unit: Unit }[] = [];
   const items: { form: Form; members: Unit[] }[] = [];
-  for (const unit of unitsOf(samples, options.complete ?? false)) {
+  for (const unit of unitsOf(samples, options.quotedIsValue ?? true)) {
     const template = index.fit(unit.forms);
     if (template !== null) settled.push({ template, unit });
     else
@@ -72,11 +74,11 @@ export function mineTemplates(
   return describe([...settled, ...mined]);
 }
 
-function unitsOf(samples: readonly PatternSample[], complete: boolean): Unit[] {
+function unitsOf(samples: readonly PatternSample[], quotedIsValue: boolean): Unit[] {
   const units = new Map<string, Unit>();
   for (const sample of samples) {
     const unit = units.get(sample.shape);
-    const form = formOf(sample.message, { quotedIsValue: !complete });
+    const form = formOf(sample.message, { quotedIsValue });
     if (unit) {
       unit.samples.push(sample);
       unit.forms.push(form);
@@ -139,7 +141,9 @@ function openBetween(form: Form, common: readonly string[]): void {
 
 function named(group: Group<Unit>, options: MiningOptions): { template: string; unit: Unit }[] {
   if (group.members.length === 0) return [];
-  const template = render(group.forms, { complete: options.complete ?? false });
+  let lines = 0;
+  for (const { samples } of group.members) for (const { count } of samples) lines += count;
+  const template = render(group.forms, { complete: options.complete ?? false, lines });
   return group.members.map((unit) => ({ template, unit }));
 }
 

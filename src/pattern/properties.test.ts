@@ -54,7 +54,7 @@ const found = (mining: Mining) =>
 
 type Miner = (samples: readonly PatternSample[], known?: readonly string[]) => Mining;
 const miners: [string, Miner][] = [
-  ['messages', (samples, known) => mineTemplates(samples, known, { complete: true })],
+  ['messages', (samples, known) => mineTemplates(samples, known, { complete: true, quotedIsValue: false })],
   ['shapes', (samples, known) => mineTemplates(samples, known)],
 ];
 

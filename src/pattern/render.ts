@@ -3,12 +3,16 @@ import { type Token, wildcard } from './tokens.ts';
 
 /** How sure the text of a template may be. */
 export interface Evidence {
-  /** The forms are all there is of these messages, so what never varies is constant. */
+  /** The forms show all there is of these messages, so what never varies is constant. */
   complete: boolean;
+  /** Messages of these forms. */
+  lines: number;
 }
 
 /** As many messages that all say `ssh2` show that it is a word and no value. */
 const constantFormsMin = 5;
+/** As many messages that all say `uid=0`, while other values vary, show that it is switched off. Other numbers vary. */
+const zeroLinesMin = 100;
 
 /** A word with a number in it: `ssh2`, `SOCKS5`, `L3`. */
 const numberedWord = /^[A-Za-z]+\d{1,2}[A-Za-z]{0,3}$/;
@@ -63,6 +67,7 @@ function renderOpen(forms: readonly Form[], index: number, swallow: boolean, evi
   const runs = forms.map((form) => form.tokens.slice(form.slots[index]?.from, form.slots[index]?.to));
   const texts = new Set(forms.map((form) => textOf(form, index)));
   const [run = []] = runs;
+  if (isSwitchedOff(forms, index, texts, evidence)) return '0';
   if (texts.size === 1 && run.every((token) => token.kind !== 'value')) return [...texts][0] ?? '';
   const sure = evidence.complete || forms.length >= constantFormsMin;
   const constant = sure ? constantTokens(runs) : new Set<number>();
@@ -77,6 +82,17 @@ function renderOpen(forms: readonly Form[], index: number, swallow: boolean, evi
     skeletons.set(pieces.join(''), pieces);
   }
   return common([...skeletons.values()]);
+}
+
+function isSwitchedOff(
+  forms: readonly Form[],
+  index: number,
+  texts: ReadonlySet<string>,
+  { complete, lines }: Evidence,
+): boolean {
+  const isSetting = forms[0]?.slots[index - 1]?.key === '=';
+  const isZero = texts.size === 1 && texts.has('0');
+  return isZero && isSetting && complete && lines >= zeroLinesMin && forms.length >= constantFormsMin;
 }
 
 function textOf(form: Form, index: number): string {
