@@ -11,6 +11,7 @@ import { diagnoseCommand, diagnoseUsage } from './diagnose.ts';
 import { parseArguments } from './index.ts';
 import { lint, lintUsage } from './lint.ts';
 import { patterns, patternsUsage } from './patterns.ts';
+import { patternsLive, patternsLiveUsage, patternsLiveWords } from './patterns-live.ts';
 import { maskCommand, pipelineCommand, pipelineUsage } from './pipeline.ts';
 import { topology, topologyUsage } from './topology.ts';
 
@@ -24,6 +25,7 @@ ${lintUsage}
 ${pipelineUsage}
 ${diagnoseUsage}
 ${patternsUsage}
+${patternsLiveUsage}
 ${anomaliesUsage}
 ${bundleUsage}
 ${topologyUsage}
@@ -92,26 +94,38 @@ const written = (text: string): Promise<void> =>
     process.stdout.write(text, (error) => (error ? reject(error) : resolve()));
   });
 
+/** How a command that asks a running Clew reaches it, and how it answers. */
+function serverOf(flags: Record<string, string>) {
+  const { http, auth } = loadConfig({ env: process.env, flags: {} });
+  return {
+    url: (flags.url ?? `http://${http.host}:${http.port}`).replace(/\/$/, ''),
+    token: auth.token,
+    nowMs: systemClock.now(),
+    json: flags.json !== undefined || !process.stdout.isTTY,
+    write: (text: string) => void process.stdout.write(text),
+  };
+}
+
 async function main(argv: readonly string[]): Promise<void> {
   if (argv[0] === 'bench') {
     process.exitCode = await bench(argv.slice(1));
     return;
   }
-  const { command, flags, rest } = parseArguments(argv, ['help', 'headless', 'json', 'list-faults']);
+  const { command, flags, rest } = parseArguments(argv, [
+    'help',
+    'headless',
+    'json',
+    'list-faults',
+    'new',
+    'all',
+  ]);
   if (command === 'serve') return serve(flags);
   if (command === 'demo') {
     process.exitCode = await demo(argv.slice(argv.indexOf('demo') + 1));
     return;
   }
   if (command === 'dead-letters') {
-    const { http, auth } = loadConfig({ env: process.env, flags: {} });
-    process.exitCode = await deadLetters(rest, flags, {
-      url: (flags.url ?? `http://${http.host}:${http.port}`).replace(/\/$/, ''),
-      token: auth.token,
-      nowMs: systemClock.now(),
-      json: flags.json !== undefined || !process.stdout.isTTY,
-      write: (text) => process.stdout.write(text),
-    });
+    process.exitCode = await deadLetters(rest, flags, serverOf(flags));
     return;
   }
   if (command === 'lint') {
@@ -123,6 +137,10 @@ async function main(argv: readonly string[]): Promise<void> {
       write: (text) => process.stdout.write(text),
       tell: (text) => process.stderr.write(text),
     });
+    return;
+  }
+  if (command === 'patterns' && patternsLiveWords.includes(rest[0] ?? '')) {
+    process.exitCode = await patternsLive(rest, flags, serverOf(flags));
     return;
   }
   if (command === 'patterns') {
@@ -154,13 +172,7 @@ async function main(argv: readonly string[]): Promise<void> {
     return;
   }
   if (command === 'topology') {
-    const { http, auth } = loadConfig({ env: process.env, flags: {} });
-    process.exitCode = await topology(rest, flags, {
-      url: (flags.url ?? `http://${http.host}:${http.port}`).replace(/\/$/, ''),
-      token: auth.token,
-      nowMs: systemClock.now(),
-      write: (text) => process.stdout.write(text),
-    });
+    process.exitCode = await topology(rest, flags, serverOf(flags));
     return;
   }
   if (command === 'pipeline' || command === 'mask') {
