@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { loadConfig } from '../../src/config/index.ts';
-import type { Ledger } from '../../src/ledger/index.ts';
+import { type Ledger, tenantLedger } from '../../src/ledger/index.ts';
 import { openTestLedger } from '../../src/ledger/testing.ts';
 import { type Clock, createLogger, systemClock } from '../../src/lib/index.ts';
 import { createPatternBook, createRollup, patternLookup } from '../../src/rollup/index.ts';
@@ -54,6 +54,10 @@ beforeAll(async () => {
       }),
     );
   await put(noon - 60 * minute, 'served the page in 5 ms', '1', 9, 10);
+  // The first window makes pattern 1, whatever order later ones run in.
+  now = noon - 50 * minute;
+  await tick();
+  now = noon + 8 * minute;
   await put(noon, 'served the page in 7 ms', '1', 9, 30);
   await put(noon + 1, 'SERVED the page in 8 ms', '2', 9, 5);
   await put(noon + 2, 'card was refused', '3', 17, 5);
@@ -62,9 +66,16 @@ beforeAll(async () => {
   );
   await tick();
   app = await createServer({ log, token: '', bodyBytesMax: 1_000_000 });
-  const deps = { detail, ledger, clock, tenantOf: () => 'default', windowMsMax: 400 * dayMs };
+  // As the program does it: what answers users reads as their tenant.
+  const deps = {
+    detail,
+    ledger: tenantLedger(ledger, 'default'),
+    clock,
+    tenantOf: () => 'default',
+    windowMsMax: 400 * dayMs,
+  };
   const book = createPatternBook({ ledger, detail, clock });
-  await app.register(patternRoutes({ ...deps, ...patternLookup(ledger), book }), { prefix: '/api/v1' });
+  await app.register(patternRoutes({ ...deps, ...patternLookup(deps.ledger), book }), { prefix: '/api/v1' });
   await app.ready();
 });
 

@@ -111,28 +111,19 @@ export async function patternDetail(
 /** Most shapes of one pattern that are named to the detail store; a template rarely has more than a handful. */
 export const shapesPerPatternMax = 1_000;
 
-/** Words that are this like a part of a template find it; pg_trgm's own 0.6 misses a wrong letter in a short word. */
-const likeMin = 0.4;
-
 /**
- * Ids of patterns whose template or name holds the text or is like it, the most alike first. Trigrams answer both from
- * one index.
+ * Ids of patterns whose template or name holds the text or is like a part of it, the most alike first. Trigrams answer both
+ * from one index.
  */
 export async function searchPatterns(
-  ledger: Ledger,
+  ledger: Queryable,
   tenantId: number,
   text: string,
   limit: number,
 ): Promise<string[]> {
-  const rows = await ledger.transaction(async (tx) => {
-    await tx.query(`SELECT set_config('pg_trgm.word_similarity_threshold', $1, true)`, [String(likeMin)]);
-    return tx.query<{ id: string }>(
-      `SELECT coalesce(current_id, fingerprint_id)::text AS id, max(CASE WHEN pattern ILIKE $3 OR name ILIKE $3 THEN 1 ELSE 0 END) AS holds,
-              max(word_similarity($2, coalesce(name, '') || ' ' || pattern)) AS alike
-         FROM log_pattern WHERE tenant_id = $1 AND (pattern ILIKE $3 OR name ILIKE $3 OR $2 <% pattern)
-        GROUP BY 1 ORDER BY holds DESC, alike DESC, 1 LIMIT $4`,
-      [tenantId, text, `%${text.replace(/[\\%_]/g, '\\$&')}%`, limit],
-    );
-  });
+  const rows = await ledger.query<{ id: string }>(
+    'SELECT id::text AS id FROM search_patterns($1, $2, $3, $4)',
+    [tenantId, text, `%${text.replace(/[\\%_]/g, '\\$&')}%`, limit],
+  );
   return rows.map((row) => row.id);
 }
