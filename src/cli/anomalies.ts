@@ -88,7 +88,10 @@ async function* pieces(source: NodeJS.ReadableStream, label: string): AsyncGener
     }
   } catch (error) {
     if (error instanceof ClewError) throw error;
-    throw new ClewError('bad_request', `${label}: ${error instanceof Error ? error.message : String(error)}`);
+    throw new ClewError(
+      'unprocessable',
+      `${label}: ${error instanceof Error ? error.message : String(error)}`,
+    );
   }
 }
 

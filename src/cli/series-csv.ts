@@ -25,7 +25,7 @@ export class SeriesCsv {
     this.#onSample = onSample;
   }
 
-  /** @throws ClewError `bad_request` naming file, line and column. */
+  /** @throws ClewError `unprocessable` naming file, line and column. */
   push(text: string): void {
     const chunk = this.#rest === '' ? text : this.#rest + text;
     let from = 0;
@@ -101,7 +101,7 @@ export class SeriesCsv {
   }
 
   #fail(column: string, what: string): never {
-    throw new ClewError('bad_request', `${this.#name}, line ${this.#line}: ${column} ${what}.`);
+    throw new ClewError('unprocessable', `${this.#name}, line ${this.#line}: ${column} ${what}.`);
   }
 }
 
