@@ -114,9 +114,31 @@ export async function timescalePreloaded(queryable: Queryable): Promise<boolean>
   return rows[0]?.loaded === true;
 }
 
-/** Creates what is on offer and not there yet, then says of each optional part whether it is there, and what is done instead. */
-export async function askCapabilities(queryable: Queryable, embedded: boolean): Promise<LedgerCapabilities> {
+/**
+ * Creates what a server offers and the database has not, before the migrations: where AGE is loaded at the server's start
+ * but not created, no table can be dropped. Answers what could not be created, and why.
+ */
+export async function createOptional(queryable: Queryable): Promise<Capability[]> {
   const { database } = await identity(queryable);
+  const found = await extensions(
+    queryable,
+    optional.map(({ extension }) => extension),
+  );
+  const refused: Capability[] = [];
+  for (const part of optional) {
+    if (found.get(part.extension)?.installed !== null) continue;
+    const reason = await create(queryable, part, database);
+    if (reason !== null) refused.push(absent(part.shown, reason));
+  }
+  return refused;
+}
+
+/** Says of each optional part whether it is there, and what is done instead. */
+export async function askCapabilities(
+  queryable: Queryable,
+  embedded: boolean,
+  refused: readonly Capability[],
+): Promise<LedgerCapabilities> {
   const found = await extensions(
     queryable,
     optional.map(({ extension }) => extension),
@@ -124,9 +146,9 @@ export async function askCapabilities(queryable: Queryable, embedded: boolean): 
   const list: Capability[] = [];
   for (const part of optional) {
     const there = found.get(part.extension);
-    if (there === undefined) list.push(absent(part.shown, part.missing));
-    else if (there.installed !== null) list.push(present(part.shown, there.installed));
-    else list.push(await create(queryable, part, database));
+    if (embedded && part.extension === 'age') list.push(besideLedger);
+    else if (there?.installed != null) list.push(present(part.shown, there.installed));
+    else list.push(refused.find(({ name }) => name === part.shown) ?? absent(part.shown, part.missing));
   }
   const has = (shown: string) => list.some(({ name, present }) => name === shown && present);
   if (has('TimescaleDB')) list.push(...(await timescaleParts(queryable)));
@@ -139,11 +161,19 @@ export async function askCapabilities(queryable: Queryable, embedded: boolean): 
     timescale: has('TimescaleDB'),
     compression: has('compression of hypertables'),
     vector: has('pgvector'),
-    age: has('AGE'),
+    age: list.some(({ name, version }) => name === 'AGE' && version !== null),
     rowSecurity: false,
     list,
   };
 }
+
+const besideLedger: Capability = {
+  name: 'AGE',
+  present: true,
+  version: null,
+  trouble: false,
+  message: 'Cypher is answered by an engine of its own beside the ledger',
+};
 
 export const present = (name: string, version: string | null = null): Capability => ({
   name,
@@ -161,23 +191,20 @@ export const absent = (name: string, message: string, trouble = false): Capabili
   message,
 });
 
-async function create(queryable: Queryable, part: Optional, database: string): Promise<Capability> {
+/** Null when it is there now; otherwise why not, and what is done instead. */
+async function create(queryable: Queryable, part: Optional, database: string): Promise<string | null> {
   const sql = `CREATE EXTENSION IF NOT EXISTS ${part.extension};`;
   if (part.extension === 'timescaledb' && !(await timescalePreloaded(queryable)))
-    return absent(
-      part.shown,
-      `it is installed, but the server does not load it (shared_preload_libraries): ${part.instead}.`,
-    );
+    return `it is installed, but the server does not load it (shared_preload_libraries): ${part.instead}.`;
   try {
     await queryable.query(sql);
+    return null;
   } catch (error) {
     const who = mayNot(error)
       ? `As a superuser run in database ${database}: ${sql}`
       : (error as Error).message;
-    return absent(part.shown, `it is installed, but could not be created here: ${part.instead}. ${who}`);
+    return `it is installed, but could not be created here: ${part.instead}. ${who}`;
   }
-  const made = (await extensions(queryable, [part.extension])).get(part.extension);
-  return present(part.shown, made?.installed ?? '');
 }
 
 /** Compression and policies are licensed parts: the Apache edition has hypertables without them. */

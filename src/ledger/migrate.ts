@@ -94,6 +94,26 @@ export async function schemaDrift(queryable: Queryable): Promise<string[]> {
   });
 }
 
+/**
+ * The migrations give chunks of knowledge an embedding where pgvector is there. A server that got it later gives them one
+ * now; what was written before has none. No-op without the extension, and where the column is.
+ */
+export async function adoptVector(queryable: Queryable): Promise<void> {
+  const [state] = await queryable.query<{ due: boolean }>(
+    `SELECT to_regtype('public.vector') IS NOT NULL AND to_regclass('public.kb_chunk') IS NOT NULL
+        AND NOT EXISTS (SELECT 1 FROM pg_attribute WHERE attrelid = to_regclass('public.kb_chunk')
+                           AND attname = 'embedding' AND NOT attisdropped) AS due`,
+  );
+  if (!state?.due) return;
+  await queryable.query('ALTER TABLE kb_chunk ADD COLUMN embedding vector(1536)');
+  await queryable.query('CREATE INDEX idx_kb_vec_hnsw ON kb_chunk USING hnsw (embedding vector_l2_ops)');
+  await queryable.query(
+    `INSERT INTO ledger_manifest SELECT * FROM (${schemaSql}) s
+      WHERE object IN ('kb_chunk.embedding', 'index idx_kb_vec_hnsw')
+         ON CONFLICT (object) DO UPDATE SET definition = excluded.definition`,
+  );
+}
+
 /** Two processes that start at once on one server take turns. The number is arbitrary and ours alone. */
 const migrationLockKey = 4_315_100;
 

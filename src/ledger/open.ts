@@ -6,12 +6,13 @@ import { pg_trgm } from '@electric-sql/pglite/contrib/pg_trgm';
 import { pgcrypto } from '@electric-sql/pglite/contrib/pgcrypto';
 import { vector } from '@electric-sql/pglite-pgvector';
 import { type ClewError, type Clock, isClewError, type Logger, retry } from '../lib/index.ts';
-import { askCapabilities, requireServer, timescalePreloaded } from './capabilities.ts';
-import type { Ledger, LedgerCapabilities } from './contract.ts';
+import { askCapabilities, createOptional, requireServer, timescalePreloaded } from './capabilities.ts';
+import type { Capability, Ledger, LedgerCapabilities } from './contract.ts';
 import { type Driver, liteDriver } from './driver.ts';
 import { DriverLedger, queryableOf } from './driver-ledger.ts';
 import { isolateTenants } from './isolation.ts';
 import {
+  adoptVector,
   type Migration,
   type MigrationTarget,
   migrate,
@@ -74,13 +75,15 @@ export function prepare(driver: Driver, options: LedgerOptions, embedded: boolea
   return driver.session(async ({ run, script }) => {
     const queryable = queryableOf(run);
     return withMigrationLock({ queryable, script }, async () => {
+      let refused: Capability[] = [];
       if (!embedded) {
         await requireServer(queryable);
+        refused = await createOptional(queryable);
         if (!(await timescalePreloaded(queryable))) await script(hideTimescale);
       }
       const drift = await migrateAndCompare({ queryable, script }, migrations, log);
       await script(embedded ? ownRoleAlone : showTimescale);
-      const capabilities = await askCapabilities(queryable, embedded);
+      const capabilities = await askCapabilities(queryable, embedded, refused);
       // Tests of the migrator come with migrations, and so with tables, of their own.
       if (options.migrations !== undefined) return { drift, capabilities };
       await applyRetention(queryable, options.retention ?? []);
@@ -152,6 +155,7 @@ async function migrateAndCompare(
 ): Promise<string[]> {
   const applied = await migrate(target, migrations);
   if (applied.length > 0) log.info({ applied }, 'ledger migrated');
+  await adoptVector(target.queryable);
   const drift = await schemaDrift(target.queryable);
   if (drift.length > 0) log.warn({ drift }, 'the schema of the ledger is not what its migrations made');
   return drift;

@@ -59,6 +59,8 @@ interface StorageDeps {
 }
 
 const keptMs = 60_000;
+/** A start has enough to do. */
+const firstMs = 15_000;
 const everyMs = 600_000;
 const dayMs = 86_400_000;
 /** Days that are remembered, and shown. */
@@ -84,6 +86,7 @@ export function createStorage(deps: StorageDeps): Storage {
     return made;
   };
   const loop = async () => {
+    await clock.sleep(firstMs, stop.signal);
     while (!stop.signal.aborted) {
       await remember(deps).catch((error) => log.warn({ err: error }, 'sizes of tables could not be noted'));
       await clock.sleep(everyMs, stop.signal);

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Ledger } from '../../src/ledger/index.ts';
+import { adoptVector, schemaDrift } from '../../src/ledger/migrate.ts';
 import { applyRetention } from '../../src/ledger/retention.ts';
 
 const noon = '2026-11-20T12:00:00Z';
@@ -199,6 +200,18 @@ export function ledgerContract(open: () => Promise<Ledger>): void {
       );
       expect(nearest).toEqual([{ content: 'chunk 4' }]);
     });
+  });
+
+  it('pgvector that comes after the tables gives chunks of knowledge their embedding', async () => {
+    if (!ledger.capabilities.vector) return;
+    await ledger.query('DROP EXTENSION vector CASCADE');
+    expect(await schemaDrift(ledger)).toContain('kb_chunk.embedding is missing');
+    await adoptVector(ledger);
+    expect(await schemaDrift(ledger)).not.toEqual([]);
+    await ledger.query('CREATE EXTENSION vector');
+    await adoptVector(ledger);
+    await adoptVector(ledger);
+    expect(await schemaDrift(ledger)).toEqual([]);
   });
 
   it('reports health and no drift', async () => {

@@ -17,7 +17,7 @@ const dayMs = 86_400_000;
 const clock: Clock = {
   now: () => now,
   monotonic: () => now - start,
-  sleep: (_ms, signal) => systemClock.sleep(1e8, signal),
+  sleep: (ms, signal) => systemClock.sleep(ms < 60_000 ? 0 : 1e8, signal),
 };
 
 const storageOf = () =>

@@ -451,7 +451,8 @@ describe('ledger-maintenance', () => {
       `SELECT 1 FROM time_series_partition WHERE table_name = 'metric_1m' AND t_from > $1`,
       [time(now)],
     );
-    expect(ahead).toHaveLength(1);
+    // TimescaleDB makes its chunks when rows come.
+    expect(ahead).toHaveLength(ledger.capabilities.timescale ? 0 : 1);
     expect(await ledger.query('SELECT 1 FROM etl_job_run')).toEqual([]);
   });
 });

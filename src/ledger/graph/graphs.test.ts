@@ -110,12 +110,12 @@ describe('the graph of active calls', { timeout: 120_000 }, () => {
   it('takes 300 vertices and 1 500 edges, none lost', async (test) => {
     present(test);
     const vertices = Array.from({ length: 300 }, (_, index) => ({
-      id: String(index),
+      id: String(index + 1),
       properties: { name: `s${index}` },
     }));
     const edges = Array.from({ length: 1_500 }, (_, index) => ({
-      src: String(index % 300),
-      dst: String((index * 7 + Math.floor(index / 300)) % 300),
+      src: String(1 + (index % 300)),
+      dst: String(1 + ((index * 7 + Math.floor(index / 300)) % 300)),
       properties: { rps: index },
     }));
     await put(shop, { vertices, edges });
@@ -198,7 +198,7 @@ describe('the graph of active calls', { timeout: 120_000 }, () => {
   it('a question without end is ended, and the next one is answered', async (test) => {
     present(test);
     const names = Array.from({ length: 120 }, (_, index) => ({
-      id: String(index),
+      id: String(index + 1),
       properties: { name: `s${index}` },
     }));
     await put(shop, { vertices: names, edges: [] });

@@ -53,6 +53,7 @@ export const storagePhrasesZh: Record<string, string> = {
   'compression of hypertables': '超表压缩',
   'retention policies of TimescaleDB': 'TimescaleDB 的保留策略',
   'reads of a tenant run as the role {role}': '租户的读取以角色 {role} 执行',
+  'Cypher is answered by an engine of its own beside the ledger': 'Cypher 由账本旁的独立引擎回答',
   'version {version}': '版本 {version}',
   'on for {tables}': '已用于 {tables}',
   'chunks are dropped by policies': '由策略删除过期数据块',
