@@ -2,7 +2,7 @@
 import { useQuery } from '@tanstack/react-query';
 import { Link, useNavigate, useSearch } from '@tanstack/react-router';
 import { type JobRow, jobHistoryQuery, jobsQuery } from '../api/jobs.ts';
-import { useWords } from '../i18n/index.tsx';
+import { type Translate, useWords } from '../i18n/index.tsx';
 import { now } from '../model/clock.ts';
 import { formatCount, formatLength, formatMs, formatNear, formatSpan } from '../model/format.ts';
 import { Empty, Health, Panel, Problem, Skeleton } from '../panel/bits.tsx';
@@ -16,6 +16,7 @@ const stripPollMs = 10_000;
 export function JobsPage() {
   const { t } = useWords();
   const search = useSearch({ from: '/jobs' });
+  const { span } = useFrame();
   const query = useQuery(jobsQuery());
   const jobs = query.data;
   const chosen = jobs?.find(({ name }) => name === search.job) ?? jobs?.[0];
@@ -35,7 +36,7 @@ export function JobsPage() {
         </Empty>
       )}
       {jobs && jobs.length > 0 && (
-        <Panel title={t('jobs.windows')} className="jobs-list">
+        <Panel title={t('jobs.list')} aside={span} className="jobs-list">
           {jobs.map((job) => (
             <JobLine key={job.name} job={job} chosen={job === chosen} />
           ))}
@@ -53,40 +54,52 @@ export function jobHealth(job: JobRow): 'ok' | 'suspect' | 'failing' | 'no_data'
   return job.lag_s > job.delay_s + 5 * job.align_s ? 'suspect' : 'ok';
 }
 
+function healthText(job: JobRow, t: Translate): string {
+  if (job.circuit.state !== 'closed') return t(`jobs.circuit.${job.circuit.state}`);
+  if (job.failed > 0) return t('jobs.failed', { n: formatCount(job.failed) });
+  if (job.lag_s === null) return t('jobs.none');
+  return jobHealth(job) === 'suspect' ? t('jobs.behind') : t('jobs.circuit.closed');
+}
+
 function JobLine({ job, chosen }: { job: JobRow; chosen: boolean }) {
   const { t } = useWords();
   const { frame, poll } = useFrame();
   const navigate = useNavigate();
   const history = useQuery(jobHistoryQuery(frame, job.name, poll(stripPollMs)));
+  const timing = t('jobs.every', {
+    span: formatLength(job.align_s * 1_000),
+    delay: formatLength(job.delay_s * 1_000),
+  });
+  const since =
+    job.waiting_from === null ? '' : t('jobs.waiting.from', { time: formatNear(job.waiting_from, now()) });
   const open = (): void => void navigate({ to: '/jobs', search: (before) => ({ ...before, job: job.name }) });
   return (
     <div className={`jobs-line ${chosen ? 'chosen' : ''}`} data-testid={`job-${job.name}`}>
       <div className="jobs-name">
-        <Link to="/jobs" search={(before) => ({ ...before, job: job.name })} className="mono">
+        <Link
+          to="/jobs"
+          search={(before) => ({ ...before, job: job.name })}
+          className="mono"
+          title={job.name}
+        >
           {job.name}
         </Link>
-        <span className="dim">
-          {t('jobs.every', {
-            span: formatLength(job.align_s * 1_000),
-            delay: formatLength(job.delay_s * 1_000),
-          })}
+        <span className="dim" title={timing}>
+          {timing}
         </span>
       </div>
       <Strip history={history.data} open={open} />
       <div className="jobs-state">
-        <Health state={jobHealth(job)} label={t(`jobs.circuit.${job.circuit.state}`)} />
-        {job.failed > 0 && <span className="bad">{t('jobs.failed', { n: formatCount(job.failed) })}</span>}
+        <Health state={jobHealth(job)} label={healthText(job, t)} />
       </div>
       <div className="jobs-figure">
         <strong>{job.lag_s === null ? '–' : formatSpan(job.lag_s * 1_000)}</strong>
-        <span className="dim">{job.lag_s === null ? t('jobs.none') : t('jobs.lag')}</span>
+        <span className="dim">{t('jobs.lag')}</span>
       </div>
       <div className="jobs-figure">
         <strong>{formatCount(job.waiting)}</strong>
-        <span className="dim">
-          {t('jobs.waiting')}
-          {job.waiting_from !== null &&
-            ` ${t('jobs.waiting.from', { time: formatNear(job.waiting_from, now()) })}`}
+        <span className="dim" title={since}>
+          {since === '' ? t('jobs.waiting') : since}
         </span>
       </div>
       <div className="jobs-figure jobs-duration">
