@@ -32,7 +32,7 @@ export class NoticedAnomalies {
 }
 
 function signalOf(tenant: string, anomaly: RecordedAnomaly, now: EpochMs): Signal | null {
-  const { series, onset, value, detail, title, summary, severity } = anomaly;
+  const { series, onset, value, detail, title, summary, severity, code, params } = anomaly;
   const indicator = indicatorOf[series.measure];
   if (indicator === undefined || series.resourceType !== 'service') return null;
   return {
@@ -45,6 +45,8 @@ function signalOf(tenant: string, anomaly: RecordedAnomaly, now: EpochMs): Signa
     severity,
     title,
     summary,
+    code,
+    params,
     since: onset.at,
     detectedAt: now,
     value,

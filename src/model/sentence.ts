@@ -25,6 +25,15 @@ export const sentences = {
   'signal.surge.summary': '{service} receives {value} requests/s; normal is {normal}.',
   'signal.log_volume': '{service}: {value} log records/s',
   'signal.log_volume.summary': '{service} writes {value} log records/s; normal is {normal}.',
+  'signal.series_above': '{service}: {measure} is unusually high, {value} instead of {expected}',
+  'signal.series_above.summary':
+    '{measure} of {service} ({table}) is higher than its past lets expect: {value} against {expected} ± {sigma}; since {since} UTC.',
+  'signal.series_below': '{service}: {measure} is unusually low, {value} instead of {expected}',
+  'signal.series_below.summary':
+    '{measure} of {service} ({table}) is lower than its past lets expect: {value} against {expected} ± {sigma}; since {since} UTC.',
+  'signal.series_spread': '{service}: {measure} moves unlike before, now {value}',
+  'signal.series_spread.summary':
+    '{measure} of {service} ({table}) moves unlike its past over the last {span} samples; it is {value}, expected {expected} ± {sigma}; since {since} UTC.',
   'signal.alert': '{service}: alert {alert}',
   'signal.alert.summary': 'The alert {alert} about {service} ({severity}) fires since {since} UTC[: {text}].',
 

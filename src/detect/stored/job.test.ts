@@ -102,6 +102,8 @@ describe('anomaly-watch', () => {
     for (const measure of ['err_rate', 'p95_ms', 'heap_used']) expect(named(measure), measure).toBeDefined();
     expect(named('rps')).toBeUndefined();
     expect(named('err_rate')?.severity).toBe('WARN');
+    expect(named('err_rate')?.title).toMatch(/^back: err_rate is unusually high, 0\.4 instead of 0\.01\d*$/);
+    expect(named('err_rate')?.labels.code).toBe('signal.series_above');
     // The calls' error rate and latency are one event; the heap of a service that nobody calls is another.
     expect(named('err_rate')?.labels.group).toBe(named('p95_ms')?.labels.group);
     expect(named('heap_used')?.labels.group).not.toBe(named('p95_ms')?.labels.group);

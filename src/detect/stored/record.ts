@@ -1,6 +1,6 @@
 import type { Queryable } from '../../ledger/index.ts';
 import { sha256Hex } from '../../lib/index.ts';
-import { iso, type Severity } from '../../model/index.ts';
+import { iso, type Said, type Severity, titled } from '../../model/index.ts';
 import { type Groupable, groupsOf } from './group.ts';
 import type { StoredAlarm } from './watch.ts';
 
@@ -30,7 +30,7 @@ export function anomalyId(tenantId: number, alarm: StoredAlarm): string {
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-5${hex.slice(13, 16)}-a${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
 }
 
-export interface RecordedAnomaly extends StoredAlarm {
+export interface RecordedAnomaly extends StoredAlarm, Said {
   id: string;
   group: string;
   title: string;
@@ -94,16 +94,25 @@ const resourcesOf = ({ series }: StoredAlarm): string[] =>
 const short = (value: number): string => String(Number(value.toPrecision(4)));
 
 /** Rises of errors and of time taken are worth a warning; the rest is worth knowing. */
-function said({ series, value, detail, onset }: StoredAlarm): {
+function said({ series, value, detail, onset }: StoredAlarm): Said & {
   title: string;
   summary: string;
   severity: Severity;
 } {
   const worse = detail.direction === 'up' && /err|fail|_ms$|latency|duration|p9\d/i.test(series.measure);
-  const way = detail.direction === 'up' ? 'above' : 'below';
+  // What was unusual may be the mean of some samples; up and down are told of the value that a reader sees.
+  const way = value >= detail.expected ? 'above' : 'below';
   return {
-    title: `${series.resource}: ${series.measure} is unusual (${short(value)}, expected ${short(detail.expected)})`,
-    summary: `${series.measure} of ${series.resource} in ${series.table} is ${way} what its past lets expect: ${short(value)} against ${short(detail.expected)} ± ${short(detail.sigma)}, by its ${detail.aspect} over ${detail.span} samples; since ${iso(onset.at)}.`,
+    ...titled(detail.aspect === 'spread' ? 'signal.series_spread' : `signal.series_${way}`, {
+      service: series.resource,
+      measure: series.measure,
+      table: series.table,
+      value: short(value),
+      expected: short(detail.expected),
+      sigma: short(detail.sigma),
+      span: detail.span,
+      since: iso(onset.at).slice(0, 19).replace('T', ' '),
+    }),
     severity: worse ? 'WARN' : 'INFO',
   };
 }
@@ -132,6 +141,8 @@ async function write(
     onset_from: onset.from,
     onset_to: onset.to,
     group: anomaly.group,
+    code: anomaly.code,
+    params: anomaly.params,
   };
   await tx.query(eventSql, [
     anomaly.id,

@@ -23,6 +23,15 @@ export const sentencesZh: Record<SentenceCode, string> = {
   'signal.surge.summary': '{service} 每秒收到 {value} 个请求;正常为 {normal}。',
   'signal.log_volume': '{service}: {value} 条日志/秒',
   'signal.log_volume.summary': '{service} 每秒写入 {value} 条日志;正常为 {normal}。',
+  'signal.series_above': '{service}: {measure} 异常偏高,{value}(预期 {expected})',
+  'signal.series_above.summary':
+    '{service} 的 {measure}({table})高于其历史所预期:{value},预期 {expected} ± {sigma};自 {since} UTC 起。',
+  'signal.series_below': '{service}: {measure} 异常偏低,{value}(预期 {expected})',
+  'signal.series_below.summary':
+    '{service} 的 {measure}({table})低于其历史所预期:{value},预期 {expected} ± {sigma};自 {since} UTC 起。',
+  'signal.series_spread': '{service}: {measure} 的波动与以往不同,当前 {value}',
+  'signal.series_spread.summary':
+    '{service} 的 {measure}({table})在最近 {span} 个样本内的波动与其历史不符;当前 {value},预期 {expected} ± {sigma};自 {since} UTC 起。',
   'signal.alert': '{service}: 告警 {alert}',
   'signal.alert.summary': '{service} 的告警 {alert}({severity})自 {since} UTC 起触发[:{text}]。',
 
