@@ -7,21 +7,23 @@ import { urnName } from '../../../src/model/urn.ts';
 import { now } from '../model/clock.ts';
 import type { LogFilter } from '../model/logfilter.ts';
 import { type FrameSearch, type Window, windowOf } from '../model/range.ts';
+import type { TopologyAnswer } from '../model/topology.ts';
 import { get, type Params, request } from './client.ts';
 import type {
   CaseDetail,
   CaseRow,
   ChangeRow,
+  CypherAnswer,
   Facet,
   GraphAnswer,
   HealthReport,
-  Impact,
   LogHistogram,
   LogRow,
   ObjectiveRow,
   PatternRow,
   ServiceRow,
   TimelineEntry,
+  TopologySource,
   TraceDetail,
   TraceRow,
 } from './types.ts';
@@ -29,6 +31,7 @@ import type {
 export const livePollMs = 5_000;
 export const casePollMs = 2_000;
 export const tailPollMs = 2_000;
+const topologyPollMs = 60_000;
 
 /** The part of the URL that names a time range, as a key. */
 export const rangeKey = (search: FrameSearch): readonly unknown[] => [
@@ -155,11 +158,50 @@ export const graphQuery = (at: number | undefined, windowS: number, poll: number
     refetchInterval: at === undefined ? poll : false,
   });
 
-export const impactQuery = (urn: string) =>
+/** Resources and edges at a moment; compared with an earlier one where `since` is given. */
+export const topologyQuery = (
+  moments: { at: number | undefined; since: number | undefined },
+  relation: string[],
+  enabled: boolean,
+) =>
   queryOptions({
-    queryKey: ['impact', urn],
-    queryFn: async ({ signal }) => (await get<Impact>('/graph/impact', { urn }, signal)).data,
+    queryKey: ['topology', moments.at ?? 0, moments.since ?? 0, relation],
+    enabled,
+    queryFn: async ({ signal }) => {
+      const { at, since } = moments;
+      const path = since === undefined ? '/topology' : '/topology/diff';
+      const params = since === undefined ? { at } : { from: since, to: at };
+      return (await get<TopologyAnswer>(path, { ...params, relation }, signal)).data;
+    },
+    placeholderData: keepPreviousData,
+    refetchInterval: moments.at === undefined ? topologyPollMs : false,
   });
+
+/** When topology changed. */
+export const momentsQuery = (window: Window) =>
+  queryOptions({
+    queryKey: ['topology-moments', window.from, window.to],
+    queryFn: async ({ signal }) =>
+      (
+        await get<{ at: number; opened: number; closed: number }[]>(
+          '/topology/moments',
+          { from: window.from, to: window.to },
+          signal,
+        )
+      ).data,
+    placeholderData: keepPreviousData,
+  });
+
+/** Sources of declared topology and what could not be read. */
+export const topologySourcesQuery = () =>
+  queryOptions({
+    queryKey: ['topology-sources'],
+    queryFn: async ({ signal }) => (await get<TopologySource[]>('/topology/sources', {}, signal)).data,
+    staleTime: 60_000,
+  });
+
+export const cypher = async (query: string) =>
+  request<CypherAnswer>('/api/v1/cypher', { method: 'POST', body: { query, limit: 200 } });
 
 export const objectivesQuery = (poll: number | false) =>
   queryOptions({

@@ -154,8 +154,19 @@ export interface GraphAnswer {
   }[];
 }
 
-export interface Impact {
-  affected: { urn: string; service: string; distance: number }[];
+export interface TopologySource {
+  source: string;
+  job: string;
+  read_at: number;
+  edges: number;
+  changed_at: number | null;
+  problems: { file: string; where: string; what: string }[];
+}
+
+export interface CypherAnswer {
+  columns: string[];
+  rows: unknown[][];
+  truncated: boolean;
 }
 
 export interface ObjectiveRow extends ObjectiveValue {

@@ -8,6 +8,7 @@ import {
 } from '@tanstack/react-router';
 import { dropUndefined, type LogSearch, parseLogSearch } from '../model/logfilter.ts';
 import { type FrameSearch, parseFrame } from '../model/range.ts';
+import { type Layer, layers, type Span, spans } from '../model/topology.ts';
 import { listOf, momentOf, numberOf, oneOf, parseSearch, stringifySearch, textOf } from '../model/url.ts';
 import { HomePage } from '../page/home.tsx';
 import { CrashPage, MissingPage } from './crash.tsx';
@@ -69,6 +70,12 @@ const traceRoute = createRoute({
 
 export interface MapSearch {
   at?: number;
+  /** The moment that is compared with. */
+  since?: number;
+  layer?: Layer;
+  span?: Span;
+  /** The other end of the way from `node`. */
+  target?: string;
   focus?: string;
   hops?: number;
   node?: string;
@@ -81,6 +88,10 @@ const mapRoute = createRoute({
   validateSearch: (raw: Record<string, unknown>): MapSearch =>
     dropUndefined({
       at: momentOf(raw.at),
+      since: momentOf(raw.since),
+      layer: oneOf(raw.layer, layers),
+      span: oneOf(raw.span, Object.keys(spans) as Span[]),
+      target: textOf(raw.target),
       focus: textOf(raw.focus),
       hops: numberOf(raw.hops),
       node: textOf(raw.node),

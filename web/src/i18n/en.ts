@@ -1,5 +1,6 @@
 import { intakeEn } from './intake.en.ts';
 import { jobsEn } from './jobs.en.ts';
+import { mapEn } from './map.en.ts';
 import { patternsEn } from './patterns.en.ts';
 import { storageEn } from './storage.en.ts';
 import { words } from './words.en.ts';
@@ -244,8 +245,6 @@ export const en = {
   'map.title': 'Map',
   'map.now': 'now',
   'map.at': 'at {time}',
-  'map.slider': 'Moment shown, over the last hour',
-  'map.window': 'calls of the {span} before',
   'map.focus': 'Only around this',
   'map.unfocus': 'Show everything',
   'map.hops': 'hops',
@@ -393,6 +392,7 @@ export const en = {
   ...intakeEn,
   ...jobsEn,
   ...storageEn,
+  ...mapEn,
   ...patternsEn,
   ...words,
 

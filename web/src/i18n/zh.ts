@@ -1,6 +1,7 @@
 import type { MessageKey } from './en.ts';
 import { intakeZh } from './intake.zh.ts';
 import { jobsZh } from './jobs.zh.ts';
+import { mapZh } from './map.zh.ts';
 import { patternsZh } from './patterns.zh.ts';
 import { storageZh } from './storage.zh.ts';
 import { words } from './words.zh.ts';
@@ -240,8 +241,6 @@ export const zh: Record<MessageKey, string> = {
   'map.title': '拓扑',
   'map.now': '现在',
   'map.at': '{time} 时',
-  'map.slider': '所示时刻(最近一小时)',
-  'map.window': '此前 {span} 的调用',
   'map.focus': '只看它周围',
   'map.unfocus': '显示全部',
   'map.hops': '跳数',
@@ -383,6 +382,7 @@ export const zh: Record<MessageKey, string> = {
   ...intakeZh,
   ...jobsZh,
   ...storageZh,
+  ...mapZh,
   ...patternsZh,
   ...words,
 

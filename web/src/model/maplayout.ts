@@ -10,6 +10,8 @@ export interface MapNode {
   rps: number;
   error_rate: number;
   p95_ms: number | null;
+  /** Compared with another moment. */
+  status?: 'added' | 'removed' | 'kept';
 }
 
 export interface MapEdge {
@@ -19,6 +21,9 @@ export interface MapEdge {
   error_rate: number;
   p50_ms: number | null;
   p95_ms: number | null;
+  /** What the line says, where it is not a call alone. */
+  relation?: string;
+  status?: 'added' | 'removed' | 'kept';
 }
 
 export interface Graph<
@@ -236,13 +241,18 @@ export interface Grouped extends Graph {
 }
 
 /** Above the limit, every group that is not opened becomes one node; calls between the same two are added up. */
-export function grouped(graph: Graph, opened: ReadonlySet<string>, limit = groupAbove): Grouped {
+export function grouped(
+  graph: Graph,
+  opened: ReadonlySet<string>,
+  limit = groupAbove,
+  nameOf = groupOf,
+): Grouped {
   if (graph.nodes.length <= limit) return { ...graph, members: new Map() };
   const members = new Map<string, MapNode[]>();
   const standsFor = new Map<string, string>();
   const nodes: MapNode[] = [];
   for (const node of graph.nodes) {
-    const name = groupOf(node);
+    const name = nameOf(node);
     if (opened.has(name)) {
       nodes.push(node);
       continue;
@@ -266,7 +276,16 @@ function groupNode(urn: string, held: MapNode[]): MapNode {
     rps,
     error_rate: rps === 0 ? 0 : failed / rps,
     p95_ms: held.reduce<number | null>((max, node) => maxOf(max, node.p95_ms), null),
+    ...statusOf(held),
   };
+}
+
+/** Of several, the status that all have; otherwise something of both stayed. */
+function statusOf(held: readonly { status?: MapNode['status'] }[]): { status?: MapNode['status'] } {
+  const all = new Set(held.map((one) => one.status));
+  const [first] = all;
+  if (first === undefined) return {};
+  return { status: all.size === 1 ? first : 'kept' };
 }
 
 const maxOf = (a: number | null, b: number | null): number | null =>
@@ -292,6 +311,8 @@ function mergedEdges(edges: MapEdge[], standsFor: ReadonlyMap<string, string>): 
       error_rate: rps === 0 ? 0 : (known.rps * known.error_rate + e.rps * e.error_rate) / rps,
       p50_ms: maxOf(known.p50_ms, e.p50_ms),
       p95_ms: maxOf(known.p95_ms, e.p95_ms),
+      ...(known.relation === undefined ? {} : { relation: known.relation }),
+      ...statusOf([known, e]),
     });
   }
   return [...merged.values()];

@@ -15,7 +15,15 @@ import '@xyflow/react/dist/base.css';
 import { useEffect, useMemo, useRef, useState } from 'react';
 import { useT } from '../../i18n/index.tsx';
 import { formatMs, formatRate, formatRatio } from '../../model/format.ts';
-import { edgeId, edgeWidth, type Grouped, type Layout, layOut, type MapNode } from '../../model/maplayout.ts';
+import {
+  edgeId,
+  edgeWidth,
+  type Grouped,
+  type Layout,
+  layOut,
+  type MapEdge,
+  type MapNode,
+} from '../../model/maplayout.ts';
 import { Health } from '../../panel/bits.tsx';
 
 const box = { width: 204, height: 52 };
@@ -24,7 +32,23 @@ const gap = { alongRight: 82, alongDown: 58, across: 28 };
 /** From this share of failed calls an edge is drawn red. */
 const failingFrom = 0.05;
 
-type Box = Node<{ node: MapNode; members: number; chosen: boolean; down: boolean }, 'service'>;
+/** What is lit on the map: who is reached from the chosen one, or the way between two; the rest steps back. */
+export interface Lit {
+  /** Distance from the chosen one; of a way the place on it. */
+  distance: ReadonlyMap<string, number>;
+  /** `edgeId` of the lines that belong to it. */
+  lines: ReadonlySet<string>;
+}
+
+interface BoxData extends Record<string, unknown> {
+  node: MapNode;
+  members: number;
+  chosen: boolean;
+  down: boolean;
+  faded: boolean;
+  distance: number | undefined;
+}
+type Box = Node<BoxData, 'service'>;
 type Call = Edge<
   { bends: { x: number; y: number }[]; text: string; failing: boolean; down: boolean },
   'call'
@@ -55,7 +79,7 @@ function draw(graph: Grouped, room: { width: number; height: number }): Drawn {
   return scale(sizeOf(down)) > scale(sizeOf(right)) ? { ...down, down: true } : { ...right, down: false };
 }
 
-function boxesOf(graph: Grouped, layout: Drawn, selected: string | undefined): Box[] {
+function boxesOf(graph: Grouped, layout: Drawn, selected: string | undefined, lit: Lit | undefined): Box[] {
   const byUrn = new Map(graph.nodes.map((node) => [node.urn, node]));
   return layout.nodes.flatMap((spot) => {
     const node = byUrn.get(spot.urn);
@@ -70,6 +94,8 @@ function boxesOf(graph: Grouped, layout: Drawn, selected: string | undefined): B
           members: graph.members.get(spot.urn)?.length ?? 0,
           chosen: spot.urn === selected,
           down: layout.down,
+          faded: lit !== undefined && spot.urn !== selected && !lit.distance.has(spot.urn),
+          distance: spot.urn === selected ? undefined : lit?.distance.get(spot.urn),
         },
         draggable: false,
         connectable: false,
@@ -78,26 +104,32 @@ function boxesOf(graph: Grouped, layout: Drawn, selected: string | undefined): B
   });
 }
 
-function linesOf(graph: Grouped, layout: Drawn, selected: string | undefined): Call[] {
+function linesOf(graph: Grouped, layout: Drawn, selected: string | undefined, lit: Lit | undefined): Call[] {
   const busiest = Math.max(...graph.edges.map((edge) => edge.rps), 0);
   return graph.edges.map((edge) => {
-    const failing = edge.error_rate >= failingFrom;
+    const id = edgeId(edge);
+    const failing = edge.error_rate >= failingFrom && edge.status !== 'removed';
     const near = edge.src === selected || edge.dst === selected;
-    const color = failing ? 'var(--red)' : near ? 'var(--blue)' : 'var(--control)';
-    const rate = near ? formatRate(edge.rps) : '';
-    const errors = failing || (near && edge.error_rate > 0) ? formatRatio(edge.error_rate) : '';
+    const onWay = lit?.lines.has(id) ?? false;
+    const color = colorOf(edge, failing, near || onWay);
     return {
-      id: edgeId(edge),
+      id,
       source: edge.src,
       target: edge.dst,
       type: 'call' as const,
       data: {
-        bends: layout.bends.get(edgeId(edge)) ?? [],
-        text: [rate, errors].filter((part) => part !== '').join('\n'),
-        failing,
+        bends: layout.bends.get(id) ?? [],
+        text: labelOf(edge, failing, near),
+        failing: failing || edge.status === 'removed',
         down: layout.down,
       },
-      style: { stroke: color, strokeWidth: edgeWidth(edge.rps, busiest) },
+      style: {
+        stroke: color,
+        strokeWidth:
+          edge.status === 'added' || edge.status === 'removed' ? 2.5 : edgeWidth(edge.rps, busiest),
+        ...(edge.status === 'removed' ? { strokeDasharray: '6 5' } : {}),
+        ...(lit !== undefined && !onWay ? { opacity: 0.25 } : {}),
+      },
       markerEnd: {
         type: MarkerType.ArrowClosed,
         color,
@@ -109,6 +141,20 @@ function linesOf(graph: Grouped, layout: Drawn, selected: string | undefined): C
       selectable: false,
     };
   });
+}
+
+/** What is different from another moment is told before anything else. */
+function colorOf(edge: MapEdge, failing: boolean, near: boolean): string {
+  if (edge.status === 'added') return 'var(--green)';
+  if (edge.status === 'removed' || failing) return 'var(--red)';
+  return near ? 'var(--blue)' : 'var(--control)';
+}
+
+function labelOf(edge: MapEdge, failing: boolean, near: boolean): string {
+  const rate = near && edge.rps > 0 ? formatRate(edge.rps) : '';
+  const errors = failing || (near && edge.error_rate > 0) ? formatRatio(edge.error_rate) : '';
+  const relation = near && edge.relation !== undefined && edge.relation !== 'CALLS' ? edge.relation : '';
+  return [relation, rate, errors].filter((part) => part !== '').join('\n');
 }
 
 /** From one box to another, straight through each place kept free between them. */
@@ -183,10 +229,12 @@ function ServiceBox({ data }: NodeProps<Box>) {
   const failed = node.error_rate >= 0.01;
   return (
     <div
-      className={`map-node ${node.health} type-${node.type} ${data.chosen ? 'chosen' : ''}`}
+      className={`map-node ${node.health} type-${node.type} ${data.chosen ? 'chosen' : ''} ${node.status ?? ''} ${data.faded ? 'faded' : ''}`}
       data-testid="map-node"
       data-service={node.service}
       data-health={node.health}
+      data-status={node.status}
+      data-distance={data.distance}
     >
       <Handle type="target" position={data.down ? Position.Top : Position.Left} isConnectable={false} />
       <p className="map-node-name">
@@ -195,44 +243,89 @@ function ServiceBox({ data }: NodeProps<Box>) {
           {node.service}
           {data.members > 0 && ` ×${data.members}`}
         </span>
-        <Health state={node.health} />
+        {data.distance !== undefined && (
+          <span className="map-distance" title={t('map.distance', { n: data.distance })}>
+            {data.distance}
+          </span>
+        )}
+        {node.status !== undefined && node.status !== 'kept' && (
+          <b className={node.status === 'added' ? 'good' : 'bad'}>{t(`map.status.${node.status}`)}</b>
+        )}
+        {node.health !== 'no_data' && <Health state={node.health} />}
       </p>
-      <p className="map-node-figures">
-        <span title={t('map.requests')}>{formatRate(node.rps)}</span>
-        <span className={failed ? 'bad' : ''} title={t('map.errors')}>
-          {formatRatio(node.error_rate)}
-        </span>
-        <span title={t('map.p95')}>{formatMs(node.p95_ms)}</span>
-      </p>
+      {node.rps === 0 && node.health === 'no_data' ? (
+        <p className="map-node-figures">
+          <span className="clip">{node.type}</span>
+        </p>
+      ) : (
+        <p className="map-node-figures">
+          <span title={t('map.requests')}>{formatRate(node.rps)}</span>
+          <span className={failed ? 'bad' : ''} title={t('map.errors')}>
+            {formatRatio(node.error_rate)}
+          </span>
+          <span title={t('map.p95')}>{formatMs(node.p95_ms)}</span>
+        </p>
+      )}
       <Handle type="source" position={data.down ? Position.Bottom : Position.Right} isConnectable={false} />
     </div>
   );
 }
 
 /** What is not one of our services, by a sign before its name. */
-const marks: Record<string, string> = { database: '⛁ ', queue: '≣ ', external: '↗ ', host: '▣ ' };
+const marks: Record<string, string> = {
+  database: '⛁ ',
+  queue: '≣ ',
+  external: '↗ ',
+  host: '▣ ',
+  cloud: '☁ ',
+  workload: '⬡ ',
+  network: '⇄ ',
+  storage: '▤ ',
+  config: '≡ ',
+  role: '◇ ',
+  group: '❏ ',
+};
 
 const edgeTypes = { call: CallLine };
 const nodeTypes = { service: ServiceBox };
-const fit = { padding: 0.12, maxZoom: 1.1, duration: 0 };
+/** Room left free around what is drawn, and how large a box gets at most. */
+const fit = { padding: 0.06, zoomMax: 1.1, zoomMin: 0.2 };
+
+/** All boxes and all lines in the middle of the room; lines may pass beside the outermost boxes. */
+function viewportOf(layout: Drawn, room: { width: number; height: number }) {
+  const points = [...layout.nodes, ...[...layout.bends.values()].flat()];
+  const left = Math.min(...points.map((point) => point.x));
+  const top = Math.min(...points.map((point) => point.y));
+  const wide = Math.max(...points.map((point) => point.x)) + box.width - left;
+  const tall = Math.max(...points.map((point) => point.y)) + box.height - top;
+  const scale = (1 - 2 * fit.padding) * Math.min(room.width / wide, room.height / tall);
+  const zoom = Math.max(fit.zoomMin, Math.min(fit.zoomMax, scale));
+  return {
+    zoom,
+    x: (room.width - wide * zoom) / 2 - left * zoom,
+    y: (room.height - tall * zoom) / 2 - top * zoom,
+  };
+}
 
 export function MapCanvas(props: {
   graph: Grouped;
   selected: string | undefined;
-  select: (urn: string | undefined) => void;
+  lit: Lit | undefined;
+  /** `far`: with Shift, the other end of a way. */
+  select: (urn: string | undefined, far: boolean) => void;
 }) {
-  const { graph, selected } = props;
+  const { graph, selected, lit } = props;
   const [flow, setFlow] = useState<ReactFlowInstance<Box, Call> | null>(null);
   const holder = useRef<HTMLDivElement>(null);
   const room = useRoom(holder);
   const layout = useMemo(() => draw(graph, room), [graph, room]);
-  const nodes = useMemo(() => boxesOf(graph, layout, selected), [graph, layout, selected]);
-  const edges = useMemo(() => linesOf(graph, layout, selected), [graph, layout, selected]);
+  const nodes = useMemo(() => boxesOf(graph, layout, selected, lit), [graph, layout, selected, lit]);
+  const edges = useMemo(() => linesOf(graph, layout, selected, lit), [graph, layout, selected, lit]);
   // What is drawn decides the view: new figures of the same services must not move it under the eyes.
   const members = `${layout.down} ${room.width} ${nodes.map((node) => node.id).join(' ')}`;
   useEffect(() => {
     if (flow === null || members === '') return;
-    const frame = requestAnimationFrame(() => void flow.fitView(fit));
+    const frame = requestAnimationFrame(() => void flow.setViewport(viewportOf(layout, room)));
     return () => cancelAnimationFrame(frame);
   }, [flow, members]);
   return (
@@ -243,10 +336,8 @@ export function MapCanvas(props: {
         nodeTypes={nodeTypes}
         edgeTypes={edgeTypes}
         onInit={setFlow}
-        onNodeClick={(_, node) => props.select(node.id)}
-        onPaneClick={() => props.select(undefined)}
-        fitView
-        fitViewOptions={fit}
+        onNodeClick={(event, node) => props.select(node.id, event.shiftKey)}
+        onPaneClick={() => props.select(undefined, false)}
         minZoom={0.2}
         maxZoom={1.6}
         nodesDraggable={false}

@@ -1,18 +1,26 @@
-import { useQuery } from '@tanstack/react-query';
 import { getRouteApi, Link } from '@tanstack/react-router';
-import { impactQuery } from '../../api/queries.ts';
-import type { GraphAnswer } from '../../api/types.ts';
 import { useT } from '../../i18n/index.tsx';
 import { formatMs, formatRate, formatRatio } from '../../model/format.ts';
 import type { Grouped, MapEdge, MapNode } from '../../model/maplayout.ts';
 import { Health } from '../../panel/bits.tsx';
+import type { Lit } from './canvas.tsx';
 
 const route = getRouteApi('/map');
 
+/** What is lit for the chosen one. */
+export interface Impact {
+  lit: Lit;
+  up: ReadonlyMap<string, number>;
+  down: ReadonlyMap<string, number>;
+  /** The way to `target`; null when there is none, undefined when none was asked for. */
+  way: string[] | null | undefined;
+  target: string | undefined;
+}
+
 export function NodeSide(props: {
   graph: Grouped | undefined;
-  full: GraphAnswer | undefined;
   urn: string | undefined;
+  impact: Impact | undefined;
 }) {
   const t = useT();
   const node = props.graph?.nodes.find((each) => each.urn === props.urn);
@@ -20,6 +28,7 @@ export function NodeSide(props: {
     return (
       <aside className="side">
         <p className="dim">{t('map.choose')}</p>
+        <p className="dim">{t('map.choose.way')}</p>
       </aside>
     );
   }
@@ -28,17 +37,23 @@ export function NodeSide(props: {
     <aside className="side" data-testid="map-side">
       <h2>{node.service}</h2>
       <p className="mono dim urn">{node.urn}</p>
-      <Health state={node.health} />
-      <dl className="figures">
-        <Figure name={t('map.requests')} value={formatRate(node.rps)} />
-        <Figure name={t('map.errors')} value={formatRatio(node.error_rate)} bad={node.error_rate >= 0.01} />
-        <Figure name={t('map.p95')} value={formatMs(node.p95_ms)} />
-      </dl>
+      {node.status !== undefined && (
+        <p className={statusClass(node.status)}>{t(`map.status.${node.status}`)}</p>
+      )}
+      {(node.rps > 0 || node.health !== 'no_data') && <Health state={node.health} />}
+      {(node.rps > 0 || node.health !== 'no_data') && (
+        <dl className="figures">
+          <Figure name={t('map.requests')} value={formatRate(node.rps)} />
+          <Figure name={t('map.errors')} value={formatRatio(node.error_rate)} bad={node.error_rate >= 0.01} />
+          <Figure name={t('map.p95')} value={formatMs(node.p95_ms)} />
+        </dl>
+      )}
       {members === undefined ? (
         <ServiceLinks node={node} />
       ) : (
         <Members name={node.service} members={members} />
       )}
+      {props.impact !== undefined && <Reached impact={props.impact} graph={props.graph} />}
       <Calls
         title={t('map.calls')}
         edges={props.graph.edges.filter((edge) => edge.src === node.urn)}
@@ -51,7 +66,6 @@ export function NodeSide(props: {
         far="src"
         graph={props.graph}
       />
-      {members === undefined && <Affected urn={node.urn} />}
     </aside>
   );
 }
@@ -134,7 +148,7 @@ function Calls(props: { title: string; edges: MapEdge[]; far: 'src' | 'dst'; gra
                   {nameOf(edge[props.far])}
                 </Link>
               </td>
-              <td className="num">{formatRate(edge.rps)}</td>
+              <td className="num">{edge.rps === 0 ? edge.relation : formatRate(edge.rps)}</td>
               <td className={`num ${edge.error_rate >= 0.01 ? 'bad' : 'dim'}`}>
                 {formatRatio(edge.error_rate)}
               </td>
@@ -147,17 +161,65 @@ function Calls(props: { title: string; edges: MapEdge[]; far: 'src' | 'dst'; gra
   );
 }
 
-function Affected({ urn }: { urn: string }) {
+const statusClass = (status: string): string =>
+  status === 'added' ? 'good' : status === 'removed' ? 'bad' : 'dim';
+
+/** Who is affected when it fails and what it needs, the nearest first; or the way that was asked for. */
+function Reached({ impact, graph }: { impact: Impact; graph: Grouped }) {
   const t = useT();
-  const query = useQuery(impactQuery(urn));
-  if (query.data === undefined) return null;
+  const nameOf = (urn: string): string => graph.nodes.find((node) => node.urn === urn)?.service ?? urn;
+  if (impact.target !== undefined) {
+    return (
+      <div data-testid="map-way">
+        <h3>{t('map.way', { to: nameOf(impact.target) })}</h3>
+        {impact.way === null ? (
+          <p className="dim">{t('map.way.none')}</p>
+        ) : (
+          <p>{impact.way?.map(nameOf).join(' → ')}</p>
+        )}
+      </div>
+    );
+  }
   return (
-    <div>
-      <h3>{t('map.affected')}</h3>
-      <p>
-        {query.data.affected.length === 0 && <span className="dim">{t('map.affected.none')}</span>}
-        {query.data.affected.map((each) => each.service).join(', ')}
-      </p>
+    <>
+      <Distances
+        title={t('map.affected')}
+        none={t('map.affected.none')}
+        reached={impact.up}
+        nameOf={nameOf}
+        testId="map-affected"
+      />
+      <Distances
+        title={t('map.needs')}
+        none={t('map.needs.none')}
+        reached={impact.down}
+        nameOf={nameOf}
+        testId="map-needs"
+      />
+    </>
+  );
+}
+
+function Distances(props: {
+  title: string;
+  none: string;
+  reached: ReadonlyMap<string, number>;
+  nameOf: (urn: string) => string;
+  testId: string;
+}) {
+  const byDistance = new Map<number, string[]>();
+  for (const [urn, distance] of props.reached)
+    byDistance.set(distance, [...(byDistance.get(distance) ?? []), props.nameOf(urn)]);
+  return (
+    <div data-testid={props.testId}>
+      <h3>{props.title}</h3>
+      {byDistance.size === 0 && <p className="dim">{props.none}</p>}
+      {[...byDistance].map(([distance, names]) => (
+        <p key={distance} className="map-reached">
+          <span className="map-distance">{distance}</span>
+          <span>{names.sort().join(', ')}</span>
+        </p>
+      ))}
     </div>
   );
 }
