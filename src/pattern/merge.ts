@@ -33,7 +33,7 @@ const ownIdentifiersMax = 4;
 /** The same after a preposition (`task of alpha`), where words are names unless they are all in capitals. */
 const ownObjectsMax = 4;
 /** The same between `for` and `from`: somebody's name stands there. */
-const ownNamesMax = 2;
+const ownNamesMax = 1;
 /** Constant words that a message must have elsewhere for one of its words to be taken for a value. */
 const contextMin = 2;
 /** The same where other messages have a value in that place. */
