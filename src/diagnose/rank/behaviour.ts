@@ -32,6 +32,8 @@ const weightMin = 4;
 const neverMax = 0.02;
 const alwaysMin = 0.95;
 const mixFactor = 0.35;
+/** However clear it is that requests come in another mix, it is no more than that. */
+const mixMost = 14;
 /** Words with which programs say that something went wrong. */
 export const troubleWords =
   /\b(error|exception|fail(ed|ure|ing)?|fatal|panic|not found|unable|cannot|can't|refused|denied|timed? ?out|timeout|invalid|unexpected|illegal|null ?pointer|abort(ed)?|reject(ed)?|unavailable|no such|missing|overflow|out of)\b/i;
@@ -68,13 +70,16 @@ function deviationOf(context: Context, outcome: Outcome, shift: Shift<Visit>): D
   // Trouble that went away is no fault.
   const words = trouble ? (appears ? 1.6 : 0.2) : 1;
   const visits = shift.since.filter((one) => (one.value === 1) === appears).map((one) => one.what);
+  const ruled = rule ? shift.weight : mixFactor * (trouble && appears ? shift.weight : Math.min(mixMost, shift.weight));
+  // What the first service of a request calls is chosen by who sends the request.
+  const chosen = outcome.kind === 'call' && appears && visits.every((visit) => visit.parent === null) ? 0.3 : 1;
   return {
     service: context.service,
     operation: context.operation,
     outcome,
     appears,
     shift,
-    weight: shift.weight * (rule ? 1 : mixFactor) * words,
+    weight: ruled * chosen * words,
     credited: visits,
     visits,
   };

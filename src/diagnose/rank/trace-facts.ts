@@ -134,7 +134,7 @@ export function delayFacts(
           check: 'own_time',
           kind: 'latency_regression',
           strength,
-          own: 1,
+          own: 1 - 0.6 * waitingToo(delay, delays),
           onset: shift.onset,
           says: sentence('rca.own_time', { service, operation: other, ...numbers }),
           evidence: [{ dim: 'trace', ref }],
@@ -152,6 +152,18 @@ export function delayFacts(
       evidence: [{ dim: 'trace' as const, ref }],
     }));
   });
+}
+
+/** Share of a service's slow visits in which a call was slow to get through as well: connecting again is part of that. */
+function waitingToo(own: Delay, delays: readonly Delay[]): number {
+  const waiting = new Set<Visit>();
+  for (const way of delays) {
+    if (way.kind !== 'way' || way.other !== own.service) continue;
+    for (const { what } of way.shift.since)
+      if (what.parent !== null && (what.gapMs ?? 0) > 3 * way.before + 10) waiting.add(what.parent);
+  }
+  const slow = own.shift.since.filter(({ what }) => what.ownMs > 3 * own.before + 10);
+  return slow.length === 0 ? 0 : slow.filter(({ what }) => waiting.has(what)).length / slow.length;
 }
 
 /**
