@@ -125,6 +125,7 @@ export const sentences = {
     '{service} gets {now} requests, usually {before} ({factor}); {count} services get more as well.',
   'rca.provider':
     '{count} of {total} new messages of trouble name {peer}, which is outside the observed system.',
+  'rca.unreachable': '{services} could not reach {resource} ({count} messages since the onset).',
   'rca.one_record': 'All {count} failures concern {field} {value}, while {before} others went well before.',
   'rca.host': '{service} runs on {host}, where {metric} is {now}, usually {before}.',
   'rca.tenant': '{tenant} began to use {host} as well: {metric} {now}, usually {before}.',

@@ -24,6 +24,8 @@ export interface Compared {
   normal: Normal;
   times: number[];
   values: number[];
+  /** Values inside the stated window but before the onset. */
+  before: number[];
   /** Nothing was measured before the incident: whatever it measures began with it. */
   fresh: boolean;
 }
@@ -59,23 +61,26 @@ export function compare(series: Series, frame: Frame): Compared | null {
   const usual = baseline.length >= baselineMin ? normalOf(baseline, floor) : null;
   if (usual === null) {
     const all = [...baseline, ...before];
-    return { series, normal: normalOf(all, floor), times, values, fresh: all.length === 0 };
+    return { series, normal: normalOf(all, floor), times, values, before, fresh: all.length === 0 };
   }
   if (before.length > 0) {
     const level = median(before);
     if (Math.abs(distance(usual, level)) > shiftDistance)
-      return { series, normal: shifted(usual, before, level), times, values, fresh: false };
+      return { series, normal: shifted(usual, before, level), times, values, before, fresh: false };
     // Within the usual range, the last values before the onset are the better guess of what would have followed.
     const near = (before.length * level + nearness * usual.level) / (before.length + nearness);
-    return { series, normal: { ...usual, level: near }, times, values, fresh: false };
+    return { series, normal: { ...usual, level: near }, times, values, before, fresh: false };
   }
-  return { series, normal: usual, times, values, fresh: false };
+  return { series, normal: usual, times, values, before, fresh: false };
 }
 
-/** An availability of 100 % is steady to a tenth of a percent, not to two percent as a time is. */
+/** A share of 0 or 100 % is steady to a fraction of a percent, a number of failures to one, not to two percent as a time is. */
 function floorOf(series: Series, values: readonly number[]): number | undefined {
-  if (metricClass(series.metric) !== 'availability') return undefined;
-  return values.some((value) => value > 1.5) ? 0.1 : 0.001;
+  const kind = metricClass(series.metric);
+  if (kind === 'availability') return values.some((value) => value > 1.5) ? 0.1 : 0.001;
+  if (kind !== 'errors') return undefined;
+  if (!/ratio|rate|percent|pct|fraction|share/i.test(series.metric)) return 1;
+  return /percent|pct/i.test(series.metric) || values.some((value) => value > 1.5) ? 0.3 : 0.003;
 }
 
 /** The same relative width around another level. */

@@ -42,6 +42,7 @@ export interface AnswerCause {
 
 /** Below this nothing is named: a wrong name costs more than "inconclusive". */
 const scoreMin = 0.4;
+const outsideMin = 0.55;
 const causesMax = 8;
 const reasonsMax = 6;
 const evidenceMax = 12;
@@ -82,7 +83,8 @@ const rounded = (score: number): number => Math.round(score * 1000) / 1000;
 /** Something outside is named when it is shown and no change explains the same better. */
 function decidedOutside({ outside, candidates, blames }: Findings): Outside | null {
   const best = outside[0];
-  if (best === undefined) return null;
+  const top = candidates[0]?.score ?? 0;
+  if (best === undefined || best.score < outsideMin || best.score < 0.65 * top) return null;
   const blamed = Math.max(candidates[0]?.blame?.score ?? 0, blames[0]?.score ?? 0);
   return blamed >= Math.max(blameMin, best.score - 0.15) ? null : best;
 }

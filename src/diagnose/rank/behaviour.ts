@@ -27,11 +27,13 @@ export interface Outcome {
 }
 
 /** Below this many nats a difference is noise among the thousands that are looked at. */
-const weightMin = 4;
+const weightMin = 2;
 /** A rate this near to never or always is a rule of the program; between them it depends on the requests. */
 const neverMax = 0.02;
 const alwaysMin = 0.95;
 const mixFactor = 0.35;
+/** Comparisons are not independent: messages of one statement come and go together. */
+const chanceShare = 0.7;
 /** However clear it is that requests come in another mix, it is no more than that. */
 const mixMost = 14;
 /** Words with which programs say that something went wrong. */
@@ -47,6 +49,9 @@ export function deviationsOf(
   const book = new ContextBook();
   for (const visit of visits) observeVisit(book, visit, templates);
   const found: Deviation[] = [];
+  // Among thousands of comparisons some differ by chance; each nat of that is no evidence.
+  const compared = [...book.contexts.values()].reduce((sum, context) => sum + context.outcomes.size, 0);
+  const chance = chanceShare * Math.log(1 + compared);
   for (const context of book.contexts.values()) {
     for (const [key, outcome] of context.outcomes) {
       const observed: Observed<Visit>[] = context.occurrences.map(({ visit, at, outcomes }) => ({
@@ -56,7 +61,10 @@ export function deviationsOf(
       }));
       const shift = findShift(observed, frame, noticed, rateRatio);
       if (shift === null) continue;
-      const deviation = deviationOf(context, outcome, shift);
+      const deviation = deviationOf(context, outcome, {
+        ...shift,
+        weight: Math.max(0, shift.weight - chance),
+      });
       if (deviation.weight >= weightMin) found.push(deviation);
     }
   }
@@ -70,9 +78,12 @@ function deviationOf(context: Context, outcome: Outcome, shift: Shift<Visit>): D
   // Trouble that went away is no fault.
   const words = trouble ? (appears ? 1.6 : 0.2) : 1;
   const visits = shift.since.filter((one) => (one.value === 1) === appears).map((one) => one.what);
-  const ruled = rule ? shift.weight : mixFactor * (trouble && appears ? shift.weight : Math.min(mixMost, shift.weight));
+  const ruled = rule
+    ? shift.weight
+    : mixFactor * (trouble && appears ? shift.weight : Math.min(mixMost, shift.weight));
   // What the first service of a request calls is chosen by who sends the request.
-  const chosen = outcome.kind === 'call' && appears && visits.every((visit) => visit.parent === null) ? 0.3 : 1;
+  const chosen =
+    outcome.kind === 'call' && appears && visits.every((visit) => visit.parent === null) ? 0.3 : 1;
   return {
     service: context.service,
     operation: context.operation,

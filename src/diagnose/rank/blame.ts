@@ -90,7 +90,9 @@ function blameOf(change: Change, input: Parameters<typeof blamesOf>[0], ears: Ea
     const own = matched(edit.words, ears);
     const fit = fits[edit.kind]?.test(ears.said) ? 1 : 0;
     const relevance = 1 - Math.exp(-(own.amount + 0.35 * about.amount + 1.2 * fit) / 6);
-    const value = edit.risk * (0.25 + 0.75 * relevance);
+    const risk = edit.line === null ? suddenly(edit, change, frame.onset) : edit.risk;
+    const unread = edit.line === null ? certainly(edit, change, frame.onset) : readShare;
+    const value = risk * (unread + (1 - unread) * relevance);
     if (value > best.value)
       best = { value, edit, relevance, shared: [...new Set([...own.words, ...about.words])] };
   }
@@ -104,6 +106,22 @@ function blameOf(change: Change, input: Parameters<typeof blamesOf>[0], ears: Ea
     shared: best.shared.slice(0, 8),
     secondsBefore: Math.round((frame.onset - change.at) / 1000),
   };
+}
+
+/** What nobody can read may have done anything; the sooner after it things break, the likelier it was that. */
+function suddenly(edit: Edit, change: Change, onset: EpochMs): number {
+  if (edit.kind === 'harmless') return edit.risk;
+  const most = /flag|toggle|experiment/.test(change.kind) ? 0.15 : 0.45;
+  return clamp(edit.risk + most * Math.exp(-Math.max(0, onset - change.at) / suddenMs), 0, 0.9);
+}
+const suddenMs = 300_000;
+
+/** What a change is worth whose words are nowhere in the incident. */
+const readShare = 0.25;
+function certainly(edit: Edit, change: Change, onset: EpochMs): number {
+  if (edit.kind === 'harmless') return readShare;
+  const most = /flag|toggle|experiment/.test(change.kind) ? 0.1 : 0.35;
+  return readShare + most * Math.exp(-Math.max(0, onset - change.at) / suddenMs);
 }
 
 /** Nothing breaks before it is changed; what was changed long ago has been tried by now. */

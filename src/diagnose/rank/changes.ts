@@ -71,6 +71,9 @@ function changeOf(id: string, events: EventRow[], anyDeployed: boolean): Change 
   };
 }
 
+const harmlessTitle =
+  /\b(typos?|readme|docs?|documentation|comments?|changelog|unit tests?|test coverage|lint(er|ing)?|gofmt|prettier|whitespace|formatting|code ?owners|rename (a )?(local )?variables?|log message|log wording|tidy imports?|ci cache)\b/i;
+
 /** Without its lines a change is judged by what it is called and which files it touches. */
 function withoutDiff(
   kind: string,
@@ -91,6 +94,7 @@ function withoutDiff(
     const weight = Math.max(...files.map(fileWeight));
     if (weight < 0.5) return says('harmless', weight * 0.5);
   }
+  if (harmlessTitle.test(title)) return says('harmless', 0.06);
   const type = /^(?:#?)(\w+)[(:!\s]/.exec(title.toLowerCase())?.[1] ?? '';
   if (/^(docs?|test|tests|style|ci|chore|build|lint)$/.test(type)) return says('harmless', 0.05);
   if (/^(flag|feature|toggle|experiment)/.test(kind)) return says('switch', 0.45, event?.labels.change ?? '');

@@ -9,6 +9,7 @@ export interface Delay {
   /** Who is slow: the service, or the called one. */
   service: string;
   kind: 'own' | 'way';
+  peer: Visit['peer'];
   /** Of an own delay the operation, of a way the caller. */
   other: string;
   /** Added milliseconds since the onset, all visits together. */
@@ -19,7 +20,7 @@ export interface Delay {
   weight: number;
 }
 
-const weightMin = 4;
+const weightMin = 2;
 /** Spread of logarithms of durations below which no operation is believed to be steadier: ±35 %. */
 const spreadMin = 0.35;
 /** Less than this a visit is lost in scheduling. */
@@ -44,6 +45,7 @@ export function delaysOf(visits: readonly Visit[], frame: Frame, noticed: EpochM
       put(visit.service, 'way', visit.parent.service, visit, visit.gapMs);
   }
   const found: Delay[] = [];
+  const chance = Math.log(1 + groups.size);
   for (const { service, kind, other, seen } of groups.values()) {
     const observed: Observed<Visit>[] = seen.map(([visit, ms]) => ({
       at: visit.start,
@@ -54,7 +56,7 @@ export function delaysOf(visits: readonly Visit[], frame: Frame, noticed: EpochM
     // A few very long visits are a burst, not a state: each counts as no more than clearly slow.
     for (const one of observed) one.value = Math.min(one.value, middle + slowMost * spread);
     const shift = findShift(observed, frame, noticed, levelRatio(spread));
-    if (shift === null || shift.weight < weightMin) continue;
+    if (shift === null || shift.weight - chance < weightMin) continue;
     const since = new Set(shift.since.map((one) => one.what));
     const after = mean(seen.filter(([visit]) => since.has(visit)).map(([, ms]) => ms));
     const usual = seen
@@ -65,12 +67,13 @@ export function delaysOf(visits: readonly Visit[], frame: Frame, noticed: EpochM
     found.push({
       service,
       kind,
+      peer: kind === 'own' ? (seen[0]?.[0].peer ?? null) : null,
       other,
       addedMs: (after - before) * shift.since.length,
       before,
       after,
       shift,
-      weight: shift.weight,
+      weight: shift.weight - chance,
     });
   }
   return found.sort((a, b) => b.weight - a.weight || (a.service < b.service ? -1 : 1));

@@ -54,13 +54,14 @@ export function excessesOf(compared: readonly Compared[], flow: Flow): Map<strin
 
 /** The number of requests, not of bytes or records kept. */
 function requestsOf(list: readonly Compared[]): Compared | null {
-  const traffic = list.filter((one) => metricClass(one.series.metric) === 'traffic');
-  const named = traffic.find((one) =>
-    wordsOf(one.series.metric).some((word) =>
-      /^(requests?|req|rps|qps|calls?|workload|ops|hits)$/.test(word),
-    ),
+  const named = list.find(
+    (one) =>
+      metricClass(one.series.metric) === 'traffic' &&
+      wordsOf(one.series.metric).some((word) =>
+        /^(requests?|req|rps|qps|tps|calls?|workload|ops|hits|invocations?|transactions?)$/.test(word),
+      ),
   );
-  return named ?? traffic[0] ?? null;
+  return named ?? null;
 }
 
 function latencyOf(list: readonly Compared[]): Compared | null {
@@ -102,16 +103,26 @@ function excessOf(resource: string, flow: Flow, by: Compared, requests: Compared
   const level = by.fresh ? (sign === -1 ? 1 / scale : 0) : by.normal.level;
   if (by.fresh && flow === 'time' && !fresh) return null;
   const at = new Map(requests?.times.map((time, i) => [time, requests.values[i] ?? 0]) ?? []);
+  const counting = requests === null ? 0 : countsPerValue(requests);
   let amount = 0;
   let worst = 0;
+  let failed = 0;
+  let expected = 0;
   for (let i = 0; i < by.values.length; i++) {
     const value = by.values[i] ?? 0;
+    const weight = ratio && requests !== null ? (at.get(by.times[i] ?? 0) ?? requests.normal.level) : 1;
+    failed += (sign === -1 ? 1 / scale - value : value) * scale * weight * counting;
+    expected += (sign === -1 ? 1 / scale - level : level) * scale * weight * counting;
     const z = by.fresh ? 20 : distance(by.normal, value) * sign;
     if (z < oddFrom) continue;
-    const weight = ratio && requests !== null ? (at.get(by.times[i] ?? 0) ?? requests.normal.level) : 1;
     amount += Math.max(0, (value - level) * sign) * scale * weight;
     worst = Math.max(worst, z);
   }
+  // A handful of failures comes by chance, however steady the baseline was.
+  if (flow === 'failures' && ratio && counting > 0)
+    worst = Math.min(worst, (failed - expected) / Math.sqrt(expected + 1));
+  const material =
+    flow === 'time' && !by.fresh ? clamp((highest(by.values) / Math.max(level, 1e-12) - 1) / 0.25) : 1;
   const unit =
     flow === 'time'
       ? requests === null
@@ -123,8 +134,21 @@ function excessOf(resource: string, flow: Flow, by: Compared, requests: Compared
           ? 'ratio'
           : 'count';
   return amount > 0
-    ? { resource, flow, amount, certainty: oddness(worst + 1), unit, by, requests, fresh }
+    ? { resource, flow, amount, certainty: oddness(worst + 1) * material, unit, by, requests, fresh }
     : null;
+}
+
+const highest = (values: readonly number[]): number => values.reduce((max, value) => Math.max(max, value), 0);
+
+/** How many requests one unit of one value stands for: a rate stands for all of its interval. */
+function countsPerValue({ series }: Compared): number {
+  const words = wordsOf(series.metric).join(' ');
+  const step =
+    series.times.length > 1
+      ? ((series.times.at(-1) ?? 0) - (series.times[0] ?? 0)) / (series.times.length - 1) / 1000
+      : 1;
+  if (/\b(rps|qps|tps|per sec|per second|per s)\b/.test(words)) return step;
+  return /\b(per min|per minute|rpm)\b/.test(words) ? step / 60 : 1;
 }
 
 /**

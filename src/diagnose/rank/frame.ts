@@ -30,11 +30,10 @@ export function frameOf(incident: Incident): Frame {
   const caveats: Caveat[] = [];
   const { window, baseline, at } = incident;
   if (window !== null) {
-    const onset =
-      at > window.from && at < window.to ? at - stepAllowance(incident.series, window, at) : window.from;
     if (at < window.from || at > window.to)
       caveats.push({ file: 'meta.json', text: 'incident_at lies outside the window; the window counts' });
-    return frame({ onset, onsetEarliest: window.from, end: window.to, window, baseline, caveats });
+    const { onset, earliest } = onsetInside(incident, window);
+    return frame({ onset, onsetEarliest: earliest, end: window.to, window, baseline, caveats });
   }
   const began = symptomOnset(incident);
   const onset = began?.onset ?? at;
@@ -50,6 +49,19 @@ export function frameOf(incident: Incident): Frame {
     baseline: baseline ?? (from < onset ? { from, to: onset } : null),
     caveats,
   });
+}
+
+/** Inside a stated window: when the symptom left its usual range, else when it was noticed. */
+function onsetInside(incident: Incident, window: TimeWindow): { onset: EpochMs; earliest: EpochMs } {
+  const { at } = incident;
+  const noticed =
+    at > window.from && at < window.to ? at - stepAllowance(incident.series, window, at) : window.from;
+  const began = incident.baseline === null ? null : symptomOnset(incident, true);
+  if (began === null || began.onset < window.from)
+    return { onset: began === null ? noticed : window.from, earliest: window.from };
+  // The first odd value stands for a time that began after the value before it.
+  const earliest = Math.max(window.from, began.earliest);
+  return { onset: Math.min(earliest + 1, window.to), earliest };
 }
 
 function frame(parts: Omit<Frame, 'phase'>): Frame {
@@ -90,7 +102,7 @@ function extentOf(incident: Incident): TimeWindow | null {
 }
 
 /** When the symptom left its usual range for good: its own series first, then those of its service, then any. */
-function symptomOnset(incident: Incident): { onset: EpochMs; earliest: EpochMs } | null {
+function symptomOnset(incident: Incident, strict = false): { onset: EpochMs; earliest: EpochMs } | null {
   const service = incident.symptom?.service || incident.alert?.service || '';
   const metric = incident.symptom?.metric || incident.alert?.metric || '';
   const words = new Set(wordsOf(metric));
@@ -99,7 +111,9 @@ function symptomOnset(incident: Incident): { onset: EpochMs; earliest: EpochMs }
       one.service === service && wordsOf(one.metric).filter((word) => words.has(word)).length === words.size,
   );
   const own = incident.series.filter((one) => one.service === service);
-  for (const group of [words.size > 0 ? named : [], own, incident.series]) {
+  for (const group of strict
+    ? [words.size > 0 ? named : []]
+    : [words.size > 0 ? named : [], own, incident.series]) {
     const found = group.flatMap((one) => departure(one, incident.at, incident.baseline) ?? []);
     if (found.length === 0) continue;
     // One noisy series must not move the onset: the middle of those that left.

@@ -36,30 +36,37 @@ export interface OutsideInput {
   visits: readonly Visit[];
   /** The resource where trouble begins, as far as is known. */
   origin: string;
+  candidates: readonly { resource: string; score: number; facts: readonly Fact[] }[];
 }
 
 export function outsideOf(input: OutsideInput): Outside[] {
-  return [surge(input), provider(input), badRecord(input), crowdedHost(input)]
+  return [surge(input), provider(input), silentProvider(input), badRecord(input), crowdedHost(input)]
     .filter((one) => one !== null)
     .sort((a, b) => b.score - a.score);
 }
 
 /** Clearly more requests than usual, at the entry and at most others: demand, not a fault. */
 const surgeFactor = 1.8;
+/** Fewer values than these are no usual traffic. */
+const knownMin = 5;
 const demandWords =
   /^(requests?|req|rps|qps|calls?|workload|hits|invocations?|sessions?|orders?|transactions?|tps|throughput)$/;
 
-function surge({ incident, frame, graph, compared }: OutsideInput): Outside | null {
+function surge(input: OutsideInput): Outside | null {
+  const { incident, frame, graph, compared } = input;
   const traffic = compared.filter(
     (one) =>
       metricClass(one.series.metric) === 'traffic' &&
       wordsOf(one.series.metric).some((word) => demandWords.test(word)) &&
       one.normal.level > 0 &&
+      one.normal.count >= knownMin &&
       !one.fresh,
   );
+  if (traffic.length === 0) return surgeOfVisits(input);
   const ratioOf = (one: Compared): number => mean(one.values) / one.normal.level;
   const risen = traffic.filter(
-    (one) => ratioOf(one) >= surgeFactor && mean(one.values) > one.normal.level + 4 * one.normal.up,
+    (one) =>
+      ratioOf(one) >= surgeFactor && mean(one.values) > one.normal.level + 4 * one.normal.up && begins(one),
   );
   if (risen.length === 0) return null;
   const carriers = new Set(traffic.map((one) => one.series.service));
@@ -103,6 +110,81 @@ function surge({ incident, frame, graph, compared }: OutsideInput): Outside | nu
         evidence: risen
           .slice(0, 4)
           .map((one) => ({ dim: 'metric', ref: metricReference(incident, frame, one.series) })),
+      },
+    ],
+  };
+}
+
+/** Where values from right before the onset are known, it rose only then; else the baseline was another time of day. */
+const begins = (one: Compared): boolean =>
+  one.before.length === 0 || mean(one.values) >= 0.75 * surgeFactor * mean(one.before);
+
+const visitsMin = 100;
+
+/** The same from traces, where nobody counted requests. */
+function surgeOfVisits({ incident, frame, visits }: OutsideInput): Outside | null {
+  if (visits.length < visitsMin || frame.baseline === null) return null;
+  const calm = Math.max(1, frame.baseline.to - frame.baseline.from) / 60_000;
+  const near = (frame.onset - frame.window.from) / 60_000;
+  const minutes = Math.max(1, frame.end - frame.onset) / 60_000;
+  const counts = new Map<string, { before: number; near: number; during: number; entry: boolean }>();
+  for (const visit of visits) {
+    const phase = frame.phase(visit.start);
+    if (phase === 'outside' || visit.peer !== null) continue;
+    const count = counts.get(visit.service) ?? { before: 0, near: 0, during: 0, entry: false };
+    count[phase === 'during' ? 'during' : phase === 'before' ? 'near' : 'before']++;
+    if (visit.parent === null) count.entry = true;
+    counts.set(visit.service, count);
+  }
+  const rates = [...counts]
+    .filter(([, count]) => count.before >= 10)
+    .map(([service, count]) => ({
+      service,
+      entry: count.entry,
+      before: Math.max(count.before / calm, near >= 0.5 ? count.near / near : 0),
+      now: count.during / minutes,
+    }));
+  const risen = rates.filter((rate) => rate.now >= surgeFactor * rate.before);
+  const entry = risen.filter((rate) => rate.entry).sort((a, b) => b.now - a.now)[0];
+  if (entry === undefined || risen.length < 0.5 * rates.length) return null;
+  const ratio = entry.now / entry.before;
+  return {
+    kind: 'traffic_surge',
+    resource: entry.service,
+    verdict: 'external',
+    name: 'traffic',
+    score: clamp(
+      0.5 +
+        0.25 * Math.min(1, Math.log2(ratio / surgeFactor + 1)) +
+        0.2 * (risen.length / rates.length - 0.5),
+    ),
+    facts: [
+      {
+        resource: entry.service,
+        layer: 'application',
+        check: 'throughput',
+        kind: 'traffic_surge',
+        strength: 1,
+        own: 1,
+        onset: frame.onset,
+        says: sentence('rca.surge', {
+          service: entry.service,
+          now: `${shownNumber(entry.now)}/min`,
+          before: `${shownNumber(entry.before)}/min`,
+          factor: shownTimes(ratio),
+          count: risen.length - 1,
+        }),
+        evidence: [
+          {
+            dim: 'trace',
+            ref: reference(
+              incident,
+              'spans',
+              { service: entry.service },
+              { from: frame.onset, to: frame.end },
+            ),
+          },
+        ],
       },
     ],
   };
@@ -171,6 +253,28 @@ function provider({ incident, frame, graph, messages, origin }: OutsideInput): O
         ],
       },
     ],
+  };
+}
+
+/** Calls to a place that tells nothing of itself and belongs to nobody here fail or are slow, as their callers see it. */
+function silentProvider({ incident, visits, candidates }: OutsideInput): Outside | null {
+  const topology = new Set(incident.edges.flatMap((edge) => [edge.src, edge.dst]));
+  const kinds = new Map(visits.map((visit) => [visit.service, visit.peer]));
+  const top = candidates[0]?.score ?? 0;
+  const candidate = candidates
+    .slice(0, 3)
+    .find(
+      ({ resource, score }) =>
+        kinds.get(resource) === 'outside' && !topology.has(resource) && score >= 0.7 * top,
+    );
+  if (candidate === undefined) return null;
+  return {
+    kind: 'external_dependency',
+    resource: candidate.resource,
+    verdict: 'external',
+    name: candidate.resource,
+    score: candidate.score,
+    facts: candidate.facts.slice(0, 3),
   };
 }
 

@@ -1,9 +1,10 @@
 import type { CauseKind, Layer } from '../../model/index.ts';
 import type { Incident } from '../incident.ts';
-import { type Anomaly, anomaliesOf, type Compared, compare } from './anomaly.ts';
+import { type Anomaly, anomaliesOf, anomalyOf, type Compared, compare } from './anomaly.ts';
 import { deviationsOf, troubleWords } from './behaviour.ts';
 import { type Blame, blamesOf, type Testimony } from './blame.ts';
 import { type Change, changesOf } from './changes.ts';
+import { complaintFacts } from './complaints.ts';
 import { delaysOf } from './delays.ts';
 import type { CheckId, Fact } from './facts.ts';
 import { excessesOf, type Flow, sharesOf } from './flow.ts';
@@ -18,7 +19,7 @@ import { clamp } from './stats.ts';
 import { templatesOf } from './templates.ts';
 import { delayFacts, deviationFacts, messageOf, spanErrorFacts } from './trace-facts.ts';
 import { isError, type Visit, visitsOf } from './visits.ts';
-import { metricClass } from './words.ts';
+import { metricClass, wordsOf } from './words.ts';
 
 /** A possible origin: a resource, everything odd about it, and what was changed there. */
 export interface Candidate {
@@ -59,6 +60,7 @@ const channelWeight: Record<CheckId, number> = {
   log_messages: 0.7,
   changes: 0,
   dependencies: 0.5,
+  reachability: 0.93,
   network_path: 0.93,
   saturation: 0.5,
   cpu: 0.65,
@@ -66,7 +68,7 @@ const channelWeight: Record<CheckId, number> = {
   disk: 0.6,
   restarts: 0.7,
   network_traffic: 0.1,
-  database: 0.7,
+  database: 0.9,
 };
 
 /** With this many visits, traces show where time and failures begin better than a metric per service does. */
@@ -76,8 +78,10 @@ export function rankCauses(incident: Incident): Findings {
   const frame = frameOf(incident);
   const noticed = incident.window === null ? frame.onset : incident.at;
   const templates = templatesOf(incident.logs);
-  const visits = visitsOf(incident.spans, incident.logs);
   const graph = graphOf(incident);
+  const visits = visitsOf(incident.spans, incident.logs, graph.nodes);
+  for (const { parent, peer, service } of visits)
+    if (parent !== null && peer !== null) graph.call(parent.service, service);
   const messages = messageChanges(templates, frame);
   for (const { service, trouble, template } of messages)
     if (trouble)
@@ -95,9 +99,16 @@ export function rankCauses(incident: Incident): Findings {
     ...messageFacts(incident, frame, messages, graph.nodes).map((fact) =>
       traced ? { ...fact, own: fact.own * 0.25 } : fact,
     ),
+    ...complaintFacts(incident, frame, messages, visits, graph.nodes),
     ...anomalyFacts(incident, frame, anomalies),
   ];
-  const first = candidatesOf(incident, graph, facts);
+  const seen = symptomSeen(incident, compared, frame);
+  const first = candidatesOf(incident, graph, facts, seen ? 1 : unseenFactor);
+  if (!seen)
+    frame.caveats.push({
+      file: incident.files.metrics ?? 'metrics',
+      text: 'what was noticed is as usual in the data',
+    });
   const changes = changesOf(incident);
   const testimony = testimonyOf(incident, frame, messages, anomalies, visits);
   const blames = first
@@ -110,7 +121,7 @@ export function rankCauses(incident: Incident): Findings {
     graph,
     facts,
     candidates,
-    outside: outsideOf({ incident, frame, graph, compared, anomalies, messages, visits, origin }),
+    outside: outsideOf({ incident, frame, graph, compared, anomalies, messages, visits, origin, candidates }),
     changes,
     blames: blames[first.findIndex((one) => one.resource === origin)] ?? [],
     looked: lookedAt(compared, visits, incident, changes),
@@ -118,6 +129,24 @@ export function rankCauses(incident: Incident): Findings {
     anomalies,
     messages,
   };
+}
+
+/** An alarm about something that is as usual needs the more evidence elsewhere. */
+const unseenFactor = 0.5;
+
+/** Whether the metric that was noticed is out of its usual range; true where it is not there. */
+function symptomSeen(incident: Incident, compared: readonly Compared[], frame: Frame): boolean {
+  const { symptom } = incident;
+  if (symptom === null) return true;
+  const words = wordsOf(symptom.metric);
+  const named = compared.filter(
+    (one) =>
+      one.series.service === symptom.service &&
+      words.length > 0 &&
+      words.every((word) => wordsOf(one.series.metric).includes(word)) &&
+      one.normal.count >= 5,
+  );
+  return named.length === 0 || named.some((one) => anomalyOf(one, frame) !== null);
 }
 
 /** Time and failures up the call graph, weighted by what was noticed. */
@@ -141,7 +170,12 @@ function flows(
   );
 }
 
-function candidatesOf(incident: Incident, graph: CallGraph, facts: readonly Fact[]): Candidate[] {
+function candidatesOf(
+  incident: Incident,
+  graph: CallGraph,
+  facts: readonly Fact[],
+  factor: number,
+): Candidate[] {
   const byResource = new Map<string, Fact[]>();
   for (const fact of facts) {
     const list = byResource.get(fact.resource);
@@ -166,7 +200,7 @@ function candidatesOf(incident: Incident, graph: CallGraph, facts: readonly Fact
         resource,
         kind: kindOf(sorted),
         layer: sorted[0]?.layer ?? 'application',
-        score: clamp((1 - doubt) * related, 0, 0.99),
+        score: clamp((1 - doubt) * related * factor, 0, 0.99),
         facts: sorted,
         blame: null,
         explains: affected.filter((other) => other !== resource && upstream.has(other)),
@@ -309,6 +343,7 @@ function lookedAt(
     ['log_messages', incident.logs.length],
     ['changes', changes.length],
     ['dependencies', incident.edges.length + incident.calls.length + ways.size],
+    ['reachability', incident.logs.length],
     ['network_path', ways.size],
     ['saturation', of('saturation', 'other')],
     ['cpu', of('cpu')],

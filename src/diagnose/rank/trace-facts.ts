@@ -11,8 +11,8 @@ import { clamp, sum } from './stats.ts';
 import type { Visit } from './visits.ts';
 import { isError } from './visits.ts';
 
-/** Nats of evidence to a strength: 12 nats are 0.63, 40 are 0.96. */
-export const convincing = (nats: number): number => 1 - Math.exp(-Math.max(0, nats) / 12);
+/** Nats of evidence to a strength: 4 nats are 0.36, 9 are 0.63, 30 are 0.96. */
+export const convincing = (nats: number): number => 1 - Math.exp(-Math.max(0, nats) / 9);
 
 const deviationsPerService = 4;
 
@@ -130,9 +130,14 @@ export function delayFacts(
       return [
         {
           resource: service,
-          layer: 'application',
-          check: 'own_time',
-          kind: 'latency_regression',
+          layer: delay.peer === 'database' ? 'data' : delay.peer === 'outside' ? 'service' : 'application',
+          check: delay.peer === 'database' ? 'database' : 'own_time',
+          kind:
+            delay.peer === 'database'
+              ? 'slow_query'
+              : delay.peer === 'outside'
+                ? 'external_dependency'
+                : 'latency_regression',
           strength,
           own: 1 - 0.6 * waitingToo(delay, delays),
           onset: shift.onset,

@@ -1,5 +1,6 @@
 import type { EpochMs } from '../../model/index.ts';
 import type { LogRow, SpanRow } from '../incident.ts';
+import { type Peer, type PeerKind, peerOf } from './peers.ts';
 
 /** One stay of a request in one service: the spans of that service from its entry until it answers. */
 export interface Visit {
@@ -20,10 +21,16 @@ export interface Visit {
   /** Visits of other services that this one called. */
   calls: Visit[];
   logs: LogRow[];
+  /** What it is, when only its caller tells of it; null when it tells itself. */
+  peer: PeerKind | null;
 }
 
 /** Joins spans into visits, and logs to the visits that wrote them (by span id, else by trace and service). */
-export function visitsOf(spans: readonly SpanRow[], logs: readonly LogRow[]): Visit[] {
+export function visitsOf(
+  spans: readonly SpanRow[],
+  logs: readonly LogRow[],
+  known: ReadonlySet<string> = new Set(),
+): Visit[] {
   const parents = parentsOf(spans);
   const visitOf = new Map<SpanRow, Visit>();
   const visits: Visit[] = [];
@@ -60,8 +67,17 @@ export function visitsOf(spans: readonly SpanRow[], logs: readonly LogRow[]): Vi
     // A span with this one child stands for the call and little else.
     visit.gapMs = children.get(parent) === 1 ? Math.max(0, parent.durationMs - visit.durationMs) : null;
   }
+  for (const span of spans) {
+    const caller = visitOf.get(span);
+    const peer = children.has(span) || caller === undefined ? null : peerOf(span, known);
+    if (caller === undefined || peer === null || peer.name === span.service) continue;
+    const visit = peerVisit(span, peer, caller, visits.length);
+    visit.failed = isError(span);
+    visits.push(visit);
+    caller.calls.push(visit);
+  }
   const calling = callingSpans(spans, parents);
-  for (const visit of visits) visit.ownMs = ownTime(visit, parents, calling);
+  for (const visit of visits) if (visit.peer === null) visit.ownMs = ownTime(visit, parents, calling);
   giveLogs(visits, visitOf, spans, logs);
   return visits;
 }
@@ -85,6 +101,25 @@ const newVisit = (entry: SpanRow, index: number): Visit => ({
   spans: [],
   calls: [],
   logs: [],
+  peer: null,
+});
+
+/** A visit of a peer as its caller saw it. */
+const peerVisit = (span: SpanRow, peer: Peer, caller: Visit, index: number): Visit => ({
+  index,
+  service: peer.name,
+  operation: span.name,
+  traceId: span.traceId,
+  start: span.start,
+  durationMs: span.durationMs,
+  ownMs: span.durationMs,
+  parent: caller,
+  gapMs: null,
+  failed: false,
+  spans: [],
+  calls: [],
+  logs: [],
+  peer: peer.kind,
 });
 
 /** By trace and id; where the trace does not hold the parent, by an id that is unique among all spans. */
@@ -165,6 +200,7 @@ function giveLogs(
   const bySpan = new Map(spans.map((span) => [`${span.traceId} ${span.spanId}`, span]));
   const byTrace = new Map<string, Visit[]>();
   for (const visit of visits) {
+    if (visit.peer !== null) continue;
     const key = `${visit.traceId} ${visit.service}`;
     const list = byTrace.get(key);
     if (list) list.push(visit);

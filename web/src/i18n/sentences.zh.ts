@@ -113,6 +113,7 @@ export const sentencesZh: Record<SentenceCode, string> = {
     '{kind} {id}“{title}”在故障开始前 {lead} [于 {service} ]生效[:{shown}][;它与异常现象共有 {words}]。',
   'rca.surge': '{service} 收到 {now} 个请求,平时为 {before}({factor});另有 {count} 个服务的请求也增多。',
   'rca.provider': '{total} 条新的异常日志中有 {count} 条提到 {peer},它在被观测系统之外。',
+  'rca.unreachable': '{services} 无法访问 {resource}(自故障开始共 {count} 条消息)。',
   'rca.one_record': '全部 {count} 次失败都涉及 {field} {value},而此前其他 {before} 条记录均正常。',
   'rca.host': '{service} 运行在 {host} 上,其 {metric} 为 {now},平时为 {before}。',
   'rca.tenant': '{tenant} 也开始使用 {host}:{metric} 为 {now},平时为 {before}。',
