@@ -119,20 +119,28 @@ function surge(input: OutsideInput): Outside | null {
 const begins = (one: Compared): boolean =>
   one.before.length === 0 || mean(one.values) >= 0.75 * surgeFactor * mean(one.before);
 
+/** The baseline ends right before the window: what differs then began with the window. */
+const adjoining = ({ baseline, window }: Frame): boolean =>
+  baseline !== null &&
+  baseline.to <= window.from &&
+  window.from - baseline.to <= 0.5 * (baseline.to - baseline.from);
+
 const visitsMin = 100;
 
 /** The same from traces, where nobody counted requests. */
 function surgeOfVisits({ incident, frame, visits }: OutsideInput): Outside | null {
   if (visits.length < visitsMin || frame.baseline === null) return null;
   const calm = Math.max(1, frame.baseline.to - frame.baseline.from) / 60_000;
-  const near = (frame.onset - frame.window.from) / 60_000;
-  const minutes = Math.max(1, frame.end - frame.onset) / 60_000;
+  // Spans are stamped to the millisecond: for them the notice itself parts the window, not a step of the metrics.
+  const began = Math.max(frame.onset, Math.min(incident.at, frame.end - 1));
+  const near = adjoining(frame) ? 0 : (began - frame.window.from) / 60_000;
+  const minutes = Math.max(1, frame.end - began) / 60_000;
   const counts = new Map<string, { before: number; near: number; during: number; entry: boolean }>();
   for (const visit of visits) {
     const phase = frame.phase(visit.start);
     if (phase === 'outside' || visit.peer !== null) continue;
     const count = counts.get(visit.service) ?? { before: 0, near: 0, during: 0, entry: false };
-    count[phase === 'during' ? 'during' : phase === 'before' ? 'near' : 'before']++;
+    count[phase === 'baseline' ? 'before' : visit.start < began ? 'near' : 'during']++;
     if (visit.parent === null) count.entry = true;
     counts.set(visit.service, count);
   }
