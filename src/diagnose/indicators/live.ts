@@ -160,13 +160,13 @@ function measured(picture: IncidentPicture, reading: MeasureReading, refer: Refe
     const figure = figures[reading.measure];
     if (counted === null && figure === undefined) return [];
     if (incident.requests < requestsMin && reading.measure !== 'request.rate') return [];
-    const now = counted === null ? (figure?.(incident) ?? null) : ratio(counted.incident, incident.requests);
+    const now = counted === null ? (figure?.(incident) ?? null) : counted.incident;
     const before =
       baseline.requests < requestsMin
         ? null
         : counted === null
           ? (figure?.(baseline) ?? null)
-          : ratio(counted.baseline, baseline.requests);
+          : counted.baseline;
     if (now === null) return [];
     const only = /error|success|status/.test(reading.measure) ? 'errors' : 'server_spans';
     return [
@@ -193,12 +193,14 @@ function statusRange({ measure, status }: MeasureReading): ((code: number) => bo
   return null;
 }
 
-/** Null where the service tells no status codes: then nothing is known of them. */
+/** Shares of the requests that tell a status; null where none does, for then nothing is known of them. */
 function byStatus(service: ServicePicture, matches: (code: number) => boolean) {
   if (service.statusCodes.length === 0) return null;
-  const own = service.statusCodes.filter(({ code }) => matches(code));
-  const sum = (phase: 'baseline' | 'incident') => own.reduce((total, row) => total + row[phase], 0);
-  return { baseline: sum('baseline'), incident: sum('incident') };
+  const share = (phase: 'baseline' | 'incident') => {
+    const sum = (rows: ServicePicture['statusCodes']) => rows.reduce((total, row) => total + row[phase], 0);
+    return ratio(sum(service.statusCodes.filter(({ code }) => matches(code))), sum(service.statusCodes));
+  };
+  return { baseline: share('baseline'), incident: share('incident') };
 }
 
 function calls(picture: IncidentPicture, { measure, of }: MeasureReading, refer: Refer): Quantity[] {

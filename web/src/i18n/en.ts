@@ -306,6 +306,7 @@ export const en = {
   'case.other': 'Also considered',
   'case.noother': 'No other candidate.',
   'case.signals': 'Seen',
+  'case.moresuspects': '{count} more checks are suspect',
   'case.morechecks': '{ok} more checks are fine, {nodata} have no data',
   'case.layers': 'Layers',
   'case.changed': 'What changed',

@@ -298,6 +298,7 @@ export const zh: Record<MessageKey, string> = {
   'case.other': '其他候选',
   'case.noother': '没有其他候选。',
   'case.signals': '现象',
+  'case.moresuspects': '另有 {count} 项检查可疑',
   'case.morechecks': '另有 {ok} 项检查正常，{nodata} 项没有数据',
   'case.layers': '分层检查',
   'case.changed': '变更',

@@ -22,9 +22,15 @@ export function Layers({ verdict }: { verdict: Verdict | null }) {
   );
 }
 
+/** Suspect checks of a layer that are told at once; the catalogue says much of it a second time. */
+const toldMin = 3;
+
 function LayerRow(props: { layer: Layer; status: string; checks: Verdict['checks']; open: boolean }) {
   const { word, say, language } = useWords();
-  const told = props.checks.filter((check) => check.status === 'suspect');
+  const suspect = props.checks.filter((check) => check.status === 'suspect');
+  const own = suspect.filter((check) => check.title === undefined);
+  const more = suspect.filter((check) => check.title !== undefined);
+  const told = [...own, ...more.slice(0, Math.max(0, toldMin - own.length))];
   const rest = props.checks.filter((check) => check.status !== 'suspect');
   return (
     <li>
@@ -51,9 +57,31 @@ function LayerRow(props: { layer: Layer; status: string; checks: Verdict['checks
               </li>
             ))}
         </ul>
+        <MoreSuspects checks={more.filter((check) => !told.includes(check))} />
         <Catalogue checks={rest.filter((check) => check.title !== undefined)} />
       </details>
     </li>
+  );
+}
+
+/** What the catalogue's checks say besides. */
+function MoreSuspects({ checks }: { checks: Verdict['checks'] }) {
+  const { t, language, say } = useWords();
+  if (checks.length === 0) return null;
+  return (
+    <details className="more-checks">
+      <summary className="dim">{t('case.moresuspects', { count: checks.length })}</summary>
+      <ul>
+        {checks.map((check) => (
+          <li key={check.check} className="check">
+            <Health state={check.status} label={check.title?.[language] ?? check.check} />
+            <p className="dim">
+              {say(check.summary, check)} <EvidenceRefs refs={check.evidence} />
+            </p>
+          </li>
+        ))}
+      </ul>
+    </details>
   );
 }
 
