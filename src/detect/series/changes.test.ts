@@ -112,6 +112,15 @@ describe('changes', () => {
   });
 });
 
+describe('periods', () => {
+  it('finds the calendar’s period exactly, however many cycles add up', () => {
+    const z = normals(12);
+    const report = changes(series(15_000, (i) => 50 + 10 * Math.sin((i / 1440) * 2 * Math.PI) + z()));
+    expect(report.period).toBe(1440);
+    expect(report.changes).toEqual([]);
+  });
+});
+
 describe('compareWindows', () => {
   const baseline = { from: t0, to: t0 + 200 * stepMs };
   const incident = { from: t0 + 200 * stepMs, to: t0 + 230 * stepMs };

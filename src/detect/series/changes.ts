@@ -44,7 +44,7 @@ export function deseasonalised(series: CleanSeries): { values: Float64Array; per
   const grid = new Float64Array(slots).fill(Number.NaN);
   for (let i = 0; i < values.length; i++) grid[slot(i)] = values[i] as number;
   for (let i = 1; i < slots; i++) if (Number.isNaN(grid[i])) grid[i] = grid[i - 1] as number;
-  const period = periodOf(grid);
+  const period = periodOf(grid, stepMs);
   if (period === 0) return { values, period };
   // A level shift in few cycles would show in the profile: it is taken out before the profile is taken.
   const first = profileOf(grid, period);

@@ -18,8 +18,40 @@ export function sortedOf(values: ArrayLike<number>): Float64Array {
   return Float64Array.from(values).sort();
 }
 
+/** NaN for an empty array. By selection, in linear time. */
 export function median(values: ArrayLike<number>): number {
-  return quantile(sortedOf(values), 0.5);
+  const a = Float64Array.from(values);
+  const n = a.length;
+  if (n === 0) return Number.NaN;
+  const half = n >> 1;
+  selectAt(a, half);
+  const upper = a[half] as number;
+  if (n % 2 === 1) return upper;
+  let lower = a[0] as number;
+  for (let i = 1; i < half; i++) lower = Math.max(lower, a[i] as number);
+  return lower + (upper - lower) / 2;
+}
+
+/** Hoare's selection: afterwards nothing before `k` is larger than what stands at `k`, nothing after it smaller. */
+function selectAt(a: Float64Array, k: number): void {
+  let low = 0;
+  let high = a.length - 1;
+  while (low < high) {
+    const pivot = a[(low + high) >> 1] as number;
+    let i = low;
+    let j = high;
+    while (i <= j) {
+      while ((a[i] as number) < pivot) i++;
+      while ((a[j] as number) > pivot) j--;
+      if (i > j) break;
+      const swapped = a[i] as number;
+      a[i++] = a[j] as number;
+      a[j--] = swapped;
+    }
+    if (k <= j) high = j;
+    else if (k >= i) low = i;
+    else return;
+  }
 }
 
 /**

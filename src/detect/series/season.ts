@@ -9,7 +9,7 @@ const lagsMax = 4096;
  * Period in samples of a series at an even rhythm, by the highest peak of the autocorrelation of values clipped to their
  * inner 98 %; 0 when none stands out. Cost: O(n log n) would need a transform; here n ≤ `lagsMax` lags × n samples, thinned.
  */
-export function periodOf(values: Float64Array): number {
+export function periodOf(values: Float64Array, stepMs = 0): number {
   const n = values.length;
   const lagMax = Math.min(Math.floor(n / cyclesMin), lagsMax);
   if (lagMax < 4) return 0;
@@ -21,7 +21,27 @@ export function periodOf(values: Float64Array): number {
   const stride = Math.max(1, Math.floor((n * lagMax) / 4_000_000));
   const acf = new Float64Array(lagMax + 1);
   for (let lag = 0; lag <= lagMax; lag++) acf[lag] = correlation(x, lag, stride);
-  return firstPeak(acf);
+  return exactPeriod(acf, firstPeak(acf), stepMs);
+}
+
+/** Rhythms that people make; a peak near one of them is one of them. */
+const calendarMs = [3_600_000, 86_400_000, 604_800_000];
+const nearShare = 0.1;
+
+/**
+ * A round peak is known to a tenth only, and over many cycles a wrong sample or two of its length adds up: the calendar's
+ * period where it fits as well, else the one that the multiples of the peak agree on.
+ */
+function exactPeriod(acf: Float64Array, lag: number, stepMs: number): number {
+  if (lag === 0) return 0;
+  const height = acf[lag] as number;
+  for (const each of stepMs > 0 ? calendarMs : []) {
+    const samples = Math.round(each / stepMs);
+    if (Math.abs(samples - lag) > nearShare * lag || Math.abs(samples * stepMs - each) > 0.001 * each)
+      continue;
+    if ((acf[samples] ?? 0) >= 0.9 * height) return samples;
+  }
+  return lag;
 }
 
 function detrended(x: Float64Array): Float64Array {
