@@ -50,6 +50,8 @@ describe('a question in Cypher', () => {
     ['MATCH (a)-[*]->(b) RETURN a', '* has no end'],
     ['MATCH (a)-[c:CALLS|X*2..]->(b) RETURN a', '*2.. has no end'],
     ['MATCH (a)-[*1..50]->(b) RETURN a', 'up to 50 edges'],
+    ['MATCH (a) WHERE exists((a)-[*1..3]->()) RETURN a', 'which ends some servers'],
+    ['WITH 1 AS x MATCH (a) WHERE NOT EXISTS { (a)-[:CALLS*1..3]-() } RETURN a', 'which ends some servers'],
     ['RETURN 1 $clew$) AS (r agtype); DROP TABLE dim_tenant; --', 'parameters ($name)'],
     ['RETURN 1) AS (r agtype) --', 'closes nothing'],
     ['MATCH (a RETURN a', '( is never closed'],

@@ -93,7 +93,11 @@ function checkToken(tokens: readonly Token[], index: number, token: Token): void
   if (token.text === ';') throw wrong('holds a semicolon; ask one question at a time, without it.');
   if (token.kind === 'quoted' && next === '(')
     throw wrong(`${token.text}( calls a function of the database; it may not be called.`);
-  if (token.text === '*' && (before === '[' || isPatternStar(tokens, index))) checkLength(tokens, index);
+  if (token.text === '*' && (before === '[' || isPatternStar(tokens, index))) {
+    checkLength(tokens, index);
+    if (insideExists(tokens, index))
+      throw wrong('exists() holds a pattern of variable length, which ends some servers; MATCH it instead.');
+  }
   if (token.kind !== 'word') return;
   const upper = token.text.toUpperCase();
   // A property may be called like a clause: `c.set` reads one.
@@ -117,6 +121,20 @@ function isPatternStar(tokens: readonly Token[], index: number): boolean {
     if (text === '[')
       return /^[-<]/.test(tokens[at - 1]?.text ?? '') || (tokens[at - 1]?.text ?? '').endsWith('-');
     if (kind !== 'word' && kind !== 'quoted' && text !== ':' && text !== '|') return false;
+  }
+  return false;
+}
+
+/** AGE 1.5 crashes on `WHERE exists((n)-[*1..3]-())`, and the whole PostgreSQL server restarts for it. */
+function insideExists(tokens: readonly Token[], index: number): boolean {
+  let closed = 0;
+  for (let at = index - 1; at > 0; at--) {
+    const { text, kind } = tokens[at] ?? { text: '', kind: 'sign' };
+    if (kind !== 'sign') continue;
+    if (/^[)\]}]$/.test(text)) closed++;
+    if (!/^[([{]$/.test(text)) continue;
+    if (closed > 0) closed--;
+    else if (tokens[at - 1]?.text.toLowerCase() === 'exists') return true;
   }
   return false;
 }
