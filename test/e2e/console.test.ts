@@ -194,15 +194,6 @@ async function lookAround(): Promise<void> {
   await open('/map', 'map-node');
   expect(await page.getByTestId('map-node').count()).toBeGreaterThanOrEqual(7);
   await shot('map');
-  // Who is affected by the chosen one, the way between two, and what is different from a moment before.
-  await page.locator('[data-testid=map-node][data-service=payments]').click();
-  expect(await page.getByTestId('map-affected').textContent()).toContain('checkout');
-  await page.locator('[data-testid=map-node][data-service=gateway]').click({ modifiers: ['Shift'] });
-  expect(await page.getByTestId('map-way').textContent()).toMatch(/gateway.*payments/);
-  await page.getByTestId('map-compare').click();
-  await page.getByTestId('map-slider-since').waitFor();
-  expect(await page.getByTestId('map-legend').textContent()).toContain('new');
-  await shot('map-compared');
   await open('/slo', 'page-slo');
   await shot('slo');
   await open('/admin', 'page-admin');

@@ -1,8 +1,8 @@
-import { createRequire } from 'node:module';
 import { ClewError, type Clock, type Logger } from '../../lib/index.ts';
 import type { Ledger } from '../contract.ts';
 import type { CallsGraphs } from './contract.ts';
 import { EmbeddedGraphs } from './embedded.ts';
+import { hasAgePackage } from './package.ts';
 import { serverGraphs } from './server.ts';
 import { graphName } from './sql.ts';
 
@@ -26,21 +26,12 @@ export function openGraphs(options: GraphOptions): CallsGraphs {
   };
   if (mode === 'off') return absent('it is switched off (ledger.graph)');
   if (ledger.capabilities.embedded)
-    return hasPackage()
+    return hasAgePackage()
       ? new EmbeddedGraphs({ ...options, rss: () => process.memoryUsage.rss() })
       : absent('the package @electric-sql/pglite-age is not installed');
   if (ledger.capabilities.age) return serverGraphs(ledger, defaultTenantId);
   const why = ledger.capabilities.list.find(({ name }) => name === 'AGE')?.message ?? 'the server has no AGE';
   return absent(why);
-}
-
-function hasPackage(): boolean {
-  try {
-    createRequire(import.meta.url).resolve('@electric-sql/pglite-age');
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 /** Refreshes do nothing, questions are told why. */

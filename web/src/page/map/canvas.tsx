@@ -322,7 +322,7 @@ export function MapCanvas(props: {
   const nodes = useMemo(() => boxesOf(graph, layout, selected, lit), [graph, layout, selected, lit]);
   const edges = useMemo(() => linesOf(graph, layout, selected, lit), [graph, layout, selected, lit]);
   // What is drawn decides the view: new figures of the same services must not move it under the eyes.
-  const members = `${layout.down} ${room.width} ${nodes.map((node) => node.id).join(' ')}`;
+  const members = `${layout.down} ${room.width} ${room.height} ${nodes.map((node) => node.id).join(' ')}`;
   useEffect(() => {
     if (flow === null || members === '') return;
     const frame = requestAnimationFrame(() => void flow.setViewport(viewportOf(layout, room)));
