@@ -118,7 +118,7 @@ describe('clew patterns of a running Clew', () => {
 
   test('restarts one application, or all when told so', async () => {
     const { text, request } = await run(['restart', 'a'], { reason: 'why' });
-    expect(text).toBe('mining again within a minute: a\n');
+    expect(text).toBe('mining again: a\n');
     expect(JSON.parse(request?.body ?? '')).toEqual({ service: 'a', actor: 'command line', reason: 'why' });
     expect(JSON.parse((await run(['restart'], { all: 'true' })).request?.body ?? '')).not.toHaveProperty(
       'service',

@@ -177,7 +177,7 @@ async function restart(
   };
   const { data } = await call<{ data: { services: string[] } }>(options, '/patterns/restart', body);
   if (options.json) options.write(`${JSON.stringify(data)}\n`);
-  else options.write(`mining again within a minute: ${data.services.join(', ')}\n`);
+  else options.write(`mining again: ${data.services.join(', ')}\n`);
   return 0;
 }
 

@@ -132,7 +132,11 @@ function versioned(deps: ApiDeps): RouteGroup {
         ...patternLookup(reader),
       }),
     );
-    const book = createPatternBook({ ledger, detail, clock });
+    const inBackground = (work: () => Promise<unknown>) =>
+      void work().catch((error: unknown) =>
+        deps.log.error({ err: error }, 'patterns could not be mined again'),
+      );
+    const book = createPatternBook({ ledger, detail, clock, inBackground });
     await app.register(patternRoutes({ ...common, ...patternLookup(reader), book }));
     await app.register(
       changeRoutes({

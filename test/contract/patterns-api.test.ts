@@ -198,7 +198,7 @@ describe('patterns', () => {
         { flow: 'counting', state: 'success' },
       ],
     });
-    now += minute;
+    now += 5 * minute;
     await tick();
     expect((await call('GET', '/patterns/status')).body.data[0].state).toBe('success');
     const undo = (await call('GET', '/patterns/corrections')).body.data.find(

@@ -1,5 +1,5 @@
 /** Patterns over time, in the real engine and the real ledger: ids, merges, splits, restarts, events, comparison. */
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { loadConfig } from '../../src/config/index.ts';
 import type { DetailStore } from '../../src/detail/index.ts';
 import type { Ledger } from '../../src/ledger/index.ts';
@@ -19,6 +19,9 @@ import { putLogs, type TestLog } from '../support/telemetry.ts';
 
 const minute = 60_000;
 const hour = 60 * minute;
+/** A loaded machine with two stores is slow. */
+vi.setConfig({ testTimeout: 240_000 });
+
 const noon = Date.UTC(2026, 10, 20, 12);
 const log = createLogger({ level: 'silent' });
 const { patterns } = loadConfig({ env: {}, flags: {} });
@@ -237,7 +240,7 @@ describe('corrections', () => {
     await replay(noon, noon + 5 * minute);
     expect(await raw()).toEqual(before);
     await book().restart('default', 'shop', asked);
-    now += minute;
+    now += 5 * minute;
     await rollupOn().tick();
     expect((await book().statuses('default'))[0]).toMatchObject({ service: 'shop', state: 'success' });
     expect(await current()).toEqual({ 'task <*> of <*> done': 3, [template]: 2 });
@@ -278,7 +281,7 @@ describe('setups and restart', () => {
     await book().setUp('default', 'shop', setup, asked);
     expect(await book().restart('default', 'shop', asked)).toEqual(['shop']);
     expect((await book().statuses('default'))[0]?.state).toBe('pending');
-    now += minute;
+    now += 5 * minute;
     await rollupOn().tick();
     expect(await current()).toEqual({ 'queue <*> lags': 2 });
     expect((await book().statuses('default'))[0]).toMatchObject({ state: 'success', patterns: 1 });

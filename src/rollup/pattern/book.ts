@@ -11,7 +11,7 @@ import {
   undoCorrection,
   writeSetup,
 } from './corrections.ts';
-import { askRestart } from './restart.ts';
+import { askRestart, runRestarts } from './restart.ts';
 import {
   ignoreMax,
   keyCharsMax,
@@ -30,6 +30,8 @@ export interface BookDeps {
   ledger: Ledger;
   detail: DetailStore;
   clock: Clock;
+  /** Lets work run on after the answer; without it restarts wait for their job, up to five minutes. */
+  inBackground?: (work: () => Promise<unknown>) => void;
 }
 
 /** Who asks, and why; `actor` must not be empty. */
@@ -107,7 +109,9 @@ export function createPatternBook(deps: BookDeps): PatternBook {
     statuses: async (tenant) => accessStatuses(ledger, await idOf(tenant)),
     async restart(tenant, service, asked) {
       const tenantId = await idOf(tenant);
-      return ledger.transaction((tx) => askRestart(tx, tenantId, service, by(asked)));
+      const services = await ledger.transaction((tx) => askRestart(tx, tenantId, service, by(asked)));
+      deps.inBackground?.(() => runRestarts(deps, { code: tenant, id: tenantId }));
+      return services;
     },
   };
 }

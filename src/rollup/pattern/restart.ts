@@ -14,9 +14,9 @@ import { type ShapeSample, serviceShapes } from './shapes.ts';
 
 /** How far back the messages of an application are read again. */
 const remineMs = 7 * 86_400_000;
-/** Applications that one run of the job does; the others wait for the next, a minute later. */
-const restartsPerRun = 20;
-const alignMs = 60_000;
+/** Applications that one run does; the others wait for the next. */
+const restartsPerRun = 100;
+const alignMs = 300_000;
 
 interface Deps {
   ledger: Ledger;
@@ -61,28 +61,51 @@ async function explainNone(tx: Queryable, tenantId: number, service: string | un
   );
 }
 
-/** `pattern-restart`: mines the templates of the applications again for which that was asked. */
+/**
+ * `pattern-restart`: mines the templates again of the applications for which that was asked. The one who asks lets it begin
+ * at once; this takes up what a process that died left behind.
+ */
 export const patternRestart = (deps: Deps): Job => ({
   name: 'pattern-restart',
   after: [],
   alignMs,
   delayMs: 0,
   initialLookbackMs: alignMs,
-  async run({ tenant, window }) {
-    // Also those that were running: their process died, else another would hold this window.
-    const asked = await deps.ledger.query<{ service: string; requested_by: string | null }>(
-      `SELECT service, requested_by FROM pattern_access WHERE tenant_id = $1
-          AND (state = 'pending' OR (state = 'running' AND started_at < $3)) ORDER BY requested_at, service LIMIT $2`,
-      [tenant.id, restartsPerRun, iso(deps.clock.now() - abandonedMs)],
-    );
-    let written = 0;
-    for (const { service } of asked) written += await restartOne(deps, tenant, service, window.to);
-    return { rowsRead: asked.length, rowsWritten: written, rowsConflict: 0, leftOut: {} };
+  async run({ tenant }) {
+    const { restarted, moved } = await runRestarts(deps, tenant);
+    return { rowsRead: restarted, rowsWritten: moved, rowsConflict: 0, leftOut: {} };
   },
 });
 
 /** A run that began this long ago and never ended belongs to a process that is gone. */
 const abandonedMs = 600_000;
+
+const claimSql = `
+UPDATE pattern_access SET state = 'running', flow = 'mining', reason = '', started_at = $2, finished_at = NULL
+ WHERE tenant_id = $1 AND service = (
+   SELECT service FROM pattern_access WHERE tenant_id = $1 AND (state = 'pending' OR (state = 'running' AND started_at < $3))
+    ORDER BY requested_at, service LIMIT 1 FOR UPDATE SKIP LOCKED)
+RETURNING service`;
+
+/** Does what was asked for, one application after the other, each claimed so that nobody else does it too. */
+export async function runRestarts(
+  deps: Deps,
+  tenant: { code: string; id: number },
+): Promise<{ restarted: number; moved: number }> {
+  const done = { restarted: 0, moved: 0 };
+  while (done.restarted < restartsPerRun) {
+    const now = deps.clock.now();
+    const [claimed] = await deps.ledger.query<{ service: string }>(claimSql, [
+      tenant.id,
+      iso(now),
+      iso(now - abandonedMs),
+    ]);
+    if (!claimed) break;
+    done.restarted++;
+    done.moved += await restartOne(deps, tenant, claimed.service, now);
+  }
+  return done;
+}
 
 async function restartOne(
   deps: Deps,
@@ -90,30 +113,26 @@ async function restartOne(
   service: string,
   at: EpochMs,
 ): Promise<number> {
-  await setState(deps, tenant.id, service, 'running', '');
   try {
     const moved = await remine(deps, tenant, service, at);
-    await setState(deps, tenant.id, service, 'success', '');
+    await endRestart(deps, tenant.id, service, 'success', '');
     return moved;
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
-    await setState(deps, tenant.id, service, 'failed', reason);
+    await endRestart(deps, tenant.id, service, 'failed', reason);
     return 0;
   }
 }
 
-async function setState(
+async function endRestart(
   deps: Deps,
   tenantId: number,
   service: string,
-  state: 'running' | 'success' | 'failed',
+  state: 'success' | 'failed',
   reason: string,
 ): Promise<void> {
   await deps.ledger.query(
-    `UPDATE pattern_access SET state = $3, flow = 'mining', reason = $4,
-        started_at = CASE WHEN $3 = 'running' THEN $5::timestamptz ELSE started_at END,
-        finished_at = CASE WHEN $3 = 'running' THEN NULL ELSE $5::timestamptz END
-      WHERE tenant_id = $1 AND service = $2`,
+    `UPDATE pattern_access SET state = $3, reason = $4, finished_at = $5 WHERE tenant_id = $1 AND service = $2 AND state = 'running'`,
     [tenantId, service, state, reason, iso(deps.clock.now())],
   );
 }

@@ -82,7 +82,7 @@ export async function accessStatuses(ledger: Ledger, tenantId: number): Promise<
 const miningReason = (row: StoredAccess): string =>
   row.reason !== '' || row.state !== 'pending'
     ? row.reason
-    : 'A restart is asked for and begins within a minute.';
+    : 'A restart is asked for; it begins when those before it have ended.';
 
 function countingFlow(
   run: { state: string | null; error: string | null; circuit: string | null } | undefined,

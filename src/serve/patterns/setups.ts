@@ -115,7 +115,7 @@ function statusRoutes({ book, tenantOf }: PatternDeps): RouteGroup {
       {
         schema: {
           tags,
-          summary: 'Mine the templates of an application (or of all) again; begins within a minute',
+          summary: 'Mine the templates of an application (or of all) again; goes on after the answer',
           body: restartBody,
           response: { 202: z.object({ data: z.object({ services: z.array(z.string()) }) }) },
         },
