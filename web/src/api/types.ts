@@ -87,6 +87,8 @@ export interface Facet {
 export interface PatternRow {
   pattern_id: string | null;
   template: string;
+  /** What a person calls it; empty when nobody named it. */
+  name: string;
   severity: string;
   count: number;
   error_count: number;

@@ -65,7 +65,13 @@ function PatternLine({ row }: { row: PatternRow }) {
             to="/logs"
             search={(prev) => ({ ...prev, pattern: id, tab: undefined, line: undefined })}
           >
+            {row.name !== '' && <strong>{row.name} </strong>}
             {row.template}
+          </Link>
+        )}{' '}
+        {id !== null && /^\d+$/.test(id) && (
+          <Link to="/patterns" search={{ id }} className="dim" aria-label={`${t('nav.patterns')} ${id}`}>
+            ↗
           </Link>
         )}
       </td>
