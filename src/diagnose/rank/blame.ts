@@ -43,6 +43,7 @@ const fits: Partial<Record<EditKind, RegExp>> = {
     /not found|missing|uninit|not registered|no such|empty|unknown|leak|stale|unauth|denied|null|nil|undefined/i,
   query:
     /quer|sql|\bdb\b|database|rows|scan|slow|latency|table|relation|column|index|throttl|capacity|write|batch|memory|lock/i,
+  call_added: /latency|slow|duration|timeout|timed out|deadline|refused|unavailable|rate|quota|throttl/i,
   loop: /per[ _]request|count|calls|latency|slow|duration|quer|timeout|rate/i,
   renamed:
     /unknown|no such|not found|missing|mapping|field|column|key|parse|schema|unmarshal|decod|deserial|undefined|does not exist|invalid|empty|null/i,

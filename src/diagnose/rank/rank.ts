@@ -265,6 +265,8 @@ function withBlame(first: readonly Candidate[], blames: readonly Blame[][]): Can
       const best = blames[i]?.[0];
       if (best === undefined || best.score < blameMin) return candidate;
       const here = best.change.services.length === 0 || best.change.services.includes(candidate.resource);
+      // Made on another suspect, it speaks for that one.
+      if (!here && first.some((other) => best.change.services.includes(other.resource))) return candidate;
       const boost = here ? 0.5 * best.score : 0.1 * best.score;
       return {
         ...candidate,

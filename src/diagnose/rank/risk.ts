@@ -11,6 +11,7 @@ export type EditKind =
   | 'call_removed'
   | 'query'
   | 'loop'
+  | 'call_added'
   | 'renamed'
   | 'concurrency'
   | 'schema'
@@ -86,20 +87,26 @@ function codeEdits(lines: readonly ChangedLine[], everywhere: readonly ChangedLi
   return edits;
 }
 
+const likeMin = 0.5;
+const linesCompared = 200;
+
 /** Removed and added lines that are versions of each other; each line once, most alike first. */
 function paired(
   removed: readonly ChangedLine[],
   added: readonly ChangedLine[],
 ): [ChangedLine, ChangedLine][] {
   const shape = (line: ChangedLine) => tokensOf(line.text.replace(/\d[\w.]*/g, ' '));
-  const options = removed
-    .slice(0, 200)
-    .flatMap((before) =>
-      added.slice(0, 200).map((after) => ({ before, after, alike: likeness(shape(before), shape(after)) })),
-    );
+  // Lines of one form with other words in it are versions of each other as well.
+  const form = (line: ChangedLine) => line.text.replace(/[A-Za-z_]\w*/g, 'w').replace(/\d[\d.]*/g, '0');
+  const options = removed.slice(0, linesCompared).flatMap((before) =>
+    added.slice(0, linesCompared).map((after) => {
+      const alike = likeness(shape(before), shape(after));
+      return { before, after, alike: form(before) === form(after) ? Math.max(alike, likeMin) : alike };
+    }),
+  );
   const used = new Set<ChangedLine>();
   return options
-    .filter((option) => option.alike >= 0.5)
+    .filter((option) => option.alike >= likeMin)
     .sort((a, b) => b.alike - a.alike)
     .flatMap(({ before, after }): [ChangedLine, ChangedLine][] => {
       if (used.has(before) || used.has(after)) return [];
@@ -165,7 +172,7 @@ function quotedOrKey(text: string): string {
 }
 
 const opposites: readonly (readonly [RegExp, RegExp])[] = [
-  [/^(true|on|yes|enabl)$/, /^(fals|off|no|disabl|nil|non|null)$/],
+  [/^(tru|on|yes|enabl)$/, /^(fals|off|no|disabl|nil|non|null)$/],
   [/^(requir|strict|sync|block)$/, /^(option|lenient|async|nonblock)$/],
 ];
 const switched = (lost: readonly string[], gained: readonly string[]): boolean =>
@@ -230,7 +237,7 @@ const guardLine =
 const quietCall =
   /^(log\w*|print\w*|fmt|console|logger|debug|info|warn|error|trace|errorf|sprintf|append|len|make|new|close|string|int|float|bool|sizeof|tostring|format)$/i;
 const queryLoss =
-  /\b(limit|where|index|using|batch\w*|bulk|join|order by|partition|ttl|expire|lock|unlock|close|release|cancel|rollback|commit|retry|backoff|jitter|cache\w*|memo\w*|debounce|throttle|paginat\w*|cursor)\b/i;
+  /\b(limit|where|index|using|batch\w*|bulk|join|order by|partition|ttl|expire|lock|unlock|close|release|cancel|rollback|commit|retry|backoff|jitter|cache\w*|memo\w*|debounce|throttle|paginat\w*|cursor|evict\w*|prune\w*|max_?\w*|rate_?limit\w*|dedup\w*)\b/i;
 
 /** What is not done any more: guards, calls, bounds. Words that live on in the names of what was put in were only moved. */
 function lossEdits(removed: readonly ChangedLine[], added: readonly ChangedLine[]): Edit[] {
@@ -252,13 +259,9 @@ function lossEdits(removed: readonly ChangedLine[], added: readonly ChangedLine[
       });
     };
     if (lost.length === 0 || isImport(line.text)) continue;
-    const bound = queryLoss.exec(line.text)?.[0];
-    if (
-      bound !== undefined &&
-      tokensOf(bound).some((word) => !kept.has(word)) &&
-      !/^\s*(log|print|fmt)/i.test(line.text)
-    )
-      says('query', 0.9);
+    const bounds = line.text.match(new RegExp(queryLoss, 'gi')) ?? [];
+    const unbound = bounds.some((bound) => tokensOf(bound).some((word) => !kept.has(word)));
+    if (unbound && !/^\s*(log|print|fmt)/i.test(line.text)) says('query', 0.9);
     else if (guardLine.test(line.text) && lossShare >= 0.34 && !errorPlumbing(line.text))
       says('guard_removed', 0.9);
     else {
@@ -305,6 +308,8 @@ const schemaText =
   /\b(alter table|drop (table|column|index)|create (unique )?index|rename (column|to)|add column|truncate)\b/i;
 const concurrencyText =
   /\b(mutex|\.lock\(|synchronized|semaphore|sleep\w*\(|waitgroup|go func|spawn|fork|promise\.all|gather\(|parallel\w*|unbounded|global|singleton|while true|for \(;;\)|panic\(|throw new|raise \w|process\.exit|os\.exit)\b/i;
+const dependencyCall =
+  /\b\w*(client|db|repo|repository|store|http|rpc|grpc|redis|queue|producer|api|session|dao|gateway)\w*\.\w+\(|\b(fetch|axios|urlopen)\w*\(|requests\.(get|post)\(/i;
 const observing =
   /\b(log\w*|print\w*|metric\w*|counter|histogram|gauge|span|setattribute\w*|prometheus|trace\w*|telemetry|header\(\)\.set)\b/i;
 
@@ -331,6 +336,8 @@ function gainEdits(added: readonly ChangedLine[], removed: readonly ChangedLine[
       says('loop', 0.85);
     else if (sqlText.test(line.text) && !/\blimit\b/i.test(removed.map((one) => one.text).join(' ')))
       says('query', 0.7);
+    else if (dependencyCall.test(line.text) && fresh.length >= 2 && !observing.test(line.text))
+      says('call_added', 0.5);
     else if (concurrencyText.test(line.text) && !observing.test(line.text)) says('concurrency', 0.6);
     else if (/\bretr(y|ies)\b/i.test(line.text)) says('concurrency', 0.55);
   });
