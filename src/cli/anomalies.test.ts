@@ -52,6 +52,23 @@ describe('clew anomalies --json', () => {
     expect(await run(moved)).toBe(plain);
   });
 
+  it('answers a row before the next one has come', async () => {
+    let out = '';
+    const seen: number[] = [];
+    async function* slowly(): AsyncGenerator<string> {
+      for (const row of ['timestamp,value\n1,5\n', '2,6\n3,', '7\n']) {
+        seen.push(out.split('\n').length - 1);
+        yield row;
+      }
+    }
+    const write = async (piece: string) => {
+      out += piece;
+    };
+    await anomalies([], { json: 'true' }, { input: Readable.from(slowly(), { highWaterMark: 1 }), write });
+    expect(seen[2]).toBeGreaterThanOrEqual(1);
+    expect(out.split('\n')).toHaveLength(4);
+  });
+
   it('takes no value, NaN and null for missing: score 0', async () => {
     const out = await run('timestamp,value\n1,5\n2,\n3,NaN\n4,null\n5,6');
     expect(out.trim().split('\n').slice(1, 4)).toEqual(
