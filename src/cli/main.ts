@@ -3,38 +3,43 @@ import { join } from 'node:path';
 import { type Config, loadConfig, rolesOf } from '../config/index.ts';
 import { ClewError, createLogger, type Logger, systemClock } from '../lib/index.ts';
 import type { Clew } from '../wiring.ts';
-import { anomalies, anomaliesUsage } from './anomalies.ts';
-import { bench } from './bench.ts';
-import { bundle, bundleUsage } from './bundle.ts';
-import { deadLetters, deadLettersUsage } from './dead-letters.ts';
-import { diagnoseCommand, diagnoseUsage } from './diagnose.ts';
 import { parseArguments } from './index.ts';
-import { lint, lintUsage } from './lint.ts';
-import { patterns, patternsUsage } from './patterns.ts';
-import { patternsLive, patternsLiveUsage, patternsLiveWords } from './patterns-live.ts';
-import { maskCommand, pipelineCommand, pipelineUsage } from './pipeline.ts';
-import { topology, topologyUsage } from './topology.ts';
 
-const usage = `clew — from a symptom to a verified fix
+/** Of all commands. A command loads only what it needs, and this needs all of them. */
+async function usage(): Promise<string> {
+  const [deadLetters, lint, pipeline, diagnose, patterns, patternsLive, anomalies, bundle, topology] =
+    await Promise.all([
+      import('./dead-letters.ts'),
+      import('./lint.ts'),
+      import('./pipeline.ts'),
+      import('./diagnose.ts'),
+      import('./patterns.ts'),
+      import('./patterns-live.ts'),
+      import('./anomalies.ts'),
+      import('./bundle.ts'),
+      import('./topology.ts'),
+    ]);
+  return `clew — from a symptom to a verified fix
 
   clew serve [--config FILE] [--<setting> VALUE …]   run Clew (settings: docs/reference/configuration.md)
   clew demo [--fault NAME] [--headless] [--json] [--list-faults]
                                                      run the demo shop, break it, watch it being repaired
-${deadLettersUsage}
-${lintUsage}
-${pipelineUsage}
-${diagnoseUsage}
-${patternsUsage}
-${patternsLiveUsage}
-${anomaliesUsage}
-${bundleUsage}
-${topologyUsage}
+${deadLetters.deadLettersUsage}
+${lint.lintUsage}
+${pipeline.pipelineUsage}
+${diagnose.diagnoseUsage}
+${patterns.patternsUsage}
+${patternsLive.patternsLiveUsage}
+${anomalies.anomaliesUsage}
+${bundle.bundleUsage}
+${topology.topologyUsage}
   clew bench ingest|validate [options]               measure ingest; run the validation plan (clew bench help)
   clew version
   clew help
 
 Exit codes: 0 done, 1 failed, 2 wrong usage.
 `;
+}
 
 /** After this long an orderly stop is given up; what is on disk is replayed at the next start. */
 const stopMsMax = 15_000;
@@ -106,9 +111,33 @@ function serverOf(flags: Record<string, string>) {
   };
 }
 
+async function lintFiles(rest: readonly string[], flags: Readonly<Record<string, string>>): Promise<number> {
+  const { loadLintRules } = await import('../operate/index.ts');
+  const { lint } = await import('./lint.ts');
+  const dirs = [join(import.meta.dirname, '../../catalog'), ...(flags.catalog?.split(',') ?? [])];
+  return lint(rest, flags, {
+    cwd: process.cwd(),
+    rules: loadLintRules(dirs),
+    write: (text) => process.stdout.write(text),
+    tell: (text) => process.stderr.write(text),
+  });
+}
+
+/** Of a running Clew, or of messages on standard input. */
+async function patternsOf(rest: readonly string[], flags: Readonly<Record<string, string>>): Promise<number> {
+  const { patternsLive, patternsLiveWords } = await import('./patterns-live.ts');
+  if (patternsLiveWords.includes(rest[0] ?? '')) return patternsLive(rest, flags, serverOf(flags));
+  const { patterns } = await import('./patterns.ts');
+  return patterns(rest, flags, {
+    input: process.stdin,
+    write: (text: string | Uint8Array) => void process.stdout.write(text),
+    color: process.stdout.isTTY && process.env.NO_COLOR === undefined,
+  });
+}
+
 async function main(argv: readonly string[]): Promise<void> {
   if (argv[0] === 'bench') {
-    process.exitCode = await bench(argv.slice(1));
+    process.exitCode = await (await import('./bench.ts')).bench(argv.slice(1));
     return;
   }
   const { command, flags, rest } = parseArguments(argv, [
@@ -125,38 +154,28 @@ async function main(argv: readonly string[]): Promise<void> {
     return;
   }
   if (command === 'dead-letters') {
-    process.exitCode = await deadLetters(rest, flags, serverOf(flags));
+    process.exitCode = await (await import('./dead-letters.ts')).deadLetters(rest, flags, serverOf(flags));
     return;
   }
   if (command === 'lint') {
-    const { loadLintRules } = await import('../operate/index.ts');
-    const dirs = [join(import.meta.dirname, '../../catalog'), ...(flags.catalog?.split(',') ?? [])];
-    process.exitCode = lint(rest, flags, {
-      cwd: process.cwd(),
-      rules: loadLintRules(dirs),
-      write: (text) => process.stdout.write(text),
-      tell: (text) => process.stderr.write(text),
-    });
-    return;
-  }
-  if (command === 'patterns' && patternsLiveWords.includes(rest[0] ?? '')) {
-    process.exitCode = await patternsLive(rest, flags, serverOf(flags));
+    process.exitCode = await lintFiles(rest, flags);
     return;
   }
   if (command === 'patterns') {
-    const write = (text: string | Uint8Array) => void process.stdout.write(text);
-    const color = process.stdout.isTTY && process.env.NO_COLOR === undefined;
-    process.exitCode = await patterns(rest, flags, { input: process.stdin, write, color });
+    process.exitCode = await patternsOf(rest, flags);
     return;
   }
   if (command === 'anomalies') {
-    process.exitCode = await anomalies(rest, flags, { input: process.stdin, write: written });
+    process.exitCode = await (await import('./anomalies.ts')).anomalies(rest, flags, {
+      input: process.stdin,
+      write: written,
+    });
     return;
   }
   if (command === 'bundle') {
     const { http, auth } = loadConfig({ env: process.env, flags: {} });
     const url = (flags.url ?? `http://${http.host}:${http.port}`).replace(/\/$/, '');
-    process.exitCode = await bundle(rest, flags, {
+    process.exitCode = await (await import('./bundle.ts')).bundle(rest, flags, {
       live: { url, token: flags.token ?? auth.token },
       nowMs: systemClock.now(),
       write: (text) => process.stdout.write(text),
@@ -165,17 +184,18 @@ async function main(argv: readonly string[]): Promise<void> {
   }
   if (command === 'diagnose') {
     const json = flags.json !== undefined || !process.stdout.isTTY;
-    process.exitCode = await diagnoseCommand(rest, flags, {
+    process.exitCode = await (await import('./diagnose.ts')).diagnoseCommand(rest, flags, {
       json,
       write: (text) => process.stdout.write(text),
     });
     return;
   }
   if (command === 'topology') {
-    process.exitCode = await topology(rest, flags, serverOf(flags));
+    process.exitCode = await (await import('./topology.ts')).topology(rest, flags, serverOf(flags));
     return;
   }
   if (command === 'pipeline' || command === 'mask') {
+    const { maskCommand, pipelineCommand } = await import('./pipeline.ts');
     const run = command === 'pipeline' ? pipelineCommand : maskCommand;
     const config = loadConfig({ env: process.env, flags: {} });
     const write = (text: string) => void process.stdout.write(text);
@@ -188,10 +208,10 @@ async function main(argv: readonly string[]): Promise<void> {
     return;
   }
   if (command === 'help') {
-    process.stdout.write(usage);
+    process.stdout.write(await usage());
     return;
   }
-  throw new ClewError('bad_request', `There is no command "${command}".\n\n${usage}`);
+  throw new ClewError('bad_request', `There is no command "${command}".\n\n${await usage()}`);
 }
 
 main(process.argv.slice(2)).catch((error: unknown) => {
