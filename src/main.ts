@@ -37,7 +37,7 @@ import {
 import { readRows } from './query/index.ts';
 import { createOtlpIntake } from './receive/index.ts';
 import { createRemedy, type Remedy } from './remedy/index.ts';
-import { createRollup, knownTenants, type Rollup } from './rollup/index.ts';
+import { createRollup, knownTenants, loadSources, type Rollup } from './rollup/index.ts';
 import { createApi } from './serve/index.ts';
 import { ageRefresh, topologyJobs } from './topology/index.ts';
 import {
@@ -167,9 +167,15 @@ async function startLoop(loop: Loop, started: Started): Promise<void> {
   started.add('detection', () => loop.detection.stop());
 }
 
-const createJobs = (config: Config, log: Logger, stores: Stores, detection: Detection): Rollup =>
+const createJobs = async (
+  config: Config,
+  log: Logger,
+  stores: Stores,
+  detection: Detection,
+): Promise<Rollup> =>
   createRollup({
     ...stores,
+    sources: await loadSources(stores.detail, { file: config.rollup.sourcesFile, mock: config.mock }),
     config: config.rollup,
     patterns: config.patterns,
     tenants: () => knownTenants(stores.ledger, config.tenant),
@@ -252,7 +258,7 @@ export async function startClew(settings: Config, log: Logger): Promise<Clew> {
     const ready = () => stores.detail.health().ready;
     const receivers = createReceivers({ config, log, door, guard, otlp, ready });
     const receives = roles.includes('ingest');
-    const rollup = createJobs(config, log, stores, loop.detection);
+    const rollup = await createJobs(config, log, stores, loop.detection);
     const health = createHealth(clock, [
       processSource(config.dataDir),
       detailSource(stores.detail),

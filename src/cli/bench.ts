@@ -29,6 +29,10 @@ export const benchUsage = `clew bench — how fast, how exact, at what cost
   clew bench report FILE… [--html FILE]
                                   the same page from files that --json wrote
 
+  clew bench rollup [options]     the window job: time and memory from details to the ledger
+    --large                       also a window of ten million rows
+    --temp-dir DIR                where the stores of the run are made
+
   clew bench validate [options]   the validation plan: throughput, routing, queries, faults, alerts; about ten minutes
     --quick                       phases of a sixth of the length
     --only NAME[,NAME]            ${validatePhases.join(', ')}
@@ -40,7 +44,7 @@ Exit codes: 0 every acknowledged record is there exactly once and all criteria h
 
 /** Answers the exit code. The machinery is beside `src/`, for it measures the program from outside. */
 export async function bench(argv: readonly string[]): Promise<number> {
-  const { command, flags, rest } = parseArguments(argv, ['help', 'quick']);
+  const { command, flags, rest } = parseArguments(argv, ['help', 'quick', 'large']);
   if (command === 'help' || flags.help !== undefined) {
     process.stdout.write(benchUsage);
     return 0;
@@ -61,6 +65,14 @@ export async function bench(argv: readonly string[]): Promise<number> {
     const options = parseIngestOptions(flags);
     const { benchIngest } = await import('../../bench/ingest.ts');
     return (await benchIngest(options, (text) => process.stdout.write(text))) ? 0 : 1;
+  }
+  if (command === 'rollup') {
+    const { benchRollup } = await import('../../bench/rollup.ts');
+    const options = {
+      large: flags.large !== undefined,
+      ...(flags['temp-dir'] === undefined ? {} : { tempDir: flags['temp-dir'] }),
+    };
+    return (await benchRollup(options, (text) => process.stdout.write(text))) ? 0 : 1;
   }
   if (command === 'validate') {
     const options = parseValidateOptions(flags);

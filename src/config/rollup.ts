@@ -41,6 +41,12 @@ export const rollupSchema = z
       'A worker without a heartbeat for so long is taken for dead, and its windows are taken over, seconds.',
     ),
     runSMax: whole(1, 86_400, 600).describe('Longest run of one window, seconds; then it counts as failed.'),
+    sourcesFile: z
+      .string()
+      .default('')
+      .describe(
+        'YAML file that says where the details of a tenant are (own, s3, openobserve, mock); others are in the detail store.',
+      ),
     replayWindowsMax: whole(1, 100_000, 10_080).describe('Windows that one replay request may name.'),
     priorities: list
       .default([])

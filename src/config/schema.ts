@@ -57,6 +57,9 @@ export const configSchema = z.strictObject({
     .min(1)
     .default('./clew-data')
     .describe('Directory of the embedded stores and the write-ahead segments.'),
+  mock: flag(false).describe(
+    'Whether the window jobs work on made-up logs, metrics and spans instead of what was received, for every tenant.',
+  ),
   roles: z
     .preprocess(splitList, z.array(z.enum([...roleNames, 'all'])).min(1))
     .default(['all'])

@@ -7,6 +7,7 @@
  * handed in as functions.
  * What never happens here: HTTP, writing, a user's text inside SQL, deciding whether something is wrong.
  */
+
 export { listChanges } from './changes.ts';
 export { addStatistics, inSignalWindow } from './clause.ts';
 export { criticalPath, type PathSpan } from './critical-path.ts';
@@ -19,6 +20,7 @@ export {
   readLetters,
   unsettledLetters,
 } from './dead-letters.ts';
+export { eventEvidence, worstDependencies } from './dependencies.ts';
 export { type Facet, type LogFacets, logFacets } from './facets.ts';
 export {
   type FlowFilter,
@@ -31,6 +33,7 @@ export {
   type TopFlow,
   topFlows,
 } from './flows.ts';
+export { heaviestOf, heaviestValues, weights } from './heaviest.ts';
 export { type LogHistogram, logHistogram } from './histogram.ts';
 export { type EvidenceSource, evidenceSource, locatorFilter } from './locator.ts';
 export type { AttributeFilter, LogFilter } from './log-filter.ts';

@@ -37,5 +37,6 @@ export type { WatchConfig } from './pattern/watch.ts';
 export { patternLookup } from './pattern-lookup.ts';
 export { type WindowClass, windowClasses } from './priority.ts';
 export { findTenant, knownTenants, listRuns, type RunFilter, type RunRow, runStates } from './runs.ts';
+export { loadSources, type Sources } from './source/index.ts';
 export { type HistoryCell, type JobStatus, jobHistory, jobStatuses } from './status.ts';
 export { type ResourceRow, upsertLocators, upsertResources } from './write.ts';

@@ -25,7 +25,8 @@ import {
 import { Reader } from './reader.ts';
 import { placesQuery, type ServicePlace } from './resources.ts';
 import { computeSlices, knownSlices, slicesKeptMs } from './slices.ts';
-import { ownTables, type Tables } from './source/tables.ts';
+import { ownSource, type Sources } from './source/index.ts';
+import type { Tables } from './source/tables.ts';
 import { anyQuery, type VolumeRow, volumeQuery } from './volume.ts';
 import { addWritten, type ResourceRow, upsertResources } from './write.ts';
 import { writeMetrics } from './write-metrics.ts';
@@ -38,6 +39,8 @@ export interface OoAggDeps {
   detail: DetailStore;
   clock: Clock;
   config: { delayS: number; alignS: number; initialLookbackS: number };
+  /** Where each tenant's details are; in the detail store without it. */
+  sources?: Sources;
 }
 
 /** `oo-agg`: details of one window into the ledger's aggregates. Everything is read first and written in one transaction. */
@@ -60,20 +63,53 @@ export function ooAgg(deps: OoAggDeps): Job {
 
 async function runWindow(deps: OoAggDeps, context: JobContext): Promise<JobResult> {
   const { tenant, window } = context;
-  const tables = ownTables;
+  const buckets: SliceWindows[] = [];
+  for (const bucket of bucketsOf(context)) buckets.push(await missingSlices(deps, context, bucket));
+  const wanted = buckets.flatMap((bucket) => bucket.missing);
+  const source = (deps.sources?.(tenant.code) ?? ownSource).open(tenant.code, {
+    from: Math.min(window.from, ...wanted.map(({ from }) => from)),
+    to: Math.max(window.to, ...wanted.map(({ to }) => to)),
+  });
+  const { tables, release } = await source;
+  try {
+    return await runOver(deps, context, buckets, tables);
+  } finally {
+    await release();
+  }
+}
+
+async function runOver(
+  deps: OoAggDeps,
+  context: JobContext,
+  buckets: readonly SliceWindows[],
+  tables: Tables,
+): Promise<JobResult> {
+  const { tenant, window } = context;
   const read = new Reader(deps.detail);
   const volume = await read.rows<VolumeRow>(volumeQuery(tenant.code, window, tables));
   read.countVolume(volume);
-  const buckets = bucketsOf(context);
   // Most windows of a first start, and those of a quiet night: nothing in their five minutes, so nothing to compute again.
   const quiet = read.count === 0 && (await isEmpty(read, tenant, buckets, tables));
   if (quiet) return { rowsRead: 0, rowsWritten: 0, rowsConflict: 0, leftOut: {} };
-  const places = await read.rows<ServicePlace>(placesQuery(tenant.code, window, tables));
+  const { present } = read;
+  const places = present.has('spans')
+    ? await read.rows<ServicePlace>(placesQuery(tenant.code, window, tables))
+    : [];
   const metrics = await readMetrics(read, tenant, window, tables);
-  const exemplars = await read.rows<ExemplarRow>(exemplarsQuery(tenant.code, window, tables));
+  const exemplars = present.has('exemplars')
+    ? await read.rows<ExemplarRow>(exemplarsQuery(tenant.code, window, tables))
+    : [];
   const filled: Bucket[] = [];
   for (const bucket of buckets) {
-    await fillSlices(deps, context, bucket, tables);
+    for (const step of bucket.missing)
+      await computeSlices(deps.detail, {
+        tenant: tenant.code,
+        tables,
+        sliceMs: bucket.sliceMs,
+        window: step,
+        runAfter: bucket.runAfter,
+        now: deps.clock.now(),
+      });
     filled.push(await readBucket(deps, read, tenant, bucket, tables));
   }
   await deps.ledger.query('SELECT ensure_partitions($1)', [iso(window.from)]);
@@ -113,11 +149,19 @@ async function readMetrics(
   window: TimeWindow,
   tables: Tables,
 ): Promise<MetricRow[]> {
-  const services = await read.rows<ServiceRow>(servicesQuery(tenant.code, window, tables));
-  const series = await read.rows<MetricRow>(samplesQuery(tenant.code, window, tables));
-  const histograms = await read.rows<HistogramRow>(histogramsQuery(tenant.code, window, tables));
-  const [overlong] = await read.rows<{ n: number }>(overlongLabelsQuery(tenant.code, window, tables));
-  read.addLeftOut('series_with_long_labels', overlong?.n ?? 0);
+  const { present } = read;
+  const code = tenant.code;
+  const services = present.has('spans')
+    ? await read.rows<ServiceRow>(servicesQuery(code, window, tables))
+    : [];
+  const series = present.has('samples') ? await read.rows<MetricRow>(samplesQuery(code, window, tables)) : [];
+  const histograms = present.has('histograms')
+    ? await read.rows<HistogramRow>(histogramsQuery(code, window, tables))
+    : [];
+  if (present.has('samples') || present.has('histograms')) {
+    const [overlong] = await read.rows<{ n: number }>(overlongLabelsQuery(code, window, tables));
+    read.addLeftOut('series_with_long_labels', overlong?.n ?? 0);
+  }
   return [
     ...derivedRows(read.bounded('services', servicesMax, services), (window.to - window.from) / 1_000),
     ...read.bounded('series', seriesMax, series),
@@ -144,35 +188,35 @@ const sliceMsOf = (windowMs: number): number => {
   return a;
 };
 
+interface SliceWindows extends BucketWindows {
+  /** Stretches of whole slices that have to be computed. */
+  missing: TimeWindow[];
+  /** Highest run of the slices that are there. */
+  runAfter: number;
+}
+
 /**
- * Computes the slices of the window anew, and those before it in its bucket that are not there (after a start, a pause, a
- * window that failed for good). Later ones are left to their own windows, unless slices of that time have been forgotten.
+ * The slices of the window, and those before it in its bucket that are not there (after a start, a pause, a window that
+ * failed for good). Later ones are left to their own windows, unless slices of that time have been forgotten.
  */
-async function fillSlices(
+async function missingSlices(
   deps: OoAggDeps,
   context: JobContext,
   bucket: BucketWindows,
-  tables: Tables,
-): Promise<void> {
+): Promise<SliceWindows> {
   const { tenant, window } = context;
   const { complete, sliceMs } = bucket;
-  const now = deps.clock.now();
   const known = await knownSlices(deps.detail, tenant.code, complete);
-  const forgotten = complete.from < now - slicesKeptMs;
-  const wanted = (at: number): boolean => {
-    if (at >= window.from && at < window.to) return true;
-    return !known.has(at) && (at < window.from || forgotten);
-  };
-  const runAfter = Math.max(0, ...known.values());
-  let from: number | null = null;
-  for (let at = complete.from; at <= complete.to; at += sliceMs) {
-    if (at < complete.to && wanted(at)) from ??= at;
-    else if (from !== null) {
-      const step = { tenant: tenant.code, tables, sliceMs, window: { from, to: at } };
-      await computeSlices(deps.detail, { ...step, runAfter, now });
-      from = null;
-    }
+  const forgotten = complete.from < deps.clock.now() - slicesKeptMs;
+  const missing: TimeWindow[] = [];
+  for (let at = complete.from; at < complete.to; at += sliceMs) {
+    const own = at >= window.from && at < window.to;
+    if (!own && (known.has(at) || (at > window.from && !forgotten))) continue;
+    const last = missing.at(-1);
+    if (last?.to === at) last.to = at + sliceMs;
+    else missing.push({ from: at, to: at + sliceMs });
   }
+  return { ...bucket, missing, runAfter: Math.max(0, ...known.values()) };
 }
 
 const resourceOf = (place: ServicePlace): ResourceRow => ({

@@ -9,6 +9,7 @@ import { patternDaily } from './pattern/daily.ts';
 import { patternRestart } from './pattern/restart.ts';
 import { patternWatch, type WatchConfig } from './pattern/watch.ts';
 import { Scheduler, type SchedulerConfig } from './scheduler.ts';
+import type { Sources } from './source/index.ts';
 
 export interface RollupOptions {
   ledger: Ledger;
@@ -21,6 +22,8 @@ export interface RollupOptions {
     latenessS?: number;
   } & Partial<SchedulerConfig>;
   patterns: WatchConfig;
+  /** Where each tenant's details are; in the detail store without it. */
+  sources?: Sources;
   tenants: () => Promise<readonly string[]>;
   clock: Clock;
   log: Logger;

@@ -6,6 +6,8 @@ export class Reader {
   readonly #detail: DetailStore;
   /** Raw rows of the window. */
   count = 0;
+  /** Datasets that have any in the window: what has none need not be asked for the rest. */
+  readonly present = new Set<VolumeRow['dataset']>();
   readonly leftOut: Record<string, number> = {};
 
   constructor(detail: DetailStore) {
@@ -20,6 +22,7 @@ export class Reader {
   countVolume(volume: readonly VolumeRow[]): void {
     for (const row of volume) {
       this.count += row.n;
+      if (row.n > 0) this.present.add(row.dataset);
       this.addLeftOut(`${row.dataset}_without_name`, row.unnamed);
       this.addLeftOut(`${row.dataset}_with_long_name`, row.overlong);
       this.addLeftOut(`${row.dataset}_not_finite`, row.not_finite);

@@ -42,6 +42,20 @@ interface SliceStep {
   run: number;
 }
 
+/**
+ * Passes over the tree of the statement that change nothing here: without them a window of a thousand spans is a fifth
+ * faster (94 instead of 117 ms), because analysing the statement takes longer than running it.
+ */
+const plain = [
+  ...['syntax_fuse_functions', 'if_chain_to_multiif', 'multiif_to_if', 'injective_functions_inside_uniq'],
+  ...['arithmetic_operations_in_aggregate_functions', 'group_by_function_keys', 'group_by_constant_keys'],
+  ...['redundant_functions_in_order_by', 'rewrite_aggregate_function_with_if', 'rewrite_sum_if_to_count_if'],
+  ...['injective_functions_in_group_by', 'normalize_count_variants', 'uniq_to_count', 'or_like_chain'],
+  ...['time_filter_with_preimage', 'and_compare_chain'],
+]
+  .map((pass) => `optimize_${pass} = 0`)
+  .join(', ');
+
 const sliceOf = (at: string): string =>
   `toDateTime(intDiv(toUnixTimestamp(${at}), {slice_s:UInt32}) * {slice_s:UInt32}, 'UTC')`;
 
@@ -53,7 +67,7 @@ const insertCalls = (step: SliceStep): DetailQuery => ({
 WITH ${callsHead}
 SELECT {tenant:String}, {run:UInt64}, * FROM (${partialCallsSql(step.tables.traces, sliceOf('e.4'))})
 ORDER BY calls DESC, ${edgeKeys} LIMIT {rows_max:UInt32} BY slice
-${spill}`,
+${spill}, ${plain}`,
   params: {
     margin: callMarginS,
     run: step.run,

@@ -4,7 +4,7 @@ import { nameBytesMax } from './call-sides.ts';
 import type { Tables } from './source/tables.ts';
 
 export interface VolumeRow {
-  dataset: 'logs' | 'spans' | 'samples' | 'histograms';
+  dataset: 'logs' | 'spans' | 'samples' | 'histograms' | 'exemplars';
   n: number;
   /** Rows without a name of service or metric, and rows with one longer than `nameBytesMax`. */
   unnamed: number;
@@ -32,6 +32,7 @@ WHERE Tenant = {tenant:String} AND Timestamp >= {from:DateTime64(9)} AND Timesta
       'bitAnd(Flags, 1) = 0 AND NOT isFinite(Value)',
     ),
     rows('histograms', tables.histograms, ['ServiceName', 'MetricName']),
+    rows('exemplars', tables.exemplars, ['ServiceName', 'MetricName']),
   ].join('\nUNION ALL');
 };
 

@@ -36,6 +36,7 @@ import { intakeRoutes } from './intake.ts';
 import { objectiveRoutes } from './objectives.ts';
 import { patternRoutes } from './patterns/index.ts';
 import { pipelineRoutes } from './pipelines.ts';
+import { questionRoutes } from './questions.ts';
 import { createReplay } from './replay.ts';
 import { telemetrySenders } from './senders.ts';
 import { createServer, type RouteGroup } from './server.ts';
@@ -156,6 +157,7 @@ function versioned(deps: ApiDeps): RouteGroup {
       deadLetterRoutes({ ...common, letters: createReplay({ ...deps, fronts: replayed(deps) }) }),
     );
     await app.register(flowRoutes(common));
+    await app.register(questionRoutes({ ...common, ...patternLookup(reader) }));
     await app.register(intakeRoutes(deps.intake));
     await app.register(storageRoutes(deps.storage));
     await app.register(sqlRoutes({ detail, tenantOf, dataDir: config.dataDir }));

@@ -227,3 +227,64 @@ describe.each(seeds)('telemetry of seed %i', (seed) => {
     await checkCalls(tenant, sent);
   });
 });
+
+describe('poisoned rows', () => {
+  it('are left out and counted, and the rest of their window is there', { timeout: 300_000 }, async () => {
+    const megabyte = 'x'.repeat(1_048_576);
+    const label = (id: number, service: string, labels: Record<string, string>, metric = 'good') => ({
+      series: { id, metric, service, labels, type: 'gauge', temporality: '', monotonic: false } as const,
+      sample: { series: id, at: noon + 1_000, start: 0, value: id, stale: false },
+    });
+    const points = [
+      label(1, 'shop', {}),
+      label(2, 'shop', { huge: megabyte }),
+      label(3, 'shop', { 'nul\0': 'a\0b' }),
+      label(4, 'y'.repeat(5_000), {}),
+      label(5, 'shop', {}, ''),
+    ];
+    const span = (id: string, service: string, attributes: Record<string, string>) => ({
+      trace: id.repeat(32),
+      id: id.repeat(16),
+      parent: '',
+      service,
+      kind: 'Client' as const,
+      at: noon + 2_000,
+      ms: 1,
+      error: false,
+      attributes,
+    });
+    const spans = [
+      span('a', 'shop', { 'server.address': 'bank', 'server.port': '443' }),
+      span('b', 'shop', { 'server.address': megabyte }),
+      span('c', megabyte, { 'server.address': 'bank' }),
+      span('d', 'shop', { 'server.address': 'nul\0' }),
+    ];
+    await insertTelemetry(detail, 'poisoned', {
+      spans,
+      series: points.map((point) => point.series),
+      samples: points.map((point) => point.sample),
+      histograms: [],
+      logs: [{ at: noon, service: 'z'.repeat(600), severity: 9, shape: '1' }],
+    });
+    await rollupOf('poisoned').tick();
+    const calls = await storedCalls('poisoned', noon);
+    expect(calls.map((row) => `${row.src} ${row.dst}`).sort()).toEqual([
+      'urn:svc:shop urn:ext:bank:443',
+      'urn:svc:shop urn:ext:nul\uFFFD',
+    ]);
+    const metrics = await storedMetrics('poisoned', noon);
+    expect([...metrics.keys()].sort()).toEqual(['good shop {"nul\uFFFD":"a\uFFFDb"}', 'good shop {}']);
+    const [run] = await ledger.query<{ left_out: Record<string, number> }>(
+      `SELECT left_out FROM etl_job_run JOIN dim_tenant USING (tenant_id) WHERE code = 'poisoned' AND window_from = $1`,
+      [new Date(noon).toISOString()],
+    );
+    expect(run?.left_out).toEqual({
+      calls_without_callee: 1,
+      logs_with_long_name: 1,
+      samples_with_long_name: 1,
+      samples_without_name: 1,
+      series_with_long_labels: 1,
+      spans_with_long_name: 1,
+    });
+  });
+});

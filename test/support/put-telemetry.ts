@@ -16,6 +16,7 @@ const number = (value: number) =>
 export async function insertTelemetry(detail: SqlDetail, tenant: string, sent: Telemetry): Promise<void> {
   let eventId = 0;
   const insert = async (table: string, rows: readonly Record<string, unknown>[]) => {
+    if (rows.length === 0) return;
     const lines = rows.map((row) => JSON.stringify({ Tenant: tenant, EventId: ++eventId, ...row }));
     await detail.exec(`INSERT INTO ${table} FORMAT JSONEachRow ${lines.join('\n')}`);
   };
