@@ -49,11 +49,12 @@ export async function applyCalls(
   const rows = new Map<string, EdgeRow[]>();
   for (const row of new Map([...open, ...near].map((row) => [`${edgeKey(row)} ${row.from}`, row])).values())
     rows.set(edgeKey(row), [...(rows.get(edgeKey(row)) ?? []), row]);
-  const changes = { gone: [] as EdgeRow[], come: [] as EdgeRow[] };
+  const changes = { gone: [] as EdgeRow[], come: [] as EdgeRow[], touched: [] as EdgeRow[] };
   for (const key of new Set([...rows.keys(), ...seen.keys()])) {
     const change = planEdge(key, rows.get(key) ?? [], seen.get(key) ?? [], given);
     changes.gone.push(...change.gone);
     changes.come.push(...change.come);
+    changes.touched.push(...change.touched);
   }
   await writeRows(tx, tenantId, callsSource, changes);
   return { read: islands.length, written: changes.come.length };
@@ -134,8 +135,7 @@ function planEdge(key: string, rows: readonly EdgeRow[], seen: readonly Interval
   if (last !== undefined && !Number.isFinite(last.to)) {
     const stays = open !== undefined && open.from === last.from;
     if (stays && open.props[seenTo] !== props[seenTo]) {
-      change.gone.push(open);
-      change.come.push({ srcId, dstId, relation, ...last, props });
+      change.touched.push({ ...open, props });
     } else for (const row of change.come) if (!Number.isFinite(row.to)) row.props = props;
   }
   return change;

@@ -13,10 +13,12 @@ export interface EdgeRow extends Interval {
 export interface RowChanges {
   gone: EdgeRow[];
   come: EdgeRow[];
+  /** Rows that hold as before and only carry other properties: no index of the table looks at those. */
+  touched?: EdgeRow[];
 }
 
-/** Rows per statement; see rollup's rowsPerStatement: the embedded twin works on the main thread. */
-const rowsPerStatement = 1_000;
+/** Rows per statement. The embedded twin works on the main thread, and a row here costs three range indexes. */
+const rowsPerStatement = 250;
 
 /** One writer of a tenant's topology at a time; the number is arbitrary and ours alone. */
 const writerLock = 4_315_102;
@@ -93,6 +95,14 @@ export async function writeRows(
           AND t.relation = g.relation AND lower(t.valid) = g.from_at`,
       [tenantId, source, ...columns(changes.gone.slice(start, start + rowsPerStatement))],
     );
+  const touched = changes.touched ?? [];
+  for (let start = 0; start < touched.length; start += rowsPerStatement)
+    await tx.query(
+      `UPDATE topo_edge_time t SET props = g.props FROM ${given}
+        WHERE t.tenant_id = $1 AND t.source = $2 AND t.src_resource_id = g.src AND t.dst_resource_id = g.dst
+          AND t.relation = g.relation AND lower(t.valid) = g.from_at`,
+      [tenantId, source, ...columns(touched.slice(start, start + rowsPerStatement))],
+    );
   for (let start = 0; start < changes.come.length; start += rowsPerStatement)
     await tx.query(
       `INSERT INTO topo_edge_time (tenant_id, source, src_resource_id, dst_resource_id, relation, valid, props)
@@ -106,11 +116,12 @@ export function changesOf(
   rows: readonly EdgeRow[],
   wanted: readonly Interval[],
   of: Omit<EdgeRow, 'from' | 'to'>,
-): RowChanges {
+): RowChanges & { touched: EdgeRow[] } {
   const kept = (one: Interval, among: readonly Interval[]) =>
     among.some((other) => other.from === one.from && other.to === one.to);
   return {
     gone: rows.filter((row) => !kept(row, wanted)),
     come: wanted.filter((one) => !kept(one, rows)).map((one) => ({ ...of, ...one })),
+    touched: [],
   };
 }
