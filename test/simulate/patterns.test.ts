@@ -290,6 +290,24 @@ describe('setups and restart', () => {
     expect(await raw()).toEqual(before);
   });
 
+  it('begins at once where it may, and what a process that died left running is taken up', async () => {
+    await putLogs(detail, [line(noon, 'queue Q-ab lags', 1), line(noon + 1, 'queue Q-cd lags', 2)]);
+    await rollUntil(noon + 5 * minute);
+    await book().setUp('default', 'shop', { field: '', ignore: [], masks: ['Q-[a-z]{2}'] }, asked);
+    let work: Promise<unknown> = Promise.resolve();
+    const inBackground = (start: () => Promise<unknown>) => {
+      work = start();
+    };
+    await createPatternBook({ ledger, detail, clock, inBackground }).restart('default', undefined, asked);
+    await work;
+    expect(await current()).toEqual({ 'queue <*> lags': 2 });
+    await ledger.query(`UPDATE pattern_access SET state = 'running', started_at = $1`, [new Date(now)]);
+    await expect(book().restart('default', 'shop', asked)).rejects.toThrow(/being restarted at this moment/);
+    now += 15 * minute;
+    await rollupOn().tick();
+    expect((await book().statuses('default'))[0]).toMatchObject({ state: 'success' });
+  });
+
   it('a field of JSON messages is the message, and ignored keys vary', async () => {
     await book().setUp('default', 'shop', { field: 'msg', ignore: [], masks: [] }, asked);
     await book().setUp('default', 'other', { field: '', ignore: ['host'], masks: [] }, asked);
