@@ -10,5 +10,7 @@
 export { type CollectDeps, collectPicture } from './collect.ts';
 export { createDiagnosis, type Diagnosis, type DiagnosisDeps } from './create.ts';
 export { diagnose } from './diagnose.ts';
+export { diagnoseIncident } from './incident-diagnosis.ts';
+export { type IncidentQuestion, type IncidentReader, readIncident } from './incident-store.ts';
 export { loadIndicators } from './indicators/index.ts';
 export type * from './picture.ts';

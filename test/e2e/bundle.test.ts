@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { gunzipSync } from 'node:zlib';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type RunningClew, startClew } from '../support/clew.ts';
 
 const run = promisify(execFile);
@@ -114,4 +114,34 @@ it.each([
   [['bundle', '--out', 'x', '--frist', '1'], /no flag --frist/],
 ])('%j says what would be right', async (words, message) => {
   await expect(run(process.execPath, [main, ...words], { cwd: dir })).rejects.toThrow(message);
+});
+
+describe('diagnosis of a window of what is stored', () => {
+  const ask = (body: unknown) =>
+    fetch(`${clew.url}/api/v1/diagnose`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(body),
+    });
+
+  it('answers as the command does, and names nothing where nothing is wrong', async () => {
+    const now = Date.now();
+    const response = await ask({ from: now - 300_000, to: now });
+    expect(response.status).toBe(200);
+    const answer = (await response.json()) as { verdict: string; checks: unknown[]; causes: unknown[] };
+    expect(answer.checks.length).toBeGreaterThan(0);
+    expect(['root_cause', 'inconclusive', 'external']).toContain(answer.verdict);
+  });
+
+  it.each([
+    [{}, /from/],
+    [{ from: 10, to: 5 }, /from, to: it begins at 10 and ends at 5/],
+    [{ from: 0, to: 90_000_000 }, /1500 minutes are asked for; at most 360/],
+    [{ from: 'yesterday' }, /from/],
+    [{ from: 0, to: 5, frist: 1 }, /frist/],
+  ])('%j is refused with what is wrong', async (body, message) => {
+    const response = await ask(body);
+    expect(response.status).toBe(400);
+    expect(await response.text()).toMatch(message);
+  });
 });

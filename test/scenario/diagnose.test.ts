@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createDetection, loadObjectives } from '../../src/detect/index.ts';
-import { createDiagnosis, loadIndicators } from '../../src/diagnose/index.ts';
+import { createDiagnosis, diagnoseIncident, loadIndicators, readIncident } from '../../src/diagnose/index.ts';
 import type { Ledger } from '../../src/ledger/index.ts';
 import { openTestLedger } from '../../src/ledger/testing.ts';
 import { type Clock, createLogger, newUuid } from '../../src/lib/index.ts';
@@ -125,7 +125,13 @@ describe('diagnosis of scenarios', () => {
         else if (kind === 'cause')
           expect([first?.resource, first?.kind], message).toEqual([options.value, options.more]);
         else if (kind === 'change') expect(first?.change?.title ?? 'none', message).toBe(options.value);
-        else if (kind === 'check')
+        else if (kind === 'stored') {
+          const answer = await stored(tenant, played);
+          expect([answer.verdict, answer.causes[0]?.resource], message).toEqual([
+            options.value,
+            options.more,
+          ]);
+        } else if (kind === 'check')
           expect(played.verdict.checks.find((c) => c.check === options.value)?.status, message).toBe(
             options.more,
           );
@@ -144,6 +150,16 @@ describe('diagnosis of scenarios', () => {
     });
   }
 });
+
+/** The same incident by the engine of files, from what the stores hold. */
+async function stored(tenant: string, { verdict, cases }: Played) {
+  const signal = cases[0]?.signals[0];
+  const symptom =
+    signal === undefined ? null : { service: signal.service, metric: signal.indicator, stat: '' };
+  const { window, baseline, scope } = verdict;
+  const question = { tenant, at: scope.since, window, baseline, symptom };
+  return diagnoseIncident(await readIncident({ store, edges: async () => [] }, question));
+}
 
 /** Every sentence carries the code and the values that it was made of. */
 function expectSaid({ verdict, cases }: Played): void {

@@ -1,0 +1,286 @@
+/** What the stores know about a span of time, as the rows that an incident is judged by. */
+import type { DetailQuery, DetailStore, QueryParam } from '../detail/index.ts';
+import { isServerSpan, spanFailed } from '../detect/index.ts';
+import type { EpochMs, TimeWindow } from '../model/index.ts';
+import type { Caveat, Incident, LogRow, Series, SpanRow, Symptom, TopologyEdge } from './incident.ts';
+
+/** Points of a series: what a chart shows, and enough to see an onset. */
+const pointsPerSeries = 240;
+const grainSMin = 5;
+const seriesMax = 3_000;
+/** Spans of whole traces, and log records, of the incident and of as long a time before it. */
+const spansMax = 40_000;
+const logsMax = 20_000;
+/** Traces and logs are compared with so much of the time before. */
+const sampleBaselineMsMax = 600_000;
+const sampleIncidentMsMax = 600_000;
+const changesMax = 500;
+const changeLookbackMs = 6 * 3_600_000;
+const answerMsMax = 10_000;
+
+export interface IncidentQuestion {
+  tenant: string;
+  /** When somebody noticed. */
+  at: EpochMs;
+  window: TimeWindow;
+  baseline: TimeWindow;
+  symptom: Symptom | null;
+}
+
+export interface IncidentReader {
+  store: Pick<DetailStore, 'query'>;
+  /** What stands on what, as far as it is known beside the calls. */
+  edges: (tenant: string, at: EpochMs) => Promise<TopologyEdge[]>;
+}
+
+/** Reads an incident by a handful of bounded questions; what was left out stands in its caveats. */
+export async function readIncident(reader: IncidentReader, question: IncidentQuestion): Promise<Incident> {
+  const { tenant, at, window, baseline, symptom } = question;
+  const span = { from: Math.min(baseline.from, window.from), to: window.to };
+  const caveats: Caveat[] = [];
+  const ask: Ask = async (name, when, sql, params = {}, rows = seriesMax) =>
+    (await reader.store.query<never>(asked(tenant, name, when, sql, params, rows))).rows;
+  const grainS = Math.max(grainSMin, Math.ceil((span.to - span.from) / 1000 / pointsPerSeries));
+  const parts = {
+    before: { from: Math.max(baseline.from, baseline.to - sampleBaselineMsMax), to: baseline.to },
+    during: { from: window.from, to: Math.min(window.to, window.from + sampleIncidentMsMax) },
+  };
+  const series = [
+    ...(await requestSeries(ask, span, grainS)),
+    ...(await metricSeries(ask, span, grainS, caveats)),
+  ];
+  const spans = await sampledSpans(ask, parts, caveats);
+  const logs = await sampledLogs(ask, parts, caveats);
+  return {
+    name: `${tenant} ${new Date(at).toISOString()}`,
+    at,
+    symptom,
+    alert: null,
+    window,
+    baseline,
+    series,
+    spans,
+    logs,
+    calls: [],
+    edges: await reader.edges(tenant, at),
+    events: await changes(ask, { from: window.from - changeLookbackMs, to: window.to }),
+    caveats,
+    files: {},
+  };
+}
+
+type Ask = <Row>(
+  name: string,
+  window: TimeWindow,
+  sql: string,
+  params?: Record<string, QueryParam>,
+  rowsMax?: number,
+) => Promise<Row[]>;
+
+const asked = (
+  tenant: string,
+  name: string,
+  window: TimeWindow,
+  sql: string,
+  params: Record<string, QueryParam>,
+  rowsResultMax: number,
+): DetailQuery => ({
+  name: `diagnose.incident_${name}`,
+  tenant,
+  window,
+  sql,
+  params,
+  limits: { timeMsMax: answerMsMax, rowsResultMax },
+});
+
+const within =
+  'Tenant = {tenant:String} AND Timestamp >= {from:DateTime64(9)} AND Timestamp < {to:DateTime64(9)}';
+
+interface RequestRow {
+  service: string;
+  at: number[];
+  rate: number[];
+  errors: number[];
+  mean: number[];
+  p95: number[];
+}
+
+/** Rate, errors and duration of each service's own requests. */
+async function requestSeries(ask: Ask, span: TimeWindow, grainS: number): Promise<Series[]> {
+  const rows = await ask<RequestRow>(
+    'requests',
+    span,
+    `SELECT service, groupArray(at) AS at, groupArray(rate) AS rate, groupArray(errors) AS errors, groupArray(mean) AS mean, groupArray(p95) AS p95
+FROM (SELECT toString(ServiceName) AS service, toUnixTimestamp(toStartOfInterval(Timestamp, INTERVAL {grain:UInt32} SECOND)) AS at,
+    count() / {grain:UInt32} AS rate, countIf(${spanFailed}) / count() AS errors, avg(Duration) / 1e6 AS mean, quantileTiming(0.95)(Duration / 1e6) AS p95
+  FROM otel_traces WHERE ${within} AND ${isServerSpan} GROUP BY service, at ORDER BY service, at)
+GROUP BY service LIMIT ${seriesMax}`,
+    { grain: grainS },
+  );
+  return rows.flatMap((row) => {
+    const times = row.at.map((second) => second * 1000);
+    const one = (metric: string, values: number[]): Series => ({
+      service: row.service,
+      metric,
+      times,
+      values,
+    });
+    return [
+      one('request_rate', row.rate),
+      one('error_ratio', row.errors),
+      one('latency_mean_ms', row.mean),
+      one('latency_p95_ms', row.p95),
+    ];
+  });
+}
+
+interface MetricRow {
+  service: string;
+  metric: string;
+  labels: Record<string, string>;
+  counter: number;
+  points: [number, number][];
+}
+
+/** Every metric; counters as their rise per second. */
+async function metricSeries(
+  ask: Ask,
+  span: TimeWindow,
+  grainS: number,
+  caveats: Caveat[],
+): Promise<Series[]> {
+  const rows = await ask<MetricRow>(
+    'metrics',
+    span,
+    `SELECT any(service) AS service, any(metric) AS metric, any(s.labels) AS labels, any(s.counter) AS counter, arraySort(groupArray((at, value))) AS points
+FROM (SELECT SeriesId, any(toString(ServiceName)) AS service, any(toString(MetricName)) AS metric,
+    toUnixTimestamp(toStartOfInterval(Timestamp, INTERVAL {grain:UInt32} SECOND)) AS at, argMax(Value, Timestamp) AS value
+  FROM metric_samples WHERE ${within} AND isFinite(Value) GROUP BY SeriesId, at) AS samples
+LEFT JOIN (SELECT SeriesId, any(Attributes) AS labels, max(IsMonotonic AND Temporality != 'Delta') AS counter
+  FROM metric_series WHERE Tenant = {tenant:String} GROUP BY SeriesId) AS s USING SeriesId
+GROUP BY SeriesId ORDER BY metric, service, SeriesId LIMIT ${seriesMax + 1}`,
+    { grain: grainS },
+    seriesMax + 1,
+  );
+  if (rows.length > seriesMax)
+    caveats.push({
+      file: 'metric_samples',
+      text: `only ${seriesMax} series were read, in the order of their names`,
+    });
+  return rows.slice(0, seriesMax).map((row) => {
+    const points = row.counter === 1 ? rises(row.points) : row.points;
+    const labels = Object.entries(row.labels)
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([key, value]) => `${key}="${value.replace(/[\\"\n]/g, '_')}"`);
+    return {
+      service: row.service,
+      metric: labels.length === 0 ? row.metric : `${row.metric}{${labels.join(',')}}`,
+      times: points.map(([second]) => second * 1000),
+      values: points.map(([, value]) => value),
+    };
+  });
+}
+
+/** A counter that starts again has risen by what it shows. */
+function rises(points: readonly [number, number][]): [number, number][] {
+  return points.slice(1).map(([at, value], index) => {
+    const [before, last] = points[index] ?? [at - 1, value];
+    return [at, (value >= last ? value - last : value) / Math.max(1, at - before)];
+  });
+}
+
+interface Parts {
+  before: TimeWindow;
+  during: TimeWindow;
+}
+
+interface SpanAnswer {
+  trace: string;
+  span: string;
+  parent: string;
+  service: string;
+  name: string;
+  start: number;
+  ms: number;
+  failed: number;
+  message: string;
+  attributes: Record<string, string>;
+}
+
+/** Whole traces, an even share of them; the same share before and during, for counts are compared. */
+async function sampledSpans(ask: Ask, { before, during }: Parts, caveats: Caveat[]): Promise<SpanRow[]> {
+  const counts = await Promise.all(
+    [before, during].map((part) =>
+      ask<{ n: number }>('spans', part, `SELECT toFloat64(count()) AS n FROM otel_traces WHERE ${within}`),
+    ),
+  );
+  const total = counts.reduce((sum, rows) => sum + (rows[0]?.n ?? 0), 0);
+  const share = Math.max(1, Math.ceil(total / spansMax));
+  if (share > 1) caveats.push({ file: 'otel_traces', text: `one trace in ${share} was looked at` });
+  const sql = `SELECT TraceId AS trace, SpanId AS span, ParentSpanId AS parent, toString(ServiceName) AS service, toString(SpanName) AS name,
+  toUnixTimestamp64Micro(Timestamp) / 1000 AS start, Duration / 1e6 AS ms, toUInt8(${spanFailed} OR StatusCode = 'Error') AS failed, StatusMessage AS message, SpanAttributes AS attributes
+FROM otel_traces WHERE ${within} AND cityHash64(TraceId) % {share:UInt32} = 0 LIMIT ${2 * spansMax}`;
+  const rows = await Promise.all(
+    [before, during].map((part) => ask<SpanAnswer>('traces', part, sql, { share }, 2 * spansMax)),
+  );
+  return rows.flat().map((row) => ({
+    traceId: row.trace,
+    spanId: row.span,
+    parentId: row.parent,
+    service: row.service,
+    name: row.name,
+    start: row.start,
+    durationMs: row.ms,
+    status: row.failed === 1 ? 'ERROR' : 'OK',
+    attributes: row.message === '' ? row.attributes : { ...row.attributes, 'status.message': row.message },
+  }));
+}
+
+interface LogAnswer {
+  at: number;
+  service: string;
+  severity: string;
+  body: string;
+  trace: string;
+  span: string;
+  attributes: Record<string, string>;
+}
+
+/** An even share of the records of each shape, so that rare ones are there. */
+async function sampledLogs(ask: Ask, { before, during }: Parts, caveats: Caveat[]): Promise<LogRow[]> {
+  const sql = `SELECT toUnixTimestamp64Micro(Timestamp) / 1000 AS at, toString(ServiceName) AS service, SeverityText AS severity, substring(Body, 1, 2048) AS body,
+  TraceId AS trace, SpanId AS span, LogAttributes AS attributes
+FROM otel_logs WHERE ${within} AND cityHash64(EventId, Timestamp) % {share:UInt32} = 0 LIMIT ${2 * logsMax}`;
+  const counts = await Promise.all(
+    [before, during].map((part) =>
+      ask<{ n: number }>('records', part, `SELECT toFloat64(count()) AS n FROM otel_logs WHERE ${within}`),
+    ),
+  );
+  const total = counts.reduce((sum, rows) => sum + (rows[0]?.n ?? 0), 0);
+  const share = Math.max(1, Math.ceil(total / logsMax));
+  if (share > 1) caveats.push({ file: 'otel_logs', text: `one record in ${share} was looked at` });
+  const rows = await Promise.all(
+    [before, during].map((part) => ask<LogAnswer>('logs', part, sql, { share }, 2 * logsMax)),
+  );
+  return rows.flat().map(({ trace, span, ...row }) => ({ ...row, traceId: trace, spanId: span }));
+}
+
+interface ChangeAnswer {
+  at: number;
+  kind: string;
+  id: string;
+  service: string;
+  title: string;
+  actor: string;
+  labels: Record<string, string>;
+}
+
+const changes = async (ask: Ask, when: TimeWindow): Promise<Incident['events']> =>
+  (
+    await ask<ChangeAnswer>(
+      'changes',
+      when,
+      `SELECT toUnixTimestamp64Milli(Timestamp) AS at, toString(Kind) AS kind, Id AS id, toString(ServiceName) AS service, Title AS title, Actor AS actor, Labels AS labels
+FROM change_events FINAL WHERE Tenant = {tenant:String} AND Timestamp >= {from:DateTime64(3)} AND Timestamp < {to:DateTime64(3)} ORDER BY at DESC LIMIT ${changesMax}`,
+    )
+  ).map((row) => ({ ...row, at: Number(row.at), kind: row.kind.toLowerCase() }));

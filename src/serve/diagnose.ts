@@ -1,0 +1,113 @@
+import { z } from 'zod';
+import type { DetailStore } from '../detail/index.ts';
+import { diagnoseIncident, type IncidentReader, readIncident } from '../diagnose/index.ts';
+import type { Ledger } from '../ledger/index.ts';
+import { ClewError, type Clock } from '../lib/index.ts';
+import { topologyAt } from '../topology/index.ts';
+import type { RouteGroup } from './server.ts';
+import type { TenantOf } from './window.ts';
+
+/** Longer incidents, and times before them, are looked at by parts. */
+const windowMsMax = 21_600_000;
+const baselineMsDefault = 1_800_000;
+/** Diagnoses at a time: each reads a lot. */
+const runningMax = 2;
+
+const instant = z
+  .union([z.int().min(0), z.iso.datetime({ offset: true })])
+  .transform((value) => (typeof value === 'number' ? value : Date.parse(value)));
+const body = z.strictObject({
+  from: instant.describe('Start of the incident: milliseconds since 1970, or ISO 8601.'),
+  to: instant.optional().describe('Its end; now without it.'),
+  at: instant.optional().describe('When it was noticed; `from` without it.'),
+  baseline: z
+    .strictObject({ from: instant, to: instant })
+    .optional()
+    .describe('A time when all was well; the half hour before `from` without it.'),
+  service: z.string().max(200).optional().describe('What shows the symptom.'),
+  metric: z
+    .string()
+    .max(200)
+    .optional()
+    .describe('What is wrong with it: latency, errors, availability, or a metric.'),
+});
+
+export interface DiagnoseDeps {
+  detail: Pick<DetailStore, 'query'>;
+  clock: Clock;
+  tenantOf: TenantOf;
+  edges: IncidentReader['edges'];
+}
+
+/** The engine of `clew diagnose` on what the stores hold. Register under `/api/v1`. */
+export function diagnoseRoutes(deps: DiagnoseDeps): RouteGroup {
+  let running = 0;
+  return async (app) => {
+    app.post(
+      '/diagnose',
+      {
+        schema: {
+          tags: ['diagnosis'],
+          summary: 'What broke and why, in a window of stored telemetry',
+          description:
+            'Answers as `clew diagnose DIR --json` does: a verdict, ranked causes with reasons and evidence, checks by layer, changes, caveats. Changes nothing.',
+          body,
+        },
+      },
+      async (request) => {
+        const asked = request.body;
+        const window = checked({ from: asked.from, to: asked.to ?? deps.clock.now() }, 'from, to');
+        const baseline = checked(
+          asked.baseline ?? { from: Math.max(0, window.from - baselineMsDefault), to: window.from },
+          'baseline',
+        );
+        if (running >= runningMax)
+          throw new ClewError('overloaded', `${runningMax} diagnoses are running; ask again in a moment.`);
+        running++;
+        try {
+          const symptom =
+            asked.service === undefined
+              ? null
+              : { service: asked.service, metric: asked.metric ?? '', stat: '' };
+          const question = {
+            tenant: deps.tenantOf(request),
+            at: asked.at ?? window.from,
+            window,
+            baseline,
+            symptom,
+          };
+          return diagnoseIncident(await readIncident({ store: deps.detail, edges: deps.edges }, question));
+        } finally {
+          running--;
+        }
+      },
+    );
+  };
+}
+
+function checked(window: { from: number; to: number }, field: string): { from: number; to: number } {
+  if (window.from >= window.to)
+    throw new ClewError(
+      'bad_request',
+      `${field}: it begins at ${window.from} and ends at ${window.to}; the end must be later.`,
+    );
+  if (window.to - window.from > windowMsMax)
+    throw new ClewError(
+      'bad_request',
+      `${field}: ${Math.round((window.to - window.from) / 60_000)} minutes are asked for; at most ${windowMsMax / 60_000} are looked at.`,
+    );
+  return window;
+}
+
+/** What stood on what then: calls come from the spans themselves, the rest from the topology of that moment. */
+export const edgesAt =
+  (ledger: Ledger): IncidentReader['edges'] =>
+  async (tenant, at) => {
+    const { nodes, edges } = await topologyAt(ledger, await ledger.tenantId(tenant), at);
+    const names = new Map(nodes.map((node) => [node.urn, node.name]));
+    return edges.map(({ src, dst, relation }) => ({
+      src: names.get(src) ?? src,
+      dst: names.get(dst) ?? dst,
+      relation: relation.toUpperCase(),
+    }));
+  };
