@@ -73,9 +73,11 @@ it('a bundle of a running Clew holds every span, record, value and change of its
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify({ kind: 'deploy', service: 'cart', title: 'cart 2', at }),
   });
+  const tables = ['otel_traces', 'otel_logs', 'metric_samples', 'change_events'];
+  const counts = tables.map((table) => `(SELECT count() FROM ${table})`).join(', ');
   await expect
-    .poll(() => clew.sql('SELECT count() FROM otel_traces'), { timeout: 20_000 })
-    .toEqual([[String(spansSent)]]);
+    .poll(() => clew.sql(`SELECT ${counts}`), { timeout: 20_000 })
+    .toEqual([[String(spansSent), '1', '1', '1']]);
   const out = join(dir, 'out');
   const span = ['--at', new Date(at + 30_000).toISOString(), '--before', '2m', '--after', '2m'];
   await run(process.execPath, [main, 'bundle', '--url', clew.url, '--out', out, ...span]);
