@@ -45,7 +45,13 @@ export interface Windowed<T> {
   data: T;
 }
 
-function windowed<T>(key: string, path: string, frame: FrameSearch, params: Params, poll: number | false) {
+export function windowed<T>(
+  key: string,
+  path: string,
+  frame: FrameSearch,
+  params: Params,
+  poll: number | false,
+) {
   return queryOptions({
     queryKey: [key, ...rangeKey(frame), params],
     queryFn: async ({ signal }): Promise<Windowed<T>> => {

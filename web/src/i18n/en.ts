@@ -2,6 +2,7 @@ import { intakeEn } from './intake.en.ts';
 import { jobsEn } from './jobs.en.ts';
 import { mapEn } from './map.en.ts';
 import { patternsEn } from './patterns.en.ts';
+import { questionsEn } from './questions.en.ts';
 import { storageEn } from './storage.en.ts';
 import { words } from './words.en.ts';
 
@@ -392,6 +393,7 @@ export const en = {
 
   ...intakeEn,
   ...jobsEn,
+  ...questionsEn,
   ...storageEn,
   ...mapEn,
   ...patternsEn,

@@ -3,6 +3,7 @@ import { intakeZh } from './intake.zh.ts';
 import { jobsZh } from './jobs.zh.ts';
 import { mapZh } from './map.zh.ts';
 import { patternsZh } from './patterns.zh.ts';
+import { questionsZh } from './questions.zh.ts';
 import { storageZh } from './storage.zh.ts';
 import { words } from './words.zh.ts';
 
@@ -382,6 +383,7 @@ export const zh: Record<MessageKey, string> = {
 
   ...intakeZh,
   ...jobsZh,
+  ...questionsZh,
   ...storageZh,
   ...mapZh,
   ...patternsZh,

@@ -14,6 +14,7 @@ import { noteNewest } from '../panel/freshness.ts';
 import { opensRow, useRowKeys } from '../panel/keys.ts';
 import { Scatter } from '../panel/scatter.tsx';
 import { ServiceName } from '../panel/service.tsx';
+import { Questions } from './trace/questions.tsx';
 import './trace/traces.css';
 
 const route = getRouteApi('/traces');
@@ -52,6 +53,7 @@ export function TracesPage() {
               ? t('traces.capped', { n: rows.length })
               : t('traces.count', { n: rows.length })}
           </p>
+          <Questions service={service} />
           <TraceTable rows={rows} open={open} />
         </>
       )}
