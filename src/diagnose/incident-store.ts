@@ -12,8 +12,12 @@ const seriesMax = 3_000;
 const spansMax = 40_000;
 const logsMax = 20_000;
 /** Traces and logs are compared with so much of the time before. */
-const sampleBaselineMsMax = 600_000;
-const sampleIncidentMsMax = 600_000;
+const sampleBaselineMsMax = 300_000;
+const sampleIncidentMsMax = 300_000;
+/** Spans that a question reads at most, about; of busier times less of the time before is looked at. */
+const rowsReadMax = 6_000_000;
+/** The same for questions that read ids. */
+const idsReadMax = 1_000_000;
 const changesMax = 500;
 const changeLookbackMs = 6 * 3_600_000;
 const answerMsMax = 10_000;
@@ -41,12 +45,30 @@ export async function readIncident(reader: IncidentReader, question: IncidentQue
   const ask: Ask = async (name, when, sql, params = {}, rows = seriesMax) =>
     (await reader.store.query<never>(asked(tenant, name, when, sql, params, rows))).rows;
   const grainS = Math.max(grainSMin, Math.ceil((span.to - span.from) / 1000 / pointsPerSeries));
+  const perMs = (await rowsIn(ask, 'otel_traces', span)) / Math.max(1, span.to - span.from);
+  const idsMs = idsReadMax / Math.max(perMs, 1e-9);
   const parts = {
-    before: { from: Math.max(baseline.from, baseline.to - sampleBaselineMsMax), to: baseline.to },
-    during: { from: window.from, to: Math.min(window.to, window.from + sampleIncidentMsMax) },
+    before: {
+      from: Math.max(baseline.from, baseline.to - Math.min(sampleBaselineMsMax, idsMs)),
+      to: baseline.to,
+    },
+    during: {
+      from: window.from,
+      to: Math.min(window.to, window.from + Math.min(sampleIncidentMsMax, idsMs)),
+    },
   };
+  const looked = Math.max(span.to - rowsReadMax / Math.max(perMs, 1e-9), span.from);
+  if (looked > span.from && looked < window.from)
+    caveats.push({
+      file: 'otel_traces',
+      text: `requests are compared with the last ${Math.round((baseline.to - looked) / 60_000)} minutes before`,
+    });
   const series = [
-    ...(await requestSeries(ask, span, grainS)),
+    ...(await requestSeries(
+      ask,
+      { from: Math.min(looked, baseline.to - grainS * 10_000), to: span.to },
+      grainS,
+    )),
     ...(await metricSeries(ask, span, grainS, caveats)),
   ];
   const spans = await sampledSpans(ask, parts, caveats);
@@ -96,6 +118,15 @@ const asked = (
 const within =
   'Tenant = {tenant:String} AND Timestamp >= {from:DateTime64(9)} AND Timestamp < {to:DateTime64(9)}';
 
+async function rowsIn(ask: Ask, table: 'otel_traces' | 'otel_logs', when: TimeWindow): Promise<number> {
+  const [row] = await ask<{ n: number }>(
+    'rows',
+    when,
+    `SELECT toFloat64(count()) AS n FROM ${table} WHERE ${within}`,
+  );
+  return row?.n ?? 0;
+}
+
 interface RequestRow {
   service: string;
   at: number[];
@@ -105,14 +136,14 @@ interface RequestRow {
   p95: number[];
 }
 
-/** Rate, errors and duration of each service's own requests. */
+/** Rate, errors and duration of each service's own requests. Attributes are not read: of millions of spans they cost seconds. */
 async function requestSeries(ask: Ask, span: TimeWindow, grainS: number): Promise<Series[]> {
   const rows = await ask<RequestRow>(
     'requests',
     span,
     `SELECT service, groupArray(at) AS at, groupArray(rate) AS rate, groupArray(errors) AS errors, groupArray(mean) AS mean, groupArray(p95) AS p95
 FROM (SELECT toString(ServiceName) AS service, toUnixTimestamp(toStartOfInterval(Timestamp, INTERVAL {grain:UInt32} SECOND)) AS at,
-    count() / {grain:UInt32} AS rate, countIf(${spanFailed}) / count() AS errors, avg(Duration) / 1e6 AS mean, quantileTiming(0.95)(Duration / 1e6) AS p95
+    count() / {grain:UInt32} AS rate, countIf(StatusCode = 'Error') / count() AS errors, avg(Duration) / 1e6 AS mean, quantileTiming(0.95)(Duration / 1e6) AS p95
   FROM otel_traces WHERE ${within} AND ${isServerSpan} GROUP BY service, at ORDER BY service, at)
 GROUP BY service LIMIT ${seriesMax}`,
     { grain: grainS },
@@ -209,16 +240,11 @@ interface SpanAnswer {
 
 /** Whole traces, an even share of them; the same share before and during, for counts are compared. */
 async function sampledSpans(ask: Ask, { before, during }: Parts, caveats: Caveat[]): Promise<SpanRow[]> {
-  const counts = await Promise.all(
-    [before, during].map((part) =>
-      ask<{ n: number }>('spans', part, `SELECT toFloat64(count()) AS n FROM otel_traces WHERE ${within}`),
-    ),
-  );
-  const total = counts.reduce((sum, rows) => sum + (rows[0]?.n ?? 0), 0);
+  const total = (await rowsIn(ask, 'otel_traces', before)) + (await rowsIn(ask, 'otel_traces', during));
   const share = Math.max(1, Math.ceil(total / spansMax));
   if (share > 1) caveats.push({ file: 'otel_traces', text: `one trace in ${share} was looked at` });
   const sql = `SELECT TraceId AS trace, SpanId AS span, ParentSpanId AS parent, toString(ServiceName) AS service, toString(SpanName) AS name,
-  toUnixTimestamp64Micro(Timestamp) / 1000 AS start, Duration / 1e6 AS ms, toUInt8(${spanFailed} OR StatusCode = 'Error') AS failed, StatusMessage AS message, SpanAttributes AS attributes
+  toUnixTimestamp64Micro(Timestamp) / 1000 AS start, Duration / 1e6 AS ms, toUInt8(StatusCode = 'Error' OR ${spanFailed}) AS failed, StatusMessage AS message, SpanAttributes AS attributes
 FROM otel_traces WHERE ${within} AND cityHash64(TraceId) % {share:UInt32} = 0 LIMIT ${2 * spansMax}`;
   const rows = await Promise.all(
     [before, during].map((part) => ask<SpanAnswer>('traces', part, sql, { share }, 2 * spansMax)),
@@ -251,12 +277,7 @@ async function sampledLogs(ask: Ask, { before, during }: Parts, caveats: Caveat[
   const sql = `SELECT toUnixTimestamp64Micro(Timestamp) / 1000 AS at, toString(ServiceName) AS service, SeverityText AS severity, substring(Body, 1, 2048) AS body,
   TraceId AS trace, SpanId AS span, LogAttributes AS attributes
 FROM otel_logs WHERE ${within} AND cityHash64(EventId, Timestamp) % {share:UInt32} = 0 LIMIT ${2 * logsMax}`;
-  const counts = await Promise.all(
-    [before, during].map((part) =>
-      ask<{ n: number }>('records', part, `SELECT toFloat64(count()) AS n FROM otel_logs WHERE ${within}`),
-    ),
-  );
-  const total = counts.reduce((sum, rows) => sum + (rows[0]?.n ?? 0), 0);
+  const total = (await rowsIn(ask, 'otel_logs', before)) + (await rowsIn(ask, 'otel_logs', during));
   const share = Math.max(1, Math.ceil(total / logsMax));
   if (share > 1) caveats.push({ file: 'otel_logs', text: `one record in ${share} was looked at` });
   const rows = await Promise.all(
