@@ -7,7 +7,7 @@ import { parseArguments } from './index.ts';
 
 /** Of all commands. A command loads only what it needs, and this needs all of them. */
 async function usage(): Promise<string> {
-  const [deadLetters, lint, pipeline, diagnose, patterns, patternsLive, anomalies, bundle, topology] =
+  const [deadLetters, lint, pipeline, diagnose, patterns, patternsLive, anomalies, bundle, topology, jobs] =
     await Promise.all([
       import('./dead-letters.ts'),
       import('./lint.ts'),
@@ -18,6 +18,7 @@ async function usage(): Promise<string> {
       import('./anomalies.ts'),
       import('./bundle.ts'),
       import('./topology.ts'),
+      import('./jobs.ts'),
     ]);
   return `clew — from a symptom to a verified fix
 
@@ -33,6 +34,7 @@ ${patternsLive.patternsLiveUsage}
 ${anomalies.anomaliesUsage}
 ${bundle.bundleUsage}
 ${topology.topologyUsage}
+${jobs.jobsUsage}
   clew bench ingest|validate [options]               measure ingest; run the validation plan (clew bench help)
   clew version
   clew help
@@ -135,6 +137,24 @@ async function patternsOf(rest: readonly string[], flags: Readonly<Record<string
   });
 }
 
+type Ask = (rest: readonly string[], flags: Record<string, string>) => Promise<number>;
+/** Commands that only ask a running Clew. */
+const asking = new Map<string, Ask>([
+  [
+    'dead-letters',
+    async (rest, flags) => (await import('./dead-letters.ts')).deadLetters(rest, flags, serverOf(flags)),
+  ],
+  ['topology', async (rest, flags) => (await import('./topology.ts')).topology(rest, flags, serverOf(flags))],
+  [
+    'jobs',
+    async (rest, flags) =>
+      (await import('./jobs.ts')).jobs(rest, flags, {
+        ...serverOf(flags),
+        sleep: (ms) => systemClock.sleep(ms),
+      }),
+  ],
+]);
+
 async function main(argv: readonly string[]): Promise<void> {
   if (argv[0] === 'bench') {
     process.exitCode = await (await import('./bench.ts')).bench(argv.slice(1));
@@ -147,14 +167,16 @@ async function main(argv: readonly string[]): Promise<void> {
     'list-faults',
     'new',
     'all',
+    'wait',
   ]);
   if (command === 'serve') return serve(flags);
   if (command === 'demo') {
     process.exitCode = await demo(argv.slice(argv.indexOf('demo') + 1));
     return;
   }
-  if (command === 'dead-letters') {
-    process.exitCode = await (await import('./dead-letters.ts')).deadLetters(rest, flags, serverOf(flags));
+  const ask = asking.get(command);
+  if (ask) {
+    process.exitCode = await ask(rest, flags);
     return;
   }
   if (command === 'lint') {
@@ -188,10 +210,6 @@ async function main(argv: readonly string[]): Promise<void> {
       json,
       write: (text) => process.stdout.write(text),
     });
-    return;
-  }
-  if (command === 'topology') {
-    process.exitCode = await (await import('./topology.ts')).topology(rest, flags, serverOf(flags));
     return;
   }
   if (command === 'pipeline' || command === 'mask') {

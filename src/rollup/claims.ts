@@ -12,8 +12,11 @@ export const failuresMax = 8;
 /** Wait before the second attempt, doubled each time up to the most; with 8 attempts about 13 to 17 minutes in all. */
 const backoffMs = 8_000;
 const backoffMsMax = 600_000;
-/** Workers that died in a window before it is taken for the cause: it would take down one after the other. */
-export const deathsMax = 20;
+/**
+ * Workers that died in a window before it is taken for the cause: it would take down one after the other. Many, because a
+ * process that is killed again and again for another reason has always just begun some window.
+ */
+export const deathsMax = 50;
 /** Waiting windows looked at for one whose predecessors are done; those behind a blocked one are mostly blocked too. */
 const lookedAtMax = 20;
 const errorCharsMax = 2_000;
@@ -33,14 +36,15 @@ export interface Claim {
   leaseMs: number;
 }
 
-// A window that waits for another job is skipped, not failed: the job before it may itself be waiting to be retried. A
+// Windows that were not tried yet go first: one in which workers die does not hold the others up. A window that waits for
+// another job is skipped, not failed: the job before it may itself be waiting to be retried. A
 // `failed` window of the job before does not hold it up for ever. Windows of one group never run at the same time.
 const claimSql = `
 WITH waiting AS (
   SELECT run_id FROM etl_job_run
    WHERE job = $1 AND tenant_id = $2 AND state = 'queued' AND kind = $3 AND window_to > $4 AND window_to <= $5
      AND (not_before <= $6 OR not_before > $7)
-   ORDER BY window_from LIMIT ${lookedAtMax}
+   ORDER BY attempts, window_from LIMIT ${lookedAtMax}
 )
 UPDATE etl_job_run AS r SET
   state = 'running', attempts = r.attempts + 1, fence = r.fence + 1, beats = 0, started_at = $6, finished_at = NULL,
@@ -60,7 +64,7 @@ WHERE r.run_id = (
        SELECT 1 FROM etl_job_run g WHERE g.state = 'running' AND g.job = $1 AND g.tenant_id = $2
           AND g.window_from < to_timestamp((floor(extract(epoch FROM c.window_from)::float8 * 1000 / $11::float8) + 1) * $11::float8 / 1000)
           AND g.window_to > to_timestamp(floor(extract(epoch FROM c.window_from)::float8 * 1000 / $11::float8) * $11::float8 / 1000)))
-   ORDER BY c.window_from LIMIT 1 FOR UPDATE SKIP LOCKED)
+   ORDER BY c.attempts, c.window_from LIMIT 1 FOR UPDATE SKIP LOCKED)
 RETURNING r.run_id, r.fence, r.window_from, r.window_to, r.kind, r.attempts`;
 
 interface ClaimRow {
@@ -72,7 +76,7 @@ interface ClaimRow {
   attempts: number;
 }
 
-/** Takes the oldest window of the class that is ready, or null. No two workers get the same one. */
+/** Takes a window of the class that is ready, the oldest of those least tried, or null. No two workers get the same one. */
 export async function claimRun(ledger: Ledger, claim: Claim): Promise<ClaimedRun | null> {
   const { job, now } = claim;
   const upper = upperBound(now, job);

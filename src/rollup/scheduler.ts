@@ -23,7 +23,7 @@ const planStatementsMax = 10;
 /** Gauges are renewed at a look, but no more often. */
 const gaugesEveryMs = 1_000;
 /** How long `stop` waits for windows that run; then they are given back, and whoever comes next runs them again. */
-const stopGraceMs = 10_000;
+const stopGraceMs = 5_000;
 /** Looks of one `tick`: each may make windows of the next job in a chain ready. */
 const looksPerTickMax = 100;
 
