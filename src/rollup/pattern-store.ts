@@ -250,8 +250,9 @@ export async function writePatterns(
   shapes: readonly ShapeRow[],
 ): Promise<(shape: string) => string | undefined> {
   const idOf = new Map<string, string>();
-  for (let start = 0; start < plan.patterns.length; start += rowsPerStatement) {
-    const columns = rowsOf(plan.patterns.slice(start, start + rowsPerStatement), [
+  const patterns = [...plan.patterns].sort((a, b) => (a.pattern < b.pattern ? -1 : 1));
+  for (let start = 0; start < patterns.length; start += rowsPerStatement) {
+    const columns = rowsOf(patterns.slice(start, start + rowsPerStatement), [
       (row) => row.pattern,
       (row) => row.example,
       (row) => row.severity,
@@ -265,7 +266,9 @@ export async function writePatterns(
     ]);
     for (const row of rows) idOf.set(row.pattern, row.fingerprint_id);
   }
-  const pairs = [...plan.newShapes].map(([shape, template]) => ({ shape, id: idOf.get(template) ?? '' }));
+  const pairs = [...plan.newShapes]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([shape, template]) => ({ shape, id: idOf.get(template) ?? '' }));
   for (let start = 0; start < pairs.length; start += rowsPerStatement) {
     const columns = rowsOf(pairs.slice(start, start + rowsPerStatement), [
       (row) => row.shape,
@@ -296,7 +299,8 @@ async function touchKnown(tx: Queryable, tenantId: number, plan: PatternPlan, sh
       severity: Math.max(before?.severity ?? 0, row.severity_number),
     });
   }
-  const rows = [...seen];
+  // In one order, so that two windows at once never wait for each other.
+  const rows = [...seen].sort(([a], [b]) => Number(a) - Number(b));
   for (let start = 0; start < rows.length; start += rowsPerStatement) {
     const columns = rowsOf(rows.slice(start, start + rowsPerStatement), [
       ([id]) => id,

@@ -58,7 +58,12 @@ const line = (at: number, body: string, shape: number, more: Partial<TestLog> = 
 async function rollUntil(until: number): Promise<void> {
   now = until + 2 * minute + 1_000;
   const rollup = rollupOn();
-  for (let i = 0; i < 10; i++) if ((await rollup.tick()) === 0) return;
+  for (let i = 0; i < 10; i++) {
+    if ((await rollup.tick()) > 0) continue;
+    // A window that met another one (both make the same partition) is tried again some seconds later.
+    now += 10_000;
+    if ((await rollup.tick()) === 0) return;
+  }
 }
 
 const replay = async (from: number, to: number): Promise<void> => {
@@ -404,12 +409,13 @@ describe('events and comparison', () => {
     await rollupOn().replay('pattern-watch', await tenant(), { from: noon, to: noon + 2 * hour });
     await rollUntil(noon + 2 * hour);
     const events = await listPatternEvents(ledger, 'default', { from: noon, to: noon + 3 * hour }, 100);
-    expect(events.map(({ change, template, at }) => [change, template, (at - noon) / minute]).sort()).toEqual(
-      [
-        ['up', 'retrying the payment', 115],
-        ['vanished', 'heartbeat of the queue', 115],
-      ],
-    );
+    expect(events.map(({ change, template }) => [change, template]).sort()).toEqual([
+      ['up', 'retrying the payment'],
+      ['vanished', 'heartbeat of the queue'],
+    ]);
+    // Of two windows in which the rate is high, whichever is judged first tells it.
+    const minutes = events.map(({ at }) => (at - noon) / minute);
+    for (const each of minutes) expect([115, 120]).toContain(each);
   });
 
   it('compares with an earlier window from details, from five minutes, and from days', async () => {

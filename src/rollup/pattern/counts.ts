@@ -46,6 +46,8 @@ export async function writePatternCounts(
     const resourceId = resourceIds.get(sum.urn);
     return resourceId === undefined ? [] : [{ key, sum, resourceId }];
   });
+  // Rows are locked in one order by all, so that two windows at once never wait for each other.
+  known.sort((a, b) => Number(a.resourceId) - Number(b.resourceId) || Number(a.sum.id) - Number(b.sum.id));
   const writes = known.map(({ key, sum, resourceId }) => ({
     resourceId,
     fingerprintId: sum.id,

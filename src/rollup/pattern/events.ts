@@ -111,7 +111,7 @@ const referenceOf = (event: PatternEvent) => ({
   keys: { bucket: iso(event.bucket), resource_id: event.resourceId, fingerprint_id: event.patternId },
 });
 
-/** Those that were not told within the cool-down before them. */
+/** Those that were not told within the cool-down before or after them: windows may run in any order. */
 export async function notToldYet(
   ledger: Queryable,
   tenantId: number,
@@ -122,9 +122,15 @@ export async function notToldYet(
   if (!first) return [];
   const rows = await ledger.query<{ key: string }>(
     `SELECT fingerprints ->> 'pattern' AS key FROM event_envelope
-      WHERE tenant_id = $1 AND kind IN ('new_pattern', 'pattern_rate') AND detected_at > $2 AND detected_at < $3
+      WHERE tenant_id = $1 AND kind IN ('new_pattern', 'pattern_rate') AND detected_at > $2 AND detected_at < $3 AND detected_at <> $5
         AND fingerprints ->> 'pattern' = ANY($4::text[])`,
-    [tenantId, iso(first.detectedAt - cooldownMs), iso(first.detectedAt), events.map(keyOf)],
+    [
+      tenantId,
+      iso(first.detectedAt - cooldownMs),
+      iso(first.detectedAt + cooldownMs),
+      events.map(keyOf),
+      iso(first.detectedAt),
+    ],
   );
   const told = new Set(rows.map((row) => row.key));
   return events.filter((event) => !told.has(keyOf(event)));

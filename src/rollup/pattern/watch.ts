@@ -40,6 +40,8 @@ export const patternWatch = (deps: Deps): Job => ({
   alignMs: bucketMs,
   delayMs: deps.config.delayS * 1_000,
   lateTables: ['otel_logs'],
+  // Two windows at once would both tell the same.
+  groupMs: dayMs,
   initialLookbackMs: deps.config.initialLookbackS * 1_000,
   run: (context) => watch(deps, context),
 });
