@@ -3,8 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { afterAll, describe, expect, it } from 'vitest';
+import { seeded } from '../../src/lib/index.ts';
 import { faultKinds } from './faults.ts';
-import { generate, makeBundle, seeded } from './generate.ts';
+import { generate, makeBundle } from './generate.ts';
 import { judge, summarize } from './score.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'generated-'));

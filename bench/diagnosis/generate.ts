@@ -2,6 +2,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
+import { seeded } from '../../src/lib/index.ts';
 import { type Fault, type FaultKind, faultKinds, makeFault, truthOf } from './faults.ts';
 import { Simulation } from './simulate.ts';
 import { makeSystem, type Random, type System } from './system.ts';
@@ -22,18 +23,6 @@ const baselineS = 1_200;
 const incidentS = 360;
 /** An arbitrary instant: the same seed makes the same files. */
 const epoch = Date.UTC(2026, 2, 3, 9, 0, 0);
-
-/** Random numbers from a seed (mulberry32). */
-export function seeded(seed: number): Random {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let t = state;
-    t = Math.imul(t ^ (t >>> 15), t | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
-  };
-}
 
 export interface Made {
   name: string;

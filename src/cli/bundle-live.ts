@@ -1,20 +1,14 @@
 /** What a running Clew knows of a span of time, asked by its own API, into a bundle. */
 import type { BundleWriter } from '../diagnose/import/index.ts';
-import { ClewError } from '../lib/index.ts';
 import type { TimeWindow } from '../model/index.ts';
+import { type ApiAddress, callApi } from './api.ts';
 
-export interface LiveSource {
-  /** Where Clew listens, without a slash at the end. */
-  url: string;
-  /** '' when none is needed. */
-  token: string;
-}
+export type LiveSource = ApiAddress;
 
 /** Rows of one question; a slice of time that has more is cut in two. */
 const rowsPerQuestion = 20_000;
 /** Rows of each kind that a bundle holds; of more, an even share of the traces and every tenth record of logs is kept. */
 const rowsMax = 400_000;
-const answerMsMax = 120_000;
 const sliceMsMin = 1_000;
 /** Series that are told by their attributes. */
 const seriesMax = 50_000;
@@ -143,23 +137,5 @@ async function each(
   await each(live, { from: middle, to: span.to }, sql, take);
 }
 
-async function ask({ url, token }: LiveSource, sql: string): Promise<Row[]> {
-  let response: Response;
-  try {
-    response = await fetch(`${url}/api/v1/sql`, {
-      method: 'POST',
-      headers: {
-        'content-type': 'application/json',
-        ...(token === '' ? {} : { authorization: `Bearer ${token}` }),
-      },
-      body: JSON.stringify({ sql }),
-      signal: AbortSignal.timeout(answerMsMax),
-    });
-  } catch (error) {
-    throw new ClewError('unavailable', `Clew can't be reached at ${url}: is it running?`, { cause: error });
-  }
-  const text = await response.text();
-  if (!response.ok)
-    throw new ClewError('unavailable', `${url} answers ${response.status}: ${text.slice(0, 300)}`);
-  return (JSON.parse(text) as { rows: Row[] }).rows;
-}
+const ask = async (live: LiveSource, sql: string): Promise<Row[]> =>
+  (await callApi<{ rows: Row[] }>(live, '/sql', { sql })).rows;

@@ -1,4 +1,5 @@
 import { ClewError } from '../lib/index.ts';
+import { callApi } from './api.ts';
 
 export const deadLettersUsage = `  clew dead-letters list [--source S] [--reason TEXT] [--state STATE] [--since 24h] [--limit N] [--json]
   clew dead-letters show ID
@@ -30,7 +31,6 @@ interface Results {
 }
 
 const units: Record<string, number> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
-const requestMsMax = 120_000;
 
 /** Answers the exit code: 1 when a letter was refused again. */
 export async function deadLetters(
@@ -57,7 +57,7 @@ async function list(flags: Readonly<Record<string, string>>, options: DeadLetter
   const query = new URLSearchParams({ from: String(fromOf(flags, options)), to: String(options.nowMs) });
   for (const name of ['source', 'reason', 'state', 'limit'])
     if (flags[name] !== undefined) query.set(name, flags[name]);
-  const { data } = await call<Listed>(options, `/dead-letters?${query}`);
+  const { data } = await callApi<Listed>(options, `/dead-letters?${query}`);
   if (options.json) {
     for (const letter of data.letters) options.write(`${JSON.stringify(letter)}\n`);
     return 0;
@@ -73,7 +73,7 @@ async function list(flags: Readonly<Record<string, string>>, options: DeadLetter
 async function show(ids: readonly string[], options: DeadLettersOptions): Promise<number> {
   const [id] = ids;
   if (id === undefined || ids.length > 1) throw new ClewError('bad_request', 'Name one dead letter to show.');
-  const { data } = await call<{ data: Record<string, unknown> }>(
+  const { data } = await callApi<{ data: Record<string, unknown> }>(
     options,
     `/dead-letters/${encodeURIComponent(id)}`,
   );
@@ -103,7 +103,7 @@ async function change(
   if (ids.length === 0 && flags.source === undefined && flags.reason === undefined)
     throw new ClewError('bad_request', `Name letters to ${action}, or choose them by --source or --reason.`);
   const chosen = ids.length > 0 ? { ids } : { filter };
-  const answer = await call<Results>(options, `/dead-letters/${action}`, { ...chosen, ...more });
+  const answer = await callApi<Results>(options, `/dead-letters/${action}`, { ...chosen, ...more });
   for (const { id, outcome, reason, records } of answer.data) {
     if (options.json) options.write(`${JSON.stringify({ id, outcome, reason, records })}\n`);
     else options.write(`${id}\t${outcome}\t${reason === '' ? `${records} records` : reason}\n`);
@@ -130,30 +130,4 @@ function fromOf(flags: Readonly<Record<string, string>>, options: DeadLettersOpt
   if (match === null)
     throw new ClewError('bad_request', `--since is "${since}"; write a number and s, m, h or d, like 3h.`);
   return Math.max(0, options.nowMs - Number(match[1]) * (units[match[2] ?? ''] ?? 0));
-}
-
-async function call<T>(options: DeadLettersOptions, path: string, body?: object): Promise<T> {
-  let response: Response;
-  try {
-    response = await fetch(`${options.url}/api/v1${path}`, {
-      method: body === undefined ? 'GET' : 'POST',
-      headers: {
-        ...(options.token === '' ? {} : { authorization: `Bearer ${options.token}` }),
-        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
-      },
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-      signal: AbortSignal.timeout(requestMsMax),
-    });
-  } catch (error) {
-    throw new ClewError('unavailable', `Clew does not answer at ${options.url}; start it, or give --url.`, {
-      cause: error,
-    });
-  }
-  const answer = (await response.json()) as T & { error?: { message: string } };
-  if (!response.ok)
-    throw new ClewError(
-      response.status === 400 ? 'bad_request' : 'unavailable',
-      answer.error?.message ?? `Clew answered ${response.status}.`,
-    );
-  return answer;
 }

@@ -1,4 +1,5 @@
 import { ClewError } from '../lib/index.ts';
+import { callApi } from './api.ts';
 
 export const jobsUsage = `  clew jobs [list] [--json]                          window jobs: how far behind, what waits, which are paused
   clew jobs runs [--job NAME] [--state queued|running|success|failed] [--since 3h] [--limit N] [--json]
@@ -51,7 +52,6 @@ interface Replayed {
 type Flags = Readonly<Record<string, string>>;
 
 const units: Record<string, number> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
-const requestMsMax = 60_000;
 const pollMs = 1_000;
 /** Windows of one answer; a replay is waited for by its own range, whatever their number. */
 const runsMax = 1_000;
@@ -187,28 +187,5 @@ function momentOf(flag: string, text: string | undefined, nowMs: number): number
   return at;
 }
 
-async function call<T>(options: JobsOptions, path: string, body?: object): Promise<T> {
-  let response: Response;
-  try {
-    response = await fetch(`${options.url}/api/v1${path}`, {
-      method: body === undefined ? 'GET' : 'POST',
-      headers: {
-        ...(options.token === '' ? {} : { authorization: `Bearer ${options.token}` }),
-        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
-      },
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-      signal: AbortSignal.timeout(requestMsMax),
-    });
-  } catch (error) {
-    throw new ClewError('unavailable', `Clew does not answer at ${options.url}; start it, or give --url.`, {
-      cause: error,
-    });
-  }
-  const answer = (await response.json()) as { data: T; error?: { message: string } };
-  if (!response.ok)
-    throw new ClewError(
-      response.status === 400 ? 'bad_request' : 'unprocessable',
-      answer.error?.message ?? `Clew answered ${response.status}.`,
-    );
-  return answer.data;
-}
+const call = async <T>(options: JobsOptions, path: string, body?: object): Promise<T> =>
+  (await callApi<{ data: T }>(options, path, body)).data;

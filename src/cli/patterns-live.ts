@@ -1,4 +1,5 @@
 import { ClewError } from '../lib/index.ts';
+import { callApi } from './api.ts';
 
 export const patternsLiveUsage = `  clew patterns list [--service S] [--q TEXT] [--severity ERROR] [--new] [--since 30m] [--limit N] [--json]
   clew patterns compare [--with hour|day|week|year|previous|release] [--service S] [--since 30m] [--all] [--json]
@@ -24,7 +25,6 @@ type Flags = Readonly<Record<string, string>>;
 type Row = Record<string, unknown>;
 
 const units: Record<string, number> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
-const requestMsMax = 120_000;
 
 const known: Record<string, readonly string[]> = {
   list: ['service', 'q', 'severity', 'new', 'since', 'limit'],
@@ -94,7 +94,7 @@ const titleOf = (row: Row): string => [row.name, row.template].filter(Boolean).j
 async function list(flags: Flags, options: PatternsLiveOptions): Promise<number> {
   const query = queryOf(flags, ['service', 'q', 'severity', 'limit'], windowOf(flags, '30m', options));
   if (flags.new !== undefined) query.set('only', 'new');
-  const { data } = await call<{ data: Row[] }>(options, `/patterns?${query}`);
+  const { data } = await callApi<{ data: Row[] }>(options, `/patterns?${query}`);
   const columns = (row: Row) => [
     row.pattern_id ?? '-',
     row.severity,
@@ -112,7 +112,7 @@ async function compare(flags: Flags, options: PatternsLiveOptions): Promise<numb
   const window = windowOf(flags, '30m', options);
   const query = queryOf(flags, ['service', 'with', 'limit'], window);
   if (flags.with === 'release') query.delete('from');
-  const { data } = await call<{ data: Row[] }>(options, `/patterns/compare?${query}`);
+  const { data } = await callApi<{ data: Row[] }>(options, `/patterns/compare?${query}`);
   const rows = flags.all === undefined ? data.filter((row) => row.state !== 'same') : data;
   const columns = (row: Row) => [
     row.state,
@@ -128,7 +128,7 @@ async function compare(flags: Flags, options: PatternsLiveOptions): Promise<numb
 
 async function events(flags: Flags, options: PatternsLiveOptions): Promise<number> {
   const query = queryOf(flags, ['service', 'limit'], windowOf(flags, '24h', options));
-  const { data } = await call<{ data: Row[] }>(options, `/patterns/events?${query}`);
+  const { data } = await callApi<{ data: Row[] }>(options, `/patterns/events?${query}`);
   const columns = (row: Row) => [
     new Date(Number(row.at)).toISOString(),
     row.change,
@@ -151,7 +151,7 @@ interface Status {
 }
 
 async function status(options: PatternsLiveOptions): Promise<number> {
-  const { data } = await call<Status>(options, '/patterns/status');
+  const { data } = await callApi<Status>(options, '/patterns/status');
   const columns = (row: Row) => {
     const { service, state, patterns, flows } = row as unknown as Status['data'][number];
     const reasons = flows
@@ -175,34 +175,8 @@ async function restart(
     actor: flags.actor ?? 'command line',
     reason: flags.reason ?? '',
   };
-  const { data } = await call<{ data: { services: string[] } }>(options, '/patterns/restart', body);
+  const { data } = await callApi<{ data: { services: string[] } }>(options, '/patterns/restart', body);
   if (options.json) options.write(`${JSON.stringify(data)}\n`);
   else options.write(`mining again: ${data.services.join(', ')}\n`);
   return 0;
-}
-
-async function call<T>(options: PatternsLiveOptions, path: string, body?: object): Promise<T> {
-  let response: Response;
-  try {
-    response = await fetch(`${options.url}/api/v1${path}`, {
-      method: body === undefined ? 'GET' : 'POST',
-      headers: {
-        ...(options.token === '' ? {} : { authorization: `Bearer ${options.token}` }),
-        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
-      },
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-      signal: AbortSignal.timeout(requestMsMax),
-    });
-  } catch (error) {
-    throw new ClewError('unavailable', `Clew does not answer at ${options.url}; start it, or give --url.`, {
-      cause: error,
-    });
-  }
-  const answer = (await response.json()) as T & { error?: { message: string } };
-  if (!response.ok)
-    throw new ClewError(
-      response.status === 400 ? 'bad_request' : 'unavailable',
-      answer.error?.message ?? `Clew answered ${response.status}.`,
-    );
-  return answer;
 }

@@ -1,4 +1,5 @@
 import { ClewError } from '../lib/index.ts';
+import { callApi } from './api.ts';
 
 export const topologyUsage = `  clew topology [--at T] [--diff T1 T2] [--relation R,…] [--source S] [--format table|json|dot]
                                                      what ran on and called what at a moment, or what is different
@@ -32,7 +33,6 @@ interface Answer {
 }
 
 const formats = ['table', 'json', 'dot'] as const;
-const requestMsMax = 60_000;
 
 /** `clew topology …`; answers the exit code. */
 export async function topology(
@@ -59,7 +59,7 @@ export async function topology(
     if (later !== undefined) query.set('to', String(momentOf('--diff', later, options.nowMs)));
     query.set('changes', shape === 'table' ? 'only' : 'all');
   }
-  const { data } = await ask(options, `/topology${diff === undefined ? '' : '/diff'}?${query}`);
+  const { data } = await callApi<Answer>(options, `/topology${diff === undefined ? '' : '/diff'}?${query}`);
   options.write(
     shape === 'json'
       ? `${JSON.stringify(data)}\n`
@@ -129,25 +129,4 @@ function dotOf({ nodes, edges }: Answer['data']): string {
     ),
   ];
   return `digraph topology {\n  rankdir=LR;\n${lines.join('\n')}\n}\n`;
-}
-
-async function ask(options: TopologyOptions, path: string): Promise<Answer> {
-  let response: Response;
-  try {
-    response = await fetch(`${options.url}/api/v1${path}`, {
-      headers: options.token === '' ? {} : { authorization: `Bearer ${options.token}` },
-      signal: AbortSignal.timeout(requestMsMax),
-    });
-  } catch (error) {
-    throw new ClewError('unavailable', `Clew does not answer at ${options.url}; start it, or give --url.`, {
-      cause: error,
-    });
-  }
-  const answer = (await response.json()) as Answer & { error?: { message: string } };
-  if (!response.ok)
-    throw new ClewError(
-      response.status === 400 ? 'bad_request' : 'unavailable',
-      answer.error?.message ?? `Clew answered ${response.status}.`,
-    );
-  return answer;
 }

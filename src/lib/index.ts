@@ -26,6 +26,7 @@ export {
 } from './native.ts';
 export { giveBuffer, takeBuffer } from './pool.ts';
 export { type RetryPolicy, retry } from './retry.ts';
+export { seeded } from './seeded.ts';
 export { shapeHash, shapeOf, shapeResult, shapeText } from './shape.ts';
 export { SnappyError, snappyDecompress } from './snappy.ts';
 export { collectGarbage, inlineMore } from './v8.ts';

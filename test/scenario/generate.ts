@@ -1,16 +1,5 @@
+import { seeded } from '../../src/lib/index.ts';
 import type { DatabaseSpec, Options, Scenario, ServiceSpec } from './script.ts';
-
-/** Random numbers from a seed, so that a failing run can be repeated (mulberry32). */
-export function seeded(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let t = state;
-    t = Math.imul(t ^ (t >>> 15), t | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
-  };
-}
 
 type Row = Record<string, unknown>;
 export interface Telemetry {

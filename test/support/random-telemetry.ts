@@ -1,15 +1,9 @@
+import { seeded as uniform } from '../../src/lib/index.ts';
 import type { RawHistogram, RawLog, RawSample, RawSeries, RawSpan } from './naive-rollup.ts';
 
-/** Numbers that look random and are the same for the same seed (mulberry32). */
+/** Numbers that look random and are the same for the same seed. */
 export function seeded(seed: number) {
-  let state = seed >>> 0;
-  const next = (): number => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let t = state;
-    t = Math.imul(t ^ (t >>> 15), t | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296;
-  };
+  const next = uniform(seed);
   return {
     next,
     int: (below: number) => Math.floor(next() * below),

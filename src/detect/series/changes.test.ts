@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { seeded } from '../../lib/index.ts';
 import { changes, compareWindows } from './index.ts';
-import { normals, seeded } from './synthetic.ts';
+import { normals } from './synthetic.ts';
 
 const stepMs = 60_000;
 const t0 = Date.UTC(2026, 0, 5);

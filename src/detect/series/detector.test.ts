@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { seeded } from '../../lib/index.ts';
 import { alarmScore, SeriesDetector } from './index.ts';
-import { normals, seeded } from './synthetic.ts';
+import { normals } from './synthetic.ts';
 
 const t0 = Date.UTC(2026, 0, 5);
 const stepMs = 300_000;

@@ -1,0 +1,38 @@
+/** The API of a running Clew, as the commands ask it. */
+import { ClewError } from '../lib/index.ts';
+
+export interface ApiAddress {
+  /** Where Clew listens, without a slash at the end. */
+  url: string;
+  /** '' when none is needed. */
+  token: string;
+}
+
+const requestMsMax = 120_000;
+
+/** The answer to GET, or to POST where there is a body. Throws with Clew's own words where it refuses. */
+export async function callApi<T>({ url, token }: ApiAddress, path: string, body?: object): Promise<T> {
+  let response: Response;
+  try {
+    response = await fetch(`${url}/api/v1${path}`, {
+      method: body === undefined ? 'GET' : 'POST',
+      headers: {
+        ...(token === '' ? {} : { authorization: `Bearer ${token}` }),
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+      },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      signal: AbortSignal.timeout(requestMsMax),
+    });
+  } catch (error) {
+    throw new ClewError('unavailable', `Clew does not answer at ${url}; start it, or give --url.`, {
+      cause: error,
+    });
+  }
+  const answer = (await response.json()) as T & { error?: { message: string } };
+  if (response.ok) return answer;
+  const refused = response.status >= 400 && response.status < 500;
+  throw new ClewError(
+    refused ? 'bad_request' : 'unavailable',
+    answer.error?.message ?? `Clew answered ${response.status}.`,
+  );
+}
