@@ -1,7 +1,8 @@
-import { type Answer, diagnoseIncident, readBundle } from '../diagnose/bundle/index.ts';
+import { writeFileSync } from 'node:fs';
+import { type Answer, diagnoseIncident, readBundle, reportOf } from '../diagnose/bundle/index.ts';
 import { ClewError } from '../lib/index.ts';
 
-export const diagnoseUsage = `  clew diagnose DIR [--json]                         what broke and why, from the files of an incident`;
+export const diagnoseUsage = `  clew diagnose DIR [--json] [--html FILE]           what broke and why, from the files of an incident`;
 
 /** Answers the exit code: 0 whenever there is an answer, be it "inconclusive". */
 export async function diagnoseCommand(
@@ -12,10 +13,14 @@ export async function diagnoseCommand(
   const [dir, ...more] = rest;
   if (dir === undefined || more.length > 0)
     throw new ClewError('bad_request', `Name one directory that holds a bundle:\n${diagnoseUsage}`);
-  const unknown = Object.keys(flags).find((flag) => !['json', 'help'].includes(flag));
+  const unknown = Object.keys(flags).find((flag) => !['json', 'html', 'help'].includes(flag));
   if (unknown !== undefined)
     throw new ClewError('bad_request', `There is no --${unknown}:\n${diagnoseUsage}`);
-  const answer = diagnoseIncident(await readBundle(dir));
+  const { html } = flags;
+  if (html === 'true') throw new ClewError('bad_request', '--html names the file of the report.');
+  const incident = await readBundle(dir);
+  const answer = diagnoseIncident(incident);
+  if (html !== undefined) writeFileSync(html, reportOf(incident, answer));
   options.write(options.json ? `${JSON.stringify(answer)}\n` : asText(answer));
   return 0;
 }

@@ -27,6 +27,7 @@ import { changeRoutes } from './changes.ts';
 import { cypherRoutes } from './cypher.ts';
 import { deadLetterRoutes } from './dead-letters.ts';
 import { diagnoseRoutes, edgesAt } from './diagnose.ts';
+import { diagnoseFileRoutes } from './diagnose-files.ts';
 import { docsRoutes } from './docs.ts';
 import { etlRoutes } from './etl.ts';
 import { evidenceRoutes } from './evidence.ts';
@@ -163,6 +164,7 @@ function versioned(deps: ApiDeps): RouteGroup {
     await app.register(storageRoutes(deps.storage));
     await app.register(sqlRoutes({ detail, tenantOf, dataDir: config.dataDir }));
     await app.register(objectiveRoutes({ ...common, detection }));
+    await app.register(diagnoseFileRoutes());
     await app.register(diagnoseRoutes({ ...common, edges: edgesAt(ledger) }));
     await app.register(pipelineRoutes({ pipelines: deps.pipelines, tenantOf }));
     await app.register(targetRoutes({ state: () => deps.scraper.state() }));

@@ -4,5 +4,6 @@
  */
 export { diagnoseIncident } from '../incident-diagnosis.ts';
 export type { Answer, AnswerCause } from '../rank/answer.ts';
-export { bundleLimits, readBundle } from './read.ts';
+export { bundleLimits, readBundle, readBundleTexts } from './read.ts';
+export { reportOf } from './report.ts';
 export { rowsOfReference } from './rows.ts';

@@ -17,6 +17,31 @@ export interface LineReader {
   each(take: (line: Line) => void): Promise<string | null>;
 }
 
+/** Where the files of a bundle are. */
+export interface BundleSource {
+  open(name: string): LineReader;
+}
+
+export const directory = (dir: string): BundleSource => ({ open: (name) => openLines(dir, name) });
+
+/** Files by their names, as text. */
+export const texts = (files: Readonly<Record<string, string>>): BundleSource => ({
+  open: (name) => {
+    const content = files[name];
+    return {
+      file: content === undefined ? null : name,
+      each: async (take) => {
+        const lines = (content ?? '').split('\n');
+        for (const [i, line] of lines.entries()) {
+          const text = line.endsWith('\r') ? line.slice(0, -1) : line;
+          if (text.trim() !== '') take({ number: i + 1, text: i === 0 ? text.replace(/^\uFEFF/, '') : text });
+        }
+        return null;
+      },
+    };
+  },
+});
+
 /** A file of a bundle, plain or gzipped; the plain one is read when both are there. */
 export function openLines(dir: string, name: string): LineReader {
   const file = [name, `${name}.gz`].find((candidate) => existsSync(join(dir, candidate))) ?? null;

@@ -14,7 +14,7 @@ import {
   timeOf,
   unreadable,
 } from './fields.ts';
-import { csvCells, openLines } from './lines.ts';
+import { type BundleSource, csvCells, directory, texts } from './lines.ts';
 import { SeriesBook } from './series-book.ts';
 
 /** Rows kept of each file. More are counted and told, not kept: what comes first in time order decides rarely. */
@@ -36,9 +36,20 @@ const bodyCharsMax = 4_096;
 export async function readBundle(dir: string): Promise<Incident> {
   if (!existsSync(dir) || !statSync(dir).isDirectory())
     throw new ClewError('not_found', `${dir} is not a directory.`);
-  const incident = readMeta(dir);
+  return readRows(readMeta(dir), directory(dir));
+}
+
+/** The same from texts: `meta` is what `meta.json` holds, `files` are the others by their names. */
+export async function readBundleTexts(
+  meta: string,
+  files: Readonly<Record<string, string>>,
+): Promise<Incident> {
+  return readRows(parseMeta(meta, 'meta.json', 'incident'), texts(files));
+}
+
+async function readRows(incident: Incident, source: BundleSource): Promise<Incident> {
   const book = new SeriesBook();
-  const table = new TableReader(dir, incident);
+  const table = new TableReader(source, incident);
   await table.csv('metrics', ['ts', 'service', 'metric', 'value'], (cell) => {
     const value = numberOf(cell('value'), 'value');
     const at = timeOf(cell('ts'), 'ts');
@@ -80,14 +91,18 @@ function readMeta(dir: string): Incident {
   if (statSync(join(dir, file)).size > metaBytesMax)
     throw new ClewError('too_large', `${file} has more than ${metaBytesMax} bytes.`);
   const bytes = readFileSync(join(dir, file));
+  return parseMeta((file.endsWith('.gz') ? gunzipSync(bytes) : bytes).toString('utf8'), file, basename(dir));
+}
+
+function parseMeta(text: string, file: string, name: string): Incident {
   try {
-    const meta = objectOf((file.endsWith('.gz') ? gunzipSync(bytes) : bytes).toString('utf8'));
+    const meta = objectOf(text);
     const caveats: Caveat[] = [];
     const window = windowOf(meta.window, 'window', caveats, file);
     const at =
       meta.incident_at === undefined && window ? window.from : timeOf(meta.incident_at, 'incident_at');
     return {
-      name: textOf(meta.source) || basename(dir),
+      name: textOf(meta.source) || name,
       at,
       symptom: symptomOf(meta.symptom),
       alert: alertOf(meta.alert),
@@ -223,11 +238,11 @@ async function readEvents(table: TableReader, incident: Incident): Promise<void>
 
 /** Reads files row by row, skips and counts what can't be read, and stops at the limits. */
 class TableReader {
-  readonly #dir: string;
+  readonly #source: BundleSource;
   readonly #incident: Incident;
 
-  constructor(dir: string, incident: Incident) {
-    this.#dir = dir;
+  constructor(source: BundleSource, incident: Incident) {
+    this.#source = source;
     this.#incident = incident;
   }
 
@@ -265,7 +280,7 @@ class TableReader {
   }
 
   async #rows(name: string, kind: RowKind, take: (text: string, line: number) => void): Promise<void> {
-    const reader = openLines(this.#dir, name);
+    const reader = this.#source.open(name);
     if (reader.file === null) return;
     const file = reader.file;
     this.#incident.files[kind] = file;

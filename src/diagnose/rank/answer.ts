@@ -45,6 +45,8 @@ const scoreMin = 0.4;
 const outsideMin = 0.55;
 const causesMax = 8;
 const reasonsMax = 6;
+/** Odd as well, though it tells little about where things begin. */
+const besideMax = 2;
 const evidenceMax = 12;
 const suspectMin = 0.5;
 
@@ -169,7 +171,17 @@ function reasonsOf(
   facts: readonly Fact[],
   extra: readonly { says: Sentence; evidence: FactEvidence[] }[],
 ): Pick<AnswerCause, 'reasons' | 'said' | 'evidence'> {
-  const strong = facts.filter((fact, i) => i === 0 || fact.strength * fact.own >= 0.15).slice(0, reasonsMax);
+  // The same rows are told once, by the fact that says most of them.
+  const told = new Set<string>();
+  const distinct = facts.filter((fact) => {
+    const key = fact.evidence.map((one) => one.ref).join(' ');
+    if (told.has(key)) return false;
+    told.add(key);
+    return true;
+  });
+  const own = distinct.filter((fact, i) => i === 0 || fact.strength * fact.own >= 0.15);
+  const beside = distinct.filter((fact) => !own.includes(fact) && fact.strength >= 0.8).slice(0, besideMax);
+  const strong = [...own.slice(0, reasonsMax), ...beside];
   const all = [...strong, ...extra];
   const evidence = new Map<string, FactEvidence>();
   for (const one of all)
@@ -212,6 +224,7 @@ function consideredOf(findings: Findings, id: string, named: string | null): str
   if (id === named) return sentence('considered.cause', {}).text;
   if (blame === undefined || blame.timing === 0) return sentence('considered.after', {}).text;
   const service = blame.change.services[0] ?? '';
+  if (service === '') return sentence('considered.quiet', {}).text;
   return sentence(blame.link < 0.3 ? 'considered.quiet' : 'considered.unproved', { service }).text;
 }
 

@@ -31,6 +31,8 @@ export interface Share {
   callees: { resource: string; amount: number }[];
 }
 
+/** Share of the resources that must count their requests. */
+const countedMin = 0.6;
 /** Usual distances beyond which a value counts as excess. */
 const oddFrom = 3;
 
@@ -41,12 +43,15 @@ export function excessesOf(compared: readonly Compared[], flow: Flow): Map<strin
     if (list) list.push(one);
     else byService.set(one.series.service, [one]);
   }
+  const measured = [...byService].flatMap(([resource, list]) => {
+    const by = flow === 'time' ? latencyOf(list) : failuresOf(list);
+    return by === null ? [] : [{ resource, by, requests: requestsOf(list) }];
+  });
+  // Amounts can be set against each other only where all are of requests, or none.
+  const counted = measured.filter((one) => one.requests !== null).length >= countedMin * measured.length;
   const found = new Map<string, Excess>();
-  for (const [resource, list] of byService) {
-    const requests = requestsOf(list);
-    const measured = flow === 'time' ? latencyOf(list) : failuresOf(list);
-    if (!measured) continue;
-    const excess = excessOf(resource, flow, measured, requests);
+  for (const { resource, by, requests } of measured) {
+    const excess = excessOf(resource, flow, by, counted ? requests : null);
     if (excess !== null) found.set(resource, excess);
   }
   return found;
@@ -76,7 +81,10 @@ function latencyOf(list: readonly Compared[]): Compared | null {
 }
 
 function failuresOf(list: readonly Compared[]): Compared | null {
-  const errors = list.filter((one) => metricClass(one.series.metric) === 'errors');
+  // What callers cancelled they would have waited for longer: that begins at them.
+  const errors = list.filter(
+    (one) => metricClass(one.series.metric) === 'errors' && !/cancel/i.test(one.series.metric),
+  );
   return (
     list.find((one) => metricClass(one.series.metric) === 'availability') ??
     errors.find((one) => /ratio|rate|percent|pct/i.test(one.series.metric)) ??

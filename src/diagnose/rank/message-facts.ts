@@ -3,7 +3,7 @@ import type { Incident } from '../incident.ts';
 import type { Fact } from './facts.ts';
 import type { Frame } from './frame.ts';
 import type { MessageChange } from './messages.ts';
-import { constantPart, namedIn } from './names.ts';
+import { constantPart, givenUp, namedIn } from './names.ts';
 import { reference } from './reference.ts';
 import { quoted, shownNumber, shownTime } from './show.ts';
 
@@ -51,7 +51,7 @@ export function messageFacts(
         check: 'log_messages',
         kind: 'error_burst',
         strength: change.strength,
-        own: gone ? 0.2 : elsewhere ? 0.25 : change.trouble ? 0.75 : 0.3,
+        own: gone ? 0.2 : elsewhere || givenUp.test(sample) ? 0.25 : change.trouble ? 0.75 : 0.3,
         onset: gone ? null : change.first,
         says,
         evidence: [

@@ -13,3 +13,7 @@ export function namedIn(text: string, nodes: ReadonlySet<string>, self: string):
     return name !== own && name.length >= 4 && !own.includes(name) && lower.includes(name);
   });
 }
+
+/** Whoever called gave up: what is told so is the caller's doing, not that of who tells it. */
+export const givenUp =
+  /context cancell?ed|cancell?ed by (the )?(client|caller|peer)|client (closed|disconnected|cancell?ed|went away)|request (was )?aborted by|\bstatus 499\b/i;

@@ -80,8 +80,7 @@ export function rankCauses(incident: Incident): Findings {
   const templates = templatesOf(incident.logs);
   const graph = graphOf(incident);
   const visits = visitsOf(incident.spans, incident.logs, graph.nodes);
-  for (const { parent, peer, service } of visits)
-    if (parent !== null && peer !== null) graph.call(parent.service, service);
+  for (const { parent, service } of visits) if (parent !== null) graph.call(parent.service, service);
   const messages = messageChanges(templates, frame);
   for (const { service, trouble, template } of messages)
     if (trouble)
@@ -333,6 +332,7 @@ function lookedAt(
 ): Map<CheckId, number> {
   const of = (...kinds: string[]): number =>
     compared.filter((one) => kinds.includes(metricClass(one.series.metric))).length;
+  const traced = visits.length >= enoughVisits;
   const ways = new Set(
     visits.flatMap((visit) => (visit.parent ? [`${visit.parent.service} ${visit.service}`] : [])),
   );
@@ -340,13 +340,13 @@ function lookedAt(
     ['response_time', of('latency')],
     ['error_rate', of('errors', 'availability') + new Set(visits.map((visit) => visit.operation)).size],
     ['throughput', of('traffic')],
-    ['own_time', new Set(visits.map((visit) => `${visit.service} ${visit.operation}`)).size],
-    ['trace_structure', visits.length],
+    ['own_time', traced ? new Set(visits.map((visit) => `${visit.service} ${visit.operation}`)).size : 0],
+    ['trace_structure', traced ? visits.length : 0],
     ['log_messages', incident.logs.length],
     ['changes', changes.length],
     ['dependencies', incident.edges.length + incident.calls.length + ways.size],
     ['reachability', incident.logs.length],
-    ['network_path', ways.size],
+    ['network_path', traced ? ways.size : 0],
     ['saturation', of('saturation', 'other')],
     ['cpu', of('cpu')],
     ['memory', of('memory')],

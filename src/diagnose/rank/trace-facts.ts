@@ -4,7 +4,7 @@ import { type Deviation, troubleWords } from './behaviour.ts';
 import type { Delay } from './delays.ts';
 import type { Fact } from './facts.ts';
 import type { Frame } from './frame.ts';
-import { constantPart, namedIn } from './names.ts';
+import { constantPart, givenUp, namedIn } from './names.ts';
 import { reference } from './reference.ts';
 import { quoted, shownNumber, shownTime } from './show.ts';
 import { clamp, sum } from './stats.ts';
@@ -212,6 +212,9 @@ function slowEnds(delays: readonly Delay[], visits: readonly Visit[]): Map<strin
   return ends;
 }
 
+const failedItself = (visit: Visit): boolean =>
+  visit.failed && !visit.spans.some((span) => givenUp.test(messageOf(span)));
+
 /** Where few traces were kept, failing spans without failing children still show where failures begin. */
 export function spanErrorFacts(incident: Incident, frame: Frame, visits: readonly Visit[]): Fact[] {
   const groups = new Map<
@@ -229,7 +232,7 @@ export function spanErrorFacts(incident: Incident, frame: Frame, visits: readonl
       before: 0,
     };
     groups.set(key, group);
-    const origin = visit.failed && !visit.calls.some((call) => call.failed);
+    const origin = failedItself(visit) && !visit.calls.some(failedItself);
     if (phase === 'during') {
       group.total++;
       if (origin) group.failed.push(visit);
