@@ -11,6 +11,7 @@ import {
   Died,
   emptyWorld,
   first,
+  type Mortal,
   minute,
   mortal,
   noon,
@@ -48,17 +49,13 @@ const schedulerOn = (own: Ledger, worker: string, tenants: string[], jobs: (own:
   });
 
 /** One life: until nothing is left to do, or until its ledger's last statement. True when it was not cut. */
-async function live(
-  own: Ledger & { dead(): boolean },
-  worker: string,
-  tenants: string[],
-  jobs = jobsOn,
-): Promise<boolean> {
+async function live(own: Mortal, worker: string, tenants: string[], jobs = jobsOn): Promise<boolean> {
   try {
     await schedulerOn(own, worker, tenants, jobs).tick();
   } catch (error) {
     if (!(error instanceof Died)) throw error;
   }
+  await own.settled();
   return !own.dead();
 }
 

@@ -114,13 +114,26 @@ export async function worldState(ledger: Ledger): Promise<string> {
 /** What a process feels of its own death: nothing. Here it unwinds the stack, and every later statement is refused too. */
 export class Died extends Error {}
 
+export interface Mortal extends Ledger {
+  dead(): boolean;
+  /** What was on its way to the engine when it died has arrived: on a server other connections may still be at work. */
+  settled(): Promise<void>;
+}
+
 /**
  * The ledger of a process that dies at its `last`-th statement: before it reaches the engine, or after it did but before
  * the answer came. The end of a transaction counts as a statement.
  */
-export function mortal(ledger: Ledger, last: number, answered: () => boolean): Ledger & { dead(): boolean } {
+export function mortal(ledger: Ledger, last: number, answered: () => boolean): Mortal {
   let count = 0;
   let dead = false;
+  const underWay = new Set<Promise<unknown>>();
+  const noted = <T>(work: Promise<T>): Promise<T> => {
+    underWay.add(work);
+    const end = () => void underWay.delete(work);
+    work.then(end, end);
+    return work;
+  };
   const step = async <T>(work: () => Promise<T>): Promise<T> => {
     if (dead) throw new Died();
     count += 1;
@@ -130,28 +143,33 @@ export function mortal(ledger: Ledger, last: number, answered: () => boolean): L
     throw new Died();
   };
   const inside = (queryable: Queryable): Queryable => ({
-    query: (sql, params) => step(() => queryable.query(sql, params)),
+    query: (sql, params) => noted(step(() => queryable.query(sql, params))),
   });
   return {
     ...inside(ledger),
     capabilities: { ...ledger.capabilities, embedded: true },
-    tenantId: (code) => step(() => ledger.tenantId(code)),
+    tenantId: (code) => noted(step(() => ledger.tenantId(code))),
     forTenant: (tenantId) => inside(ledger.forTenant(tenantId)),
     health: () => ledger.health(),
     close: async () => undefined,
     async transaction(work) {
       if (dead) throw new Died();
-      const value = await ledger.transaction(async (tx) => {
-        const found = await work(inside(tx));
-        count += 1;
-        if (count < last) return found;
-        dead = true;
-        if (answered()) return found;
-        throw new Died();
-      });
+      const value = await noted(
+        ledger.transaction(async (tx) => {
+          const found = await work(inside(tx));
+          count += 1;
+          if (count < last) return found;
+          dead = true;
+          if (answered()) return found;
+          throw new Died();
+        }),
+      );
       if (dead) throw new Died();
       return value;
     },
     dead: () => dead,
+    async settled() {
+      while (underWay.size > 0) await Promise.allSettled(underWay);
+    },
   };
 }
