@@ -316,7 +316,13 @@ describe('asking a target', () => {
       const tls = { key: await readFile(key), cert: await readFile(cert) };
       const served = await target('a 1\n', (handler) => createSecureServer(tls, handler));
       const secure = (name: string, tls_config: object) =>
-        job(name, served.address, { scheme: 'https', tls_config });
+        // A handshake takes longer than a plain scrape on a busy machine.
+        job(name, served.address, {
+          scheme: 'https',
+          tls_config,
+          scrape_interval: '2s',
+          scrape_timeout: '2s',
+        });
       const { scraper } = await scrape([
         secure('tls_ca', { ca_file: cert }),
         secure('tls_skip', { insecure_skip_verify: true }),
