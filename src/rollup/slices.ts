@@ -1,4 +1,5 @@
 import type { DetailQuery, DetailStore } from '../detail/index.ts';
+import { randomUnit } from '../lib/index.ts';
 import type { EpochMs, TimeWindow } from '../model/index.ts';
 import { nameBytesMax } from './call-sides.ts';
 import {
@@ -33,6 +34,9 @@ const shapesPerSliceMax = 2 * shapesMax;
 export const heavy = { timeMsMax: 300_000, bytesReadMax: 1_099_511_627_776 } as const;
 const groupBytesMax = 200_000_000;
 const spill = `SETTINGS max_bytes_before_external_group_by = ${groupBytesMax}, max_bytes_before_external_sort = ${groupBytesMax}`;
+
+/** Run numbers stay exact as doubles (2^53) for more runs than will ever be. */
+const runLeap = 2 ** 20;
 
 interface SliceStep {
   tenant: string;
@@ -133,7 +137,12 @@ export async function computeSlices(
   detail: DetailStore,
   step: Omit<SliceStep, 'run'> & { runAfter: number; now: EpochMs },
 ): Promise<void> {
-  const numbered = { ...step, run: Math.max(step.now, step.runAfter + 1) };
+  // Rows of a run that died before its mark are still there. None may come to count with a later run's mark, and its number
+  // must not be met again though the clock stands still or goes back: so it leaps by chance.
+  const numbered = {
+    ...step,
+    run: Math.max(step.now, step.runAfter) + 1 + Math.floor(randomUnit() * runLeap),
+  };
   // One after the other: the engine has two connections for queries, and the console needs one.
   await detail.derive(insertCalls(numbered));
   await detail.derive(insertShapes(numbered));
