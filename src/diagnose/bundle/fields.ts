@@ -17,23 +17,37 @@ const instantsMax = 50_000;
 
 /** ISO time, or a number of seconds, milliseconds, microseconds or nanoseconds since 1970. */
 export function timeOf(value: unknown, field: string): number {
-  if (typeof value === 'number') return epochMs(value, field);
+  if (typeof value === 'number') {
+    const ms = epochMs(value);
+    if (!Number.isFinite(ms)) throw new FieldError(field, `${shown(value)} is not a time.`);
+    return ms;
+  }
   if (typeof value !== 'string' || value === '')
     throw new FieldError(field, `${shown(value)} is not a time; it is ISO 8601 or epoch.`);
   const known = instants.get(value);
   if (known !== undefined) return known;
-  const at = /^-?\d+(\.\d+)?$/.test(value) ? epochMs(Number(value), field) : Date.parse(value);
-  if (!Number.isFinite(at))
-    throw new FieldError(field, `${shown(value)} is not a time; it is ISO 8601 or epoch.`);
+  const at = instantOf(value);
+  if (at === null) throw new FieldError(field, `${shown(value)} is not a time; it is ISO 8601 or epoch.`);
   if (instants.size < instantsMax) instants.set(value, at);
   return at;
 }
 
-function epochMs(value: number, field: string): number {
+/** Milliseconds since 1970 of ISO 8601 or a number, whatever its unit; null for what is no time. */
+export function instantOf(given: string): number | null {
+  const text = given.trim();
+  if (/^-?\d+(\.\d+)?$/.test(text)) return finiteOrNull(epochMs(Number(text)));
+  // Date.parse takes other forms too, and those without a zone for local time: another answer on another machine.
+  if (!/^[+-]?\d{4,6}-\d{2}/.test(text)) return null;
+  const bare = /[T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?$/.test(text);
+  return finiteOrNull(Date.parse(bare ? `${text.replace(' ', 'T')}Z` : text));
+}
+
+const finiteOrNull = (value: number): number | null => (Number.isFinite(value) ? value : null);
+
+/** Seconds, milliseconds, microseconds or nanoseconds since 1970, told apart by their size. */
+function epochMs(value: number): number {
   const size = Math.abs(value);
-  const ms = size < 1e11 ? value * 1e3 : size < 1e14 ? value : size < 1e17 ? value / 1e3 : value / 1e6;
-  if (!Number.isFinite(ms)) throw new FieldError(field, `${shown(value)} is not a time.`);
-  return ms;
+  return size < 1e11 ? value * 1e3 : size < 1e14 ? value : size < 1e17 ? value / 1e3 : value / 1e6;
 }
 
 /** A finite number; null for what senders write where there is none (empty, NaN, null, infinity). */

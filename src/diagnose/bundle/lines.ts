@@ -93,8 +93,8 @@ async function readLines(path: string, file: string, take: (line: Line) => void)
 }
 
 /** Cells of a CSV line; quotes as in RFC 4180, line breaks inside quotes are not supported. */
-export function csvCells(line: string): string[] {
-  if (!line.includes('"')) return line.split(',');
+export function csvCells(line: string, separator = ','): string[] {
+  if (!line.includes('"')) return line.split(separator);
   const cells: string[] = [];
   let cell = '';
   let quoted = false;
@@ -107,7 +107,7 @@ export function csvCells(line: string): string[] {
         i++;
       } else quoted = false;
     } else if (char === '"') quoted = true;
-    else if (char === ',') {
+    else if (char === separator) {
       cells.push(cell);
       cell = '';
     } else cell += char;

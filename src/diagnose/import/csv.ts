@@ -1,3 +1,5 @@
+import { instantOf } from '../bundle/fields.ts';
+import { csvCells } from '../bundle/lines.ts';
 import { type ForeignFile, type RowSink, unreadable } from './rows.ts';
 
 const timeNames = /^(ts|time|timestamp|date|datetime|@timestamp)$/i;
@@ -32,7 +34,7 @@ export function importCsv({ name, text }: ForeignFile, sink: RowSink): void {
   for (const [index, line] of lines.entries()) {
     if (index === 0 || line.trim() === '') continue;
     const cells = cellsOf(line);
-    const at = timeOf(cells[time] ?? '');
+    const at = instantOf(cells[time] ?? '');
     if (at === null)
       throw unreadable(
         name,
@@ -68,21 +70,5 @@ function numberOf(cell: string | undefined): number | null | undefined {
   return Number.isNaN(number) ? undefined : number;
 }
 
-function timeOf(text: string): number | null {
-  if (/^\d+(\.\d+)?$/.test(text.trim())) {
-    const value = Number(text);
-    return value < 1e11 ? value * 1e3 : value < 1e14 ? value : value < 1e17 ? value / 1e3 : value / 1e6;
-  }
-  // Without a zone it is UTC: the reader's own zone would give another answer on another machine.
-  const iso = text.trim().replace(' ', 'T');
-  const at = Date.parse(/(Z|[+-]\d{2}:?\d{2})$/.test(iso) || !iso.includes('T') ? iso : `${iso}Z`);
-  return Number.isFinite(at) ? at : null;
-}
-
-function cellsOf(line: string): string[] {
-  const separator = !line.includes(',') && line.includes('\t') ? '\t' : ',';
-  if (!line.includes('"')) return line.split(separator);
-  return [...line.matchAll(new RegExp(`(?:^|${separator})(?:"((?:[^"]|"")*)"|([^${separator}]*))`, 'g'))].map(
-    ([, quoted, plain]) => quoted?.replaceAll('""', '"') ?? plain ?? '',
-  );
-}
+const cellsOf = (line: string): string[] =>
+  csvCells(line, !line.includes(',') && line.includes('\t') ? '\t' : ',');
