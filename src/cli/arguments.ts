@@ -30,3 +30,11 @@ export function parseArguments(argv: readonly string[], switches: readonly strin
   const [command = 'help', ...words] = rest;
   return { command, flags, rest: words };
 }
+
+const unitMs: Record<string, number> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+
+/** Milliseconds of `90s`, `30m`, `3h`, `7d`; null for another text. */
+export function spanMs(text: string): number | null {
+  const [, count, unit = ''] = /^(\d{1,6})([smhd])$/.exec(text) ?? [];
+  return count === undefined ? null : Number(count) * (unitMs[unit] ?? 0);
+}

@@ -1,5 +1,5 @@
 /** What a running Clew knows of a span of time, asked by its own API, into a bundle. */
-import type { BundleWriter } from '../diagnose/import/index.ts';
+import { type BundleWriter, seriesName } from '../diagnose/import/index.ts';
 import type { TimeWindow } from '../model/index.ts';
 import { type ApiAddress, callApi } from './api.ts';
 
@@ -52,28 +52,25 @@ const changesSql = (when: TimeWindow): string => `
 SELECT toUnixTimestamp64Milli(Timestamp), Kind, Id, ServiceName, Title, Actor, Labels FROM change_events FINAL WHERE ${between(when)}`;
 
 async function metrics(live: LiveSource, span: TimeWindow, writer: BundleWriter): Promise<void> {
-  const names = new Map<string, string>();
+  const labels = new Map<string, Record<string, string>>();
   for (const [id, attributes] of await ask(
     live,
     `SELECT toString(SeriesId), toJSONString(any(Attributes)) FROM metric_series GROUP BY SeriesId LIMIT ${seriesMax}`,
   ))
-    names.set(String(id), labelsOf(String(attributes)));
+    labels.set(String(id), JSON.parse(String(attributes)) as Record<string, string>);
   const sql = (when: TimeWindow) => `
 SELECT toUnixTimestamp(toStartOfInterval(Timestamp, INTERVAL ${grainS} SECOND)) * 1000 AS at, ServiceName, MetricName, toString(SeriesId), avg(Value)
 FROM metric_samples WHERE ${between(when)} GROUP BY at, ServiceName, MetricName, SeriesId`;
   await each(live, span, sql, ([at, service, metric, id, value]) => {
     const number = Number(value);
     if (Number.isFinite(number))
-      writer.metric(Number(at), String(service), `${String(metric)}${names.get(String(id)) ?? ''}`, number);
+      writer.metric(
+        Number(at),
+        String(service),
+        seriesName(String(metric), labels.get(String(id)) ?? {}),
+        number,
+      );
   });
-}
-
-function labelsOf(json: string): string {
-  const labels = Object.entries(JSON.parse(json) as Record<string, string>).sort(([a], [b]) =>
-    a < b ? -1 : 1,
-  );
-  if (labels.length === 0) return '';
-  return `{${labels.map(([key, value]) => `${key}="${value.replace(/[\\"\n]/g, '_')}"`).join(',')}}`;
 }
 
 function spanRow(row: Row, writer: BundleWriter): void {

@@ -11,6 +11,7 @@ import {
 } from '../diagnose/import/index.ts';
 import { ClewError } from '../lib/index.ts';
 import type { EpochMs, TimeWindow } from '../model/index.ts';
+import { spanMs } from './arguments.ts';
 import { type LiveSource, liveBundle } from './bundle-live.ts';
 
 export const bundleUsage = `  clew bundle --out DIR [--at TIME] [--before 1h] [--after 10m] [--service NAME] [--url URL] [--token T]
@@ -156,10 +157,8 @@ function timeOf(given: string | undefined): EpochMs | undefined {
   return at;
 }
 
-const units: Record<string, number> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
-
 function spanOf(given: string): number {
-  const [, count, unit = ''] = /^(\d+)([smhd])$/.exec(given) ?? [];
-  if (count === undefined) throw new ClewError('bad_request', `"${given}" is not a span such as 30m or 2h.`);
-  return Number(count) * (units[unit] ?? 0);
+  const span = spanMs(given);
+  if (span === null) throw new ClewError('bad_request', `"${given}" is not a span such as 30m or 2h.`);
+  return span;
 }

@@ -1,5 +1,6 @@
 import { ClewError } from '../lib/index.ts';
 import { callApi } from './api.ts';
+import { spanMs } from './arguments.ts';
 
 export const deadLettersUsage = `  clew dead-letters list [--source S] [--reason TEXT] [--state STATE] [--since 24h] [--limit N] [--json]
   clew dead-letters show ID
@@ -29,8 +30,6 @@ interface Results {
   data: { id: string; outcome: string; reason: string; records: number }[];
   counts: Record<string, number>;
 }
-
-const units: Record<string, number> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
 /** Answers the exit code: 1 when a letter was refused again. */
 export async function deadLetters(
@@ -126,8 +125,8 @@ function fixesOf(flags: Readonly<Record<string, string>>): object[] {
 
 function fromOf(flags: Readonly<Record<string, string>>, options: DeadLettersOptions): number {
   const since = flags.since ?? '24h';
-  const match = /^(\d{1,6})([smhd])$/.exec(since);
-  if (match === null)
+  const length = spanMs(since);
+  if (length === null)
     throw new ClewError('bad_request', `--since is "${since}"; write a number and s, m, h or d, like 3h.`);
-  return Math.max(0, options.nowMs - Number(match[1]) * (units[match[2] ?? ''] ?? 0));
+  return Math.max(0, options.nowMs - length);
 }

@@ -1,5 +1,6 @@
 import { ClewError } from '../lib/index.ts';
 import { callApi } from './api.ts';
+import { spanMs } from './arguments.ts';
 
 export const jobsUsage = `  clew jobs [list] [--json]                          window jobs: how far behind, what waits, which are paused
   clew jobs runs [--job NAME] [--state queued|running|success|failed] [--since 3h] [--limit N] [--json]
@@ -51,7 +52,6 @@ interface Replayed {
 
 type Flags = Readonly<Record<string, string>>;
 
-const units: Record<string, number> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 const pollMs = 1_000;
 /** Windows of one answer; a replay is waited for by its own range, whatever their number. */
 const runsMax = 1_000;
@@ -174,8 +174,8 @@ async function wait(asked: Replayed, options: JobsOptions): Promise<number> {
 
 function momentOf(flag: string, text: string | undefined, nowMs: number): number {
   if (text === undefined) throw wrong(`--${flag} is missing.`);
-  const ago = /^(\d{1,6})([smhd])$/.exec(text);
-  if (ago !== null) return nowMs - Number(ago[1]) * (units[ago[2] ?? ''] ?? 0);
+  const ago = spanMs(text);
+  if (ago !== null) return nowMs - ago;
   if (text === 'now') return nowMs;
   const at = /^\d{10,16}$/.test(text) ? Number(text) : Date.parse(text);
   // A time without a zone would mean something else on every machine.

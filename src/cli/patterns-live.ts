@@ -1,5 +1,6 @@
 import { ClewError } from '../lib/index.ts';
 import { callApi } from './api.ts';
+import { spanMs } from './arguments.ts';
 
 export const patternsLiveUsage = `  clew patterns list [--service S] [--q TEXT] [--severity ERROR] [--new] [--since 30m] [--limit N] [--json]
   clew patterns compare [--with hour|day|week|year|previous|release] [--service S] [--since 30m] [--all] [--json]
@@ -23,8 +24,6 @@ export interface PatternsLiveOptions {
 
 type Flags = Readonly<Record<string, string>>;
 type Row = Record<string, unknown>;
-
-const units: Record<string, number> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
 const known: Record<string, readonly string[]> = {
   list: ['service', 'q', 'severity', 'new', 'since', 'limit'],
@@ -64,10 +63,9 @@ export async function patternsLive(
 
 function windowOf(flags: Flags, fallback: string, options: PatternsLiveOptions): Record<string, string> {
   const since = flags.since ?? fallback;
-  const match = /^(\d{1,6})([smhd])$/.exec(since);
-  if (match === null)
+  const length = spanMs(since);
+  if (length === null)
     throw new ClewError('bad_request', `--since is "${since}"; write a number and s, m, h or d, like 3h.`);
-  const length = Number(match[1]) * (units[match[2] ?? ''] ?? 0);
   return { from: String(Math.max(0, options.nowMs - length)), to: String(options.nowMs) };
 }
 

@@ -1,5 +1,6 @@
 import { ClewError } from '../lib/index.ts';
 import { callApi } from './api.ts';
+import { spanMs } from './arguments.ts';
 
 export const topologyUsage = `  clew topology [--at T] [--diff T1 T2] [--relation R,…] [--source S] [--format table|json|dot]
                                                      what ran on and called what at a moment, or what is different
@@ -70,11 +71,9 @@ export async function topology(
   return 0;
 }
 
-const units: Record<string, number> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
-
 function momentOf(flag: string, text: string, nowMs: number): number {
-  const ago = /^(\d{1,6})([smhd])$/.exec(text);
-  if (ago !== null) return nowMs - Number(ago[1]) * (units[ago[2] ?? ''] ?? 0);
+  const ago = spanMs(text);
+  if (ago !== null) return nowMs - ago;
   if (text === 'now') return nowMs;
   const at = /^\d{10,16}$/.test(text) ? Number(text) : Date.parse(text);
   if (Number.isNaN(at) || !/^\d{4}-|^\d{10,16}$/.test(text))

@@ -3,6 +3,8 @@ import type { DetailQuery, DetailStore, QueryParam } from '../detail/index.ts';
 import { isServerSpan, spanFailed } from '../detect/index.ts';
 import type { EpochMs, TimeWindow } from '../model/index.ts';
 import type { Caveat, Incident, LogRow, Series, SpanRow, Symptom, TopologyEdge } from './incident.ts';
+import { ratesOf } from './indicators/index.ts';
+import { seriesName } from './series-name.ts';
 
 /** Points of a series: what a chart shows, and enough to see an onset. */
 const pointsPerSeries = 240;
@@ -199,24 +201,14 @@ GROUP BY SeriesId ORDER BY metric, service, SeriesId LIMIT ${seriesMax + 1}`,
       text: `only ${seriesMax} series were read, in the order of their names`,
     });
   return rows.slice(0, seriesMax).map((row) => {
-    const points = row.counter === 1 ? rises(row.points) : row.points;
-    const labels = Object.entries(row.labels)
-      .sort(([a], [b]) => (a < b ? -1 : 1))
-      .map(([key, value]) => `${key}="${value.replace(/[\\"\n]/g, '_')}"`);
+    const told = row.points.map(([second, value]) => ({ at: second * 1000, value }));
+    const points = row.counter === 1 ? ratesOf(told) : told;
     return {
       service: row.service,
-      metric: labels.length === 0 ? row.metric : `${row.metric}{${labels.join(',')}}`,
-      times: points.map(([second]) => second * 1000),
-      values: points.map(([, value]) => value),
+      metric: seriesName(row.metric, row.labels),
+      times: points.map((point) => point.at),
+      values: points.map((point) => point.value),
     };
-  });
-}
-
-/** A counter that starts again has risen by what it shows. */
-function rises(points: readonly [number, number][]): [number, number][] {
-  return points.slice(1).map(([at, value], index) => {
-    const [before, last] = points[index] ?? [at - 1, value];
-    return [at, (value >= last ? value - last : value) / Math.max(1, at - before)];
   });
 }
 

@@ -11,6 +11,7 @@ import { type ForeignFile, type RowSink, unreadable } from './rows.ts';
 import { importSadf } from './sadf.ts';
 import { importJaeger, importOtlp } from './traces.ts';
 
+export { seriesName } from '../series-name.ts';
 export { importPrometheus, type PrometheusImport, windowOf } from './prometheus.ts';
 export type { ForeignFile, ImportedLog, ImportedSpan, RowSink } from './rows.ts';
 export { type BundleMeta, BundleWriter, type Written } from './write.ts';

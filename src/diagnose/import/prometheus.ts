@@ -1,5 +1,6 @@
 import { ClewError } from '../../lib/index.ts';
 import type { EpochMs, TimeWindow } from '../../model/index.ts';
+import { seriesName } from '../series-name.ts';
 import { isObject, listOf, type RowSink, textOf } from './rows.ts';
 
 /** Series that are asked for; a server has many more than an incident needs. */
@@ -72,11 +73,11 @@ function take(one: unknown, names: readonly string[], sink: RowSink): void {
   if (!isObject(one) || !isObject(one.metric)) return;
   const { __name__: name, ...labels } = one.metric;
   const owner = names.find((label) => textOf(labels[label]) !== '');
-  const rest = Object.entries(labels)
-    .filter(([key]) => key !== owner && key !== 'job')
-    .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([key, value]) => `${key}="${textOf(value).replace(/[\\"\n]/g, '_')}"`);
-  const metric = rest.length === 0 ? textOf(name) : `${textOf(name)}{${rest.join(',')}}`;
+  const rest = Object.entries(labels).filter(([key]) => key !== owner && key !== 'job');
+  const metric = seriesName(
+    textOf(name),
+    Object.fromEntries(rest.map(([key, value]) => [key, textOf(value)])),
+  );
   for (const point of listOf(one.values)) {
     const [at, value] = listOf(point);
     const number = Number(value);

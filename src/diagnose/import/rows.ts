@@ -1,5 +1,6 @@
 import { ClewError } from '../../lib/index.ts';
 import type { EpochMs } from '../../model/index.ts';
+import { seriesName } from '../series-name.ts';
 
 /** A span as bundles hold it. */
 export interface ImportedSpan {
@@ -42,7 +43,7 @@ export interface ForeignFile {
 
 /** A name with one label. */
 export const labelled = (metric: string, label: string, value: string): string =>
-  `${metric}{${label}="${value.replace(/[\\"\n]/g, '_')}"}`;
+  seriesName(metric, { [label]: value });
 
 export const unreadable = (file: string, where: string, why: string): ClewError =>
   new ClewError('unprocessable', `${file}${where === '' ? '' : `, ${where}`}: ${why}`);
@@ -51,6 +52,9 @@ export const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
 export const listOf = (value: unknown): unknown[] => (Array.isArray(value) ? value : []);
+
+/** Those of a list that are objects. */
+export const objects = (value: unknown): Record<string, unknown>[] => listOf(value).filter(isObject);
 
 export const textOf = (value: unknown): string =>
   typeof value === 'string' ? value : value === null || value === undefined ? '' : String(value);

@@ -4,6 +4,7 @@ import {
   isObject,
   labelled,
   listOf,
+  objects,
   parseJson,
   type RowSink,
   textOf,
@@ -75,8 +76,6 @@ function statistics(sample: Sample, at: EpochMs, host: string, sink: RowSink): v
 }
 
 type Put = (metric: string, value: unknown, scale?: number) => void;
-
-const objects = (value: unknown): Sample[] => listOf(value).filter(isObject);
 
 /** What can't be given to programs at once is used; older versions count the page cache to it and name no `avail`. */
 function memoryOf(memory: Sample, put: Put): void {

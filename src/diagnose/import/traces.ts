@@ -1,8 +1,10 @@
+import { seriesName } from '../series-name.ts';
 import {
   type ForeignFile,
   type ImportedSpan,
   isObject,
   listOf,
+  objects,
   parseJson,
   type RowSink,
   textOf,
@@ -75,7 +77,6 @@ export function importOtlp({ name, text }: ForeignFile, sink: RowSink): void {
 }
 
 type Json = Record<string, unknown>;
-const objects = (value: unknown): Json[] => listOf(value).filter(isObject);
 const nanoseconds = (value: unknown): number => Number(value) / 1e6;
 
 /** As whole numbers: nanoseconds since 1970 do not fit into a double. */
@@ -165,9 +166,4 @@ function eachMetric(resource: Json, sink: RowSink): void {
     }
 }
 
-/** Attributes of a point, as Prometheus writes labels. */
-function named(name: string, point: Json): string {
-  const labels = Object.entries(attributesOf(point.attributes)).sort(([a], [b]) => (a < b ? -1 : 1));
-  if (labels.length === 0) return name;
-  return `${name}{${labels.map(([key, value]) => `${key}="${value.replace(/[\\"\n]/g, '_')}"`).join(',')}}`;
-}
+const named = (name: string, point: Json): string => seriesName(name, attributesOf(point.attributes));

@@ -11,5 +11,5 @@ export { type FilterOf, pictureSource, readIndicatorSeries } from './live.ts';
 export { loadIndicators, parseIndicator } from './load.ts';
 export { indicatorChecks } from './say.ts';
 export type { EventReading, Indicator, LogReading, MeasureReading, MetricReading } from './schema.ts';
-export { nameMatcher } from './series.ts';
+export { nameMatcher, ratesOf } from './series.ts';
 export type { IndicatorSeries, IndicatorSource, Point, Quantity } from './source.ts';
