@@ -232,6 +232,12 @@ async function main(argv: readonly string[]): Promise<void> {
   throw new ClewError('bad_request', `There is no command "${command}".\n\n${await usage()}`);
 }
 
+// `clew … | head` has seen enough: that is no failure of ours.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') process.exit(0);
+  throw error;
+});
+
 main(process.argv.slice(2)).catch((error: unknown) => {
   const wrongUsage = error instanceof ClewError && error.code === 'bad_request';
   process.stderr.write(
