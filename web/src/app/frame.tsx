@@ -44,6 +44,9 @@ const pages: {
   { to: '/admin', icon: 'admin', key: 'nav.admin' },
 ];
 
+/** Pages about this moment, or with a time of their own, do not follow the range that is chosen for the others. */
+const usesTime = (path: string): boolean => !/^\/(cases|map|slo|storage|admin)(\/|$)|^\/traces\/./.test(path);
+
 type Overlay = 'palette' | 'help' | 'time' | null;
 
 export function FrameLayout() {
@@ -130,6 +133,7 @@ function Navigation() {
 function TopBar(props: { timeOpen: boolean; onTime: (open: boolean) => void; onPalette: () => void }) {
   const { t, language, setLanguage } = useWords();
   const { live, pinned, toggleLive } = useFrame();
+  const path = useRouterState({ select: (state) => state.location.pathname });
   const other = languages.find((each) => each !== language) ?? 'en';
   return (
     <header className="topbar">
@@ -140,7 +144,7 @@ function TopBar(props: { timeOpen: boolean; onTime: (open: boolean) => void; onP
         <kbd>⌘K</kbd>
       </button>
       <span className="grow" />
-      <TimePicker open={props.timeOpen} onOpen={props.onTime} />
+      {usesTime(path) && <TimePicker open={props.timeOpen} onOpen={props.onTime} />}
       <button
         type="button"
         className={`button live ${live ? 'on' : ''}`}
@@ -183,13 +187,12 @@ function Footer({ onHelp }: { onHelp: () => void }) {
   return (
     <footer className="footer">
       <span>
-        {cost === null
-          ? t('frame.cost.none')
-          : t('frame.cost', {
-              rows: formatCount(cost.rows_read),
-              bytes: formatBytes(cost.bytes_read),
-              ms: formatMs(cost.elapsed_ms),
-            })}
+        {cost !== null &&
+          t('frame.cost', {
+            rows: formatCount(cost.rows_read),
+            bytes: formatBytes(cost.bytes_read),
+            ms: formatMs(cost.elapsed_ms),
+          })}
       </span>
       {newest !== null && <span>{t('frame.fresh', { age: formatSpan(at - newest) })}</span>}
       <span className="grow" />

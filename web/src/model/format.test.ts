@@ -6,9 +6,11 @@ import {
   formatIndicator,
   formatLength,
   formatMs,
+  formatOwnMetric,
   formatRate,
   formatRatio,
   formatSpan,
+  formatTick,
   formatUnit,
 } from './format.ts';
 
@@ -94,5 +96,14 @@ describe('values in the unit of what they measure', () => {
     expect(formatUnit(1.5, 's')).toBe('1.50 s');
     expect(formatUnit(3, 'connections')).toBe('3 connections');
     expect(formatUnit(null, 'ms')).toBe('–');
+  });
+
+  test('of Clew itself by the end of their name, on an axis without an empty second unit', () => {
+    expect(formatOwnMetric('disk_free_bytes', 1_048_576)).toBe('1 MiB');
+    expect(formatOwnMetric('window_lag_s', 69_037)).toBe('19 h 10 m');
+    expect(formatOwnMetric('circuit', 'closed')).toBe('closed');
+    expect(formatTick(1_500, 's')).toBe('25 m');
+    expect(formatTick(1_000, 's')).toBe('16 m 40 s');
+    expect(formatTick(0, 'ms')).toBe('0 ms');
   });
 });

@@ -120,6 +120,18 @@ export function formatIndicator(indicator: string, value: number | null | undefi
   }
 }
 
+/** A figure of Clew's own health, whose name ends with its unit: `insert_lag_ms`, `disk_free_bytes`, `window_lag_s`. */
+export function formatOwnMetric(name: string, value: number | string): string {
+  if (typeof value === 'string') return value;
+  if (name.endsWith('_bytes')) return formatBytes(value);
+  if (name.endsWith('_ms')) return formatMs(value);
+  return name.endsWith('_s') ? formatSpan(value * 1_000) : formatCount(value);
+}
+
+/** A value on an axis: as `formatUnit`, without a second unit that is zero. */
+export const formatTick = (value: number, unit: string): string =>
+  formatUnit(value, unit).replace(/ 0+ [smh]$/, '');
+
 /** A value in a unit named by the server (`ms`, `ratio`, `1/s`, `bytes`, …). */
 export function formatUnit(value: number | null | undefined, unit: string): string {
   if (unit === 'ms') return formatMs(value);

@@ -1,11 +1,13 @@
 import { useQuery } from '@tanstack/react-query';
 import { healthQuery } from '../api/queries.ts';
 import type { HealthReport } from '../api/types.ts';
-import { useT } from '../i18n/index.tsx';
-import { formatCount } from '../model/format.ts';
+import { useT, useWords } from '../i18n/index.tsx';
+import { formatOwnMetric } from '../model/format.ts';
+import { byDimension } from '../model/healthrows.ts';
 import { Health, Panel, Problem, Skeleton } from '../panel/bits.tsx';
 
 type Namespace = HealthReport['namespaces'][number];
+type Metric = Namespace['data'][number];
 
 export function AdminPage() {
   const t = useT();
@@ -27,52 +29,102 @@ export function AdminPage() {
       </div>
       {query.error !== null && <Problem error={query.error} retry={() => void query.refetch()} />}
       {report === undefined && query.error === null && <Skeleton rows={10} />}
-      {report &&
-        [...report.namespaces]
-          .sort((a, b) => Number(a.status) - Number(b.status))
-          .map((each) => <NamespacePanel key={each.namespace} report={each} />)}
+      {report && (
+        <div className="health-panels">
+          {[...report.namespaces]
+            .sort((a, b) => Number(a.status) - Number(b.status))
+            .map((each) => (
+              <NamespacePanel key={each.namespace} report={each} />
+            ))}
+        </div>
+      )}
     </div>
   );
 }
 
 function NamespacePanel({ report }: { report: Namespace }) {
-  const t = useT();
+  const { word } = useWords();
+  const { columns, lines } = byDimension(report.data);
   return (
-    <Panel title={report.namespace} aside={<Health state={report.status ? 'ok' : 'failing'} />}>
-      <table className="grid health-table">
-        <thead>
-          <tr>
-            <th>{t('admin.col.check')}</th>
-            <th className="num">{t('admin.col.value')}</th>
-            <th>{t('admin.col.message')}</th>
-          </tr>
-        </thead>
-        <tbody>
-          {report.data.map((metric) => (
-            <tr key={`${metric.metric_name} ${JSON.stringify(metric.dimensions)}`}>
-              <td className="nowrap">
-                <Health
-                  state={metric.status ? 'ok' : 'failing'}
-                  label={[metric.metric_name, ...Object.values(metric.dimensions)].join(' ')}
-                />
-              </td>
-              <td className="num">
-                {typeof metric.metric_value === 'number'
-                  ? formatCount(metric.metric_value)
-                  : metric.metric_value}
-              </td>
-              <td>
-                {metric.message}
-                {metric.suggestion !== '' && !metric.status && (
-                  <p className="warn">
-                    {t('admin.suggestion')}: {metric.suggestion}
-                  </p>
-                )}
-              </td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
+    <Panel
+      title={word('namespace', report.namespace)}
+      aside={<Health state={report.status ? 'ok' : 'failing'} />}
+      className={columns.length > 0 ? 'health-wide' : ''}
+      testId="health-namespace"
+    >
+      {columns.length > 0 ? <Matrix columns={columns} lines={lines} /> : <Checks metrics={report.data} />}
     </Panel>
+  );
+}
+
+/** The name without its unit, which stands at the figure. */
+const nameOf = (metric: Metric): string => metric.metric_name.replace(/_(bytes|ms|s)$/, '');
+
+function Checks({ metrics }: { metrics: Metric[] }) {
+  const { t, word } = useWords();
+  return (
+    <table className="grid health-table">
+      <tbody>
+        {metrics.map((metric) => (
+          <tr key={`${metric.metric_name} ${JSON.stringify(metric.dimensions)}`}>
+            <td className="nowrap" title={metric.metric_name}>
+              <Health
+                state={metric.status ? 'ok' : 'failing'}
+                label={[word('own', nameOf(metric)), ...Object.values(metric.dimensions)].join(' · ')}
+              />
+            </td>
+            <td className="num">{formatOwnMetric(metric.metric_name, metric.metric_value)}</td>
+            <td className="dim">
+              {metric.message}
+              {metric.suggestion !== '' && !metric.status && (
+                <p className="warn">
+                  {t('admin.suggestion')}: {metric.suggestion}
+                </p>
+              )}
+            </td>
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  );
+}
+
+/** The same checks of many things: one row a thing, one column a check. */
+function Matrix({ columns, lines }: { columns: string[]; lines: { name: string; cells: Metric[] }[] }) {
+  const { t, word } = useWords();
+  return (
+    <table className="grid">
+      <thead>
+        <tr>
+          <th>{t('admin.col.check')}</th>
+          {columns.map((column) => (
+            <th key={column} className="num" title={column}>
+              {word('own', column.replace(/_(bytes|ms|s)$/, ''))}
+            </th>
+          ))}
+          <th>{t('admin.suggestion')}</th>
+        </tr>
+      </thead>
+      <tbody>
+        {lines.map(({ name, cells }) => (
+          <tr key={name}>
+            <td className="nowrap">
+              <Health state={cells.every((cell) => cell.status) ? 'ok' : 'failing'} label={name} />
+            </td>
+            {cells.map((cell) => (
+              <td key={cell.metric_name} className={`num ${cell.status ? '' : 'bad'}`} title={cell.message}>
+                {formatOwnMetric(cell.metric_name, cell.metric_value)}
+              </td>
+            ))}
+            <td className="warn">
+              {cells
+                .filter((cell) => !cell.status)
+                .map((cell) => cell.suggestion || cell.message)
+                .join(' ') || <span className="dim">–</span>}
+            </td>
+          </tr>
+        ))}
+      </tbody>
+    </table>
   );
 }

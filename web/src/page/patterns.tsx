@@ -89,6 +89,13 @@ function Listed(props: { frame: Frame; search: PatternsSearch; set: SetSearch; s
         {query.data?.rows.length === 0 && (
           <Empty title={t('pat.empty', { span: frame.span })}>
             <p>{t(Object.keys(filter).length > 0 ? 'pat.empty.filter' : 'pat.empty.text')}</p>
+            <button
+              type="button"
+              className="button"
+              onClick={() => frame.set({ range: '24h', from: undefined, to: undefined })}
+            >
+              {t('action.widen', { span: '24h' })}
+            </button>
           </Empty>
         )}
         {query.data && query.data.rows.length > 0 && (

@@ -69,13 +69,18 @@ const coveredBy = (rows: TraceRow[], window: Window): Window =>
 function NoTraces() {
   const t = useT();
   const { span, set } = useFrame();
+  const filtered = Object.keys(route.useSearch()).some(
+    (key) => !['range', 'from', 'to', 'live'].includes(key),
+  );
   return (
     <Empty title={t('traces.empty', { span })}>
-      <p>{t('traces.empty.text')}</p>
+      <p>{t(filtered ? 'traces.empty.text' : 'traces.empty.none')}</p>
       <div className="row">
-        <Link to="/traces" className="button">
-          {t('logs.clear')}
-        </Link>
+        {filtered && (
+          <Link to="/traces" className="button">
+            {t('logs.clear')}
+          </Link>
+        )}
         <button
           type="button"
           className="button"

@@ -3,7 +3,7 @@ import { useEffect, useRef } from 'react';
 import uPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
 import type { SeriesPoint } from '../api/types.ts';
-import { formatTime, formatUnit } from '../model/format.ts';
+import { formatTick, formatTime, formatUnit } from '../model/format.ts';
 
 export interface ChartProps {
   points: readonly SeriesPoint[];
@@ -113,9 +113,9 @@ function optionsOf(props: ChartProps, colors: Colors, width: number): uPlot.Opti
       },
       {
         ...axis,
-        size: 58,
+        size: (_, labels) => Math.max(44, ...(labels ?? []).map((label) => label.length * 6.4 + 14)),
         space: 26,
-        values: (_, ticks) => ticks.map((tick) => formatUnit(tick, props.unit)),
+        values: (_, ticks) => ticks.map((tick) => formatTick(tick, props.unit)),
       },
     ],
     series: [

@@ -10,25 +10,27 @@ export function Facets({ facets, filter, pick }: { facets: Facet[]; filter: LogF
   return (
     <>
       <p className="dim facet-hint">{t('logs.facet.hint')}</p>
-      {facets.map((facet, i) => (
-        <details key={facet.key} open={i < 6} className="facet">
-          <summary title={facet.key}>
-            {facet.key === 'service' || facet.key === 'severity' ? t(`logs.facet.${facet.key}`) : facet.key}
-          </summary>
-          <ul>
-            {facet.values.map((value) => (
-              <FacetValue
-                key={value.value}
-                name={facet.key}
-                value={value.value}
-                count={value.count}
-                standing={standing(filter, facet.key, value.value)}
-                pick={pick}
-              />
-            ))}
-          </ul>
-        </details>
-      ))}
+      {facets
+        .filter((facet) => facet.values.length > 0)
+        .map((facet, i) => (
+          <details key={facet.key} open={i < 6} className="facet">
+            <summary title={facet.key}>
+              {facet.key === 'service' || facet.key === 'severity' ? t(`logs.facet.${facet.key}`) : facet.key}
+            </summary>
+            <ul>
+              {facet.values.map((value) => (
+                <FacetValue
+                  key={value.value}
+                  name={facet.key}
+                  value={value.value}
+                  count={value.count}
+                  standing={standing(filter, facet.key, value.value)}
+                  pick={pick}
+                />
+              ))}
+            </ul>
+          </details>
+        ))}
     </>
   );
 }
