@@ -74,6 +74,51 @@ describe('arrivals', () => {
     expect(told(await log.look({ ...question, seen: look.seen }))).toEqual([]);
   });
 
+  it('tells rows whose part is merged into another one just before they are read', async () => {
+    let merges = 0;
+    const merging: Engine = {
+      ...engine,
+      run: async (kind, sql, ...rest) => {
+        if (sql.includes('_part IN') && merges++ === 0) await merge();
+        return engine.run(kind, sql, ...rest);
+      },
+    };
+    log = new ArrivalLog(merging);
+    await insert('a', [20]);
+    const seen = await start();
+    await insert('a', [1]);
+    await insert('b', [2]);
+    const look = await log.look({ ...question, seen });
+    expect(told(look)).toEqual([
+      ['a', 1],
+      ['b', 2],
+    ]);
+    expect(merges).toBe(2);
+  });
+
+  it('leaves rows to the next look when parts are merged away under every attempt', async () => {
+    let restless = true;
+    const merging: Engine = {
+      ...engine,
+      run: async (kind, sql, ...rest) => {
+        if (restless && sql.includes('_part IN')) {
+          await insert('c', [30]);
+          await merge();
+        }
+        return engine.run(kind, sql, ...rest);
+      },
+    };
+    log = new ArrivalLog(merging);
+    await insert('a', [20]);
+    const seen = await start();
+    await insert('a', [1]);
+    const first = await log.look({ ...question, seen });
+    expect(told(first)).toEqual([]);
+    first.done();
+    restless = false;
+    expect(told(await log.look({ ...question, seen: first.seen }))).toEqual([['a', 1]]);
+  });
+
   it('tells the same again until the minutes are noted', async () => {
     const seen = await start();
     await insert('a', [1]);

@@ -15,6 +15,9 @@ const segmentsMax = 20_000;
 /** Minutes of one look and table; a sender that repeats a year is told of over several looks of the same rows. */
 const minutesMax = 50_000;
 
+/** Attempts of one look at a table whose parts are merged away under it; then the next look goes on. */
+const attemptsMax = 5;
+
 export interface LateMinute {
   table: DetailTable;
   tenant: string;
@@ -59,6 +62,12 @@ interface Part {
   toMs: EpochMs;
 }
 
+interface MinuteRow {
+  tenant: string;
+  minute: string;
+  n: string;
+}
+
 /** Rows to be asked for: of whole parts, and of merged parts only those of new segments in a span of time. */
 interface Suspects {
   whole: string[];
@@ -99,19 +108,21 @@ export class ArrivalLog implements Arrivals {
   }
 
   async look(question: ArrivalQuestion): Promise<ArrivalLook> {
-    const newest = await this.#newest(question.tables);
+    // Noted before the newest number is asked for: a segment that is inserted in between belongs to the next look.
     const overflown = [...this.#overflown];
     const inserted = [...this.#segments].map(
       ([table, known]) => [table, [...known].filter(([, done]) => done).map(([n]) => n)] as const,
     );
+    const newest = await this.#newest(question.tables);
+    const again = new Set<DetailTable>();
     const look: ArrivalLook = {
       late: [],
       tooLate: {},
       seen: {},
       done: () => {
         for (const [table, numbers] of inserted)
-          for (const number of numbers) this.#segments.get(table)?.delete(number);
-        for (const table of overflown) this.#overflown.delete(table);
+          if (!again.has(table)) for (const number of numbers) this.#segments.get(table)?.delete(number);
+        for (const table of overflown) if (!again.has(table)) this.#overflown.delete(table);
         this.#knowsAll = true;
       },
     };
@@ -121,7 +132,9 @@ export class ArrivalLog implements Arrivals {
       look.seen[table] = now;
       // A smaller number than before: the store was emptied, or is another one.
       if (seen === undefined || now <= seen) continue;
-      await this.#lookAt(table, seen, question, look);
+      if (await this.#lookAt(table, seen, question, look)) continue;
+      look.seen[table] = seen;
+      again.add(table);
     }
     return look;
   }
@@ -134,34 +147,55 @@ export class ArrivalLog implements Arrivals {
     return new Map(rows.map((row) => [row.table, Number(row.newest)]));
   }
 
+  /** False when parts were merged away under each of its attempts: then the same rows are looked for at the next look. */
   async #lookAt(
     table: DetailTable,
     seen: number,
     question: ArrivalQuestion,
     look: ArrivalLook,
-  ): Promise<void> {
-    const parts = await this.#newParts(table, seen);
-    const suspects = suspectsOf(parts, seen, question);
-    const segments = this.#knownSegments(table);
-    const { before, since } = question;
+  ): Promise<boolean> {
+    for (let attempt = 0; attempt < attemptsMax; attempt++) {
+      const suspects = suspectsOf(await this.#newParts(table, seen), seen, question);
+      const names = [...suspects.whole, ...suspects.merged];
+      if (names.length === 0) return true;
+      const rows = await this.#rowsOf(table, suspects, question);
+      // A part that was merged away before the rows were read gave none; its rows are in a part of another name.
+      if (!(await this.#allActive(table, names))) continue;
+      for (const row of rows) {
+        const from = Number(row.minute) * 1_000;
+        if (from === 0) look.tooLate[table] = (look.tooLate[table] ?? 0) + Number(row.n);
+        else look.late.push({ table, tenant: row.tenant, from });
+      }
+      return true;
+    }
+    return false;
+  }
+
+  async #rowsOf(
+    table: DetailTable,
+    suspects: Suspects,
+    { before, since }: ArrivalQuestion,
+  ): Promise<MinuteRow[]> {
     const time = (ms: EpochMs) => `fromUnixTimestamp64Milli(toInt64(${ms}), 'UTC')`;
     const conditions = [
       suspects.whole.length > 0 ? `_part IN (${quoted(suspects.whole)})` : '',
       suspects.merged.length > 0
-        ? `(_part IN (${quoted(suspects.merged)}) AND Timestamp >= ${time(suspects.mergedFrom)}${segments})`
+        ? `(_part IN (${quoted(suspects.merged)}) AND Timestamp >= ${time(suspects.mergedFrom)}${this.#knownSegments(table)})`
         : '',
     ].filter((condition) => condition !== '');
-    if (conditions.length === 0) return;
-    const rows = await this.#rows<{ tenant: string; minute: string; n: string }>(
+    return this.#rows<MinuteRow>(
       `SELECT Tenant AS tenant, if(Timestamp < ${time(since)}, 0, toUnixTimestamp(toStartOfMinute(Timestamp))) AS minute, count() AS n
          FROM ${table} WHERE Timestamp < ${time(before)} AND (${conditions.join(' OR ')})
         GROUP BY tenant, minute ORDER BY minute LIMIT ${minutesMax}`,
     );
-    for (const row of rows) {
-      const from = Number(row.minute) * 1_000;
-      if (from === 0) look.tooLate[table] = (look.tooLate[table] ?? 0) + Number(row.n);
-      else look.late.push({ table, tenant: row.tenant, from });
-    }
+  }
+
+  async #allActive(table: DetailTable, names: readonly string[]): Promise<boolean> {
+    const [row] = await this.#rows<{ n: string }>(
+      `SELECT count() AS n FROM system.parts
+        WHERE database = currentDatabase() AND table = '${table}' AND active AND name IN (${quoted(names)})`,
+    );
+    return Number(row?.n ?? 0) === names.length;
   }
 
   /** A condition for rows of the segments since the last look; none where they are not known. */

@@ -40,6 +40,9 @@ export class Heart {
   /** From now on the window's lease is kept. The signal aborts with a `LostReason` when it can't be. */
   hold(run: Holding, claimedAt: number): AbortSignal {
     const { clock, runMsMax } = this.#options;
+    // A process that stood still may take up again what it held itself: its earlier run must not go on beside the new one.
+    const earlier = this.#kept.get(run.runId);
+    if (earlier) this.#lose(earlier, 'taken');
     const abort = new AbortController();
     this.#kept.set(run.runId, {
       ...run,

@@ -56,6 +56,21 @@ describe('the heart of a worker', () => {
     expect(await lostWith(heart.hold(run, 0))).toBe('taken');
   });
 
+  it('ends the earlier run of a window that this very process took up again after standing still', async () => {
+    const heart = new Heart({
+      clock: systemClock,
+      leaseMs: 60_000,
+      runMsMax: 1e9,
+      beat: async () => new Set(['1']),
+    });
+    const earlier = heart.hold(run, 0);
+    const later = heart.hold({ ...run, fence: '2' }, 0);
+    expect(earlier.reason).toBe('taken');
+    expect(later.aborted).toBe(false);
+    heart.release(run);
+    expect(heart.abortAll()).toEqual([expect.objectContaining({ fence: '2' })]);
+  });
+
   it('gives a run up whose lease could not be renewed, when its ledger refuses and when it hangs', async () => {
     for (const beat of [() => Promise.reject(new Error('down')), () => new Promise<never>(() => undefined)]) {
       const heart = new Heart({ clock: steppingClock(), leaseMs: 30, runMsMax: 1e9, beat });

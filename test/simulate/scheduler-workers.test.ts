@@ -162,8 +162,9 @@ const jobOf = (process: Process, book: Book, plan: Plan): Job => ({
   name: 'work',
   after: [],
   ...timing,
-  async run({ tenant, window, commit }) {
+  async run({ tenant, window, signal, commit }) {
     const run = { worker: process, key: `${tenant.code} ${new Date(window.from).toISOString()}` };
+    signal.addEventListener('abort', () => book.runs.delete(run));
     book.begin(run);
     book.started.push({ at: noon + process.time.at, tenant: tenant.code, to: window.to });
     await process.clock.sleep(plan.durationMs());
