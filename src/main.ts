@@ -17,7 +17,7 @@ import {
 } from './config/index.ts';
 import { openDetailStore, type WritableStore } from './detail/index.ts';
 import { anomalyJob, createDetection, type Detection, loadObjectives } from './detect/index.ts';
-import { createDiagnosis, loadIndicators } from './diagnose/index.ts';
+import { createDiagnosis, type Indicator, loadIndicators } from './diagnose/index.ts';
 import { type CallsGraphs, type Ledger, openGraphs, openLedger } from './ledger/index.ts';
 import { collectGarbage, inlineMore, isClewError, type Logger, newUuid, sha256Hex } from './lib/index.ts';
 import {
@@ -85,6 +85,8 @@ interface Loop {
   cases: Cases;
   remedy: Remedy;
   bus: Bus;
+  /** The catalogue of checks. */
+  indicators: readonly Indicator[];
 }
 
 /** Detection opens cases and cases ask for a diagnosis of what detection sees: the one knot, tied here. */
@@ -92,6 +94,7 @@ async function createLoop(config: Config, log: Logger, stores: Stores): Promise<
   const { detail, ledger } = stores;
   const bus = createBus({ ledger, clock, log });
   const rules = await loadObjectives(catalogDirs(config));
+  const indicators = loadIndicators(catalogDirs(config));
   const cases: Cases = createCases({
     ledger,
     clock,
@@ -123,7 +126,7 @@ async function createLoop(config: Config, log: Logger, stores: Stores): Promise<
     clock,
     log,
     baselineS: config.detect.baselineS,
-    indicators: loadIndicators(catalogDirs(config)),
+    indicators,
   });
   const remedy = createRemedy({
     ledger,
@@ -143,7 +146,7 @@ async function createLoop(config: Config, log: Logger, stores: Stores): Promise<
           about.fingerprints.includes(signal.fingerprint),
       ),
   });
-  return { detection, cases, remedy, bus };
+  return { detection, cases, remedy, bus, indicators };
 }
 
 async function stateOf(cases: Cases, caseId: string) {

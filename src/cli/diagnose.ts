@@ -1,8 +1,19 @@
 import { writeFileSync } from 'node:fs';
-import { type Answer, diagnoseIncident, readBundle, reportOf } from '../diagnose/bundle/index.ts';
+import {
+  answerIn,
+  builtInIndicators,
+  fullDiagnosis,
+  htmlOf,
+  readBundle,
+  textOf,
+} from '../diagnose/bundle/index.ts';
 import { ClewError } from '../lib/index.ts';
+import { type Language, languageOf, languages } from '../model/index.ts';
 
-export const diagnoseUsage = `  clew diagnose DIR [--json] [--html FILE]           what broke and why, from the files of an incident`;
+export const diagnoseUsage = `  clew diagnose DIR [--json] [--html FILE] [--lang en|zh] [--catalog DIR[,DIR…]]
+                                                     what broke and why, from the files of an incident`;
+
+const flagsKnown = ['json', 'html', 'lang', 'catalog', 'help'];
 
 /** Answers the exit code: 0 whenever there is an answer, be it "inconclusive". */
 export async function diagnoseCommand(
@@ -13,33 +24,35 @@ export async function diagnoseCommand(
   const [dir, ...more] = rest;
   if (dir === undefined || more.length > 0)
     throw new ClewError('bad_request', `Name one directory that holds a bundle:\n${diagnoseUsage}`);
-  const unknown = Object.keys(flags).find((flag) => !['json', 'html', 'help'].includes(flag));
+  const unknown = Object.keys(flags).find((flag) => !flagsKnown.includes(flag));
   if (unknown !== undefined)
     throw new ClewError('bad_request', `There is no --${unknown}:\n${diagnoseUsage}`);
-  const { html } = flags;
+  const { html, catalog } = flags;
   if (html === 'true') throw new ClewError('bad_request', '--html names the file of the report.');
+  const language = languageNamed(flags.lang);
   const incident = await readBundle(dir);
-  const answer = diagnoseIncident(incident);
-  if (html !== undefined) writeFileSync(html, reportOf(incident, answer));
-  options.write(options.json ? `${JSON.stringify(answer)}\n` : asText(answer));
+  const diagnosis = fullDiagnosis(incident, await indicatorsOf(catalog));
+  if (html !== undefined) writeFileSync(html, htmlOf(incident, diagnosis, language));
+  const { answer } = diagnosis;
+  options.write(options.json ? `${JSON.stringify(answerIn(language, answer))}\n` : textOf(answer, language));
   return 0;
 }
 
-function asText(answer: Answer): string {
-  const lines = [`${answer.incident}: ${answer.verdict}, since ${answer.onset}`, ''];
-  answer.causes.slice(0, 5).forEach((cause, i) => {
-    const change = cause.change === null ? '' : `, change ${cause.change}`;
-    lines.push(
-      `${i + 1}. ${cause.resource}: ${cause.kind} (${cause.layer}), ${cause.score.toFixed(2)}${change}`,
-    );
-    for (const reason of cause.reasons) lines.push(`   ${reason}`);
-  });
-  lines.push('', 'Checks');
-  for (const check of answer.checks)
-    lines.push(
-      `  ${check.layer.padEnd(11)} ${check.check.padEnd(15)} ${check.status.padEnd(7)} ${check.summary}`,
-    );
-  for (const caveat of answer.caveats) lines.push(`Caveat: ${caveat.file}: ${caveat.text}`);
-  lines.push(...answer.missing);
-  return `${lines.join('\n')}\n`;
+function languageNamed(name: string | undefined): Language {
+  if (name === undefined) return 'en';
+  const language = languageOf(name);
+  if (name !== language && !name.toLowerCase().startsWith(`${language}-`))
+    throw new ClewError('bad_request', `--lang ${name}: it is one of ${languages.join(', ')}.`);
+  return language;
+}
+
+/** The project's own checks; those of other directories, `DIR/checks/*.yaml`, take the place of those with the same id. */
+async function indicatorsOf(catalog: string | undefined) {
+  const own = builtInIndicators();
+  if (catalog === undefined) return own;
+  if (catalog === 'true') throw new ClewError('bad_request', '--catalog names directories.');
+  const { loadIndicators } = await import('../diagnose/indicators/index.ts');
+  const added = loadIndicators(catalog.split(','));
+  const ids = new Set(added.map(({ id }) => id));
+  return [...own.filter(({ id }) => !ids.has(id)), ...added].sort((a, b) => (a.id < b.id ? -1 : 1));
 }

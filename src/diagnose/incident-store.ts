@@ -1,8 +1,17 @@
 /** What the stores know about a span of time, as the rows that an incident is judged by. */
 import type { DetailQuery, DetailStore, QueryParam } from '../detail/index.ts';
 import { isServerSpan, spanFailed } from '../detect/index.ts';
-import type { EpochMs, TimeWindow } from '../model/index.ts';
-import type { Caveat, Incident, LogRow, Series, SpanRow, Symptom, TopologyEdge } from './incident.ts';
+import { type EpochMs, sentence, type TimeWindow } from '../model/index.ts';
+import {
+  type Caveat,
+  caveat,
+  type Incident,
+  type LogRow,
+  type Series,
+  type SpanRow,
+  type Symptom,
+  type TopologyEdge,
+} from './incident.ts';
 import { ratesOf } from './indicators/index.ts';
 import { seriesName } from './series-name.ts';
 
@@ -61,10 +70,12 @@ export async function readIncident(reader: IncidentReader, question: IncidentQue
   };
   const looked = Math.max(span.to - rowsReadMax / Math.max(perMs, 1e-9), span.from);
   if (looked > span.from && looked < window.from)
-    caveats.push({
-      file: 'otel_traces',
-      text: `requests are compared with the last ${Math.round((baseline.to - looked) / 60_000)} minutes before`,
-    });
+    caveats.push(
+      caveat(
+        'otel_traces',
+        sentence('caveat.short_baseline', { minutes: Math.round((baseline.to - looked) / 60_000) }),
+      ),
+    );
   const series = [
     ...(await requestSeries(
       ask,
@@ -196,10 +207,7 @@ GROUP BY SeriesId ORDER BY metric, service, SeriesId LIMIT ${seriesMax + 1}`,
     seriesMax + 1,
   );
   if (rows.length > seriesMax)
-    caveats.push({
-      file: 'metric_samples',
-      text: `only ${seriesMax} series were read, in the order of their names`,
-    });
+    caveats.push(caveat('metric_samples', sentence('caveat.series_limit', { limit: seriesMax })));
   return rows.slice(0, seriesMax).map((row) => {
     const told = row.points.map(([second, value]) => ({ at: second * 1000, value }));
     const points = row.counter === 1 ? ratesOf(told) : told;
@@ -234,7 +242,7 @@ interface SpanAnswer {
 async function sampledSpans(ask: Ask, { before, during }: Parts, caveats: Caveat[]): Promise<SpanRow[]> {
   const total = (await rowsIn(ask, 'otel_traces', before)) + (await rowsIn(ask, 'otel_traces', during));
   const share = Math.max(1, Math.ceil(total / spansMax));
-  if (share > 1) caveats.push({ file: 'otel_traces', text: `one trace in ${share} was looked at` });
+  if (share > 1) caveats.push(caveat('otel_traces', sentence('caveat.trace_share', { share })));
   const sql = `SELECT TraceId AS trace, SpanId AS span, ParentSpanId AS parent, toString(ServiceName) AS service, toString(SpanName) AS name,
   toUnixTimestamp64Micro(Timestamp) / 1000 AS start, Duration / 1e6 AS ms, toUInt8(StatusCode = 'Error' OR ${spanFailed}) AS failed, StatusMessage AS message, SpanAttributes AS attributes
 FROM otel_traces WHERE ${within} AND cityHash64(TraceId) % {share:UInt32} = 0 LIMIT ${2 * spansMax}`;
@@ -271,7 +279,7 @@ async function sampledLogs(ask: Ask, { before, during }: Parts, caveats: Caveat[
 FROM otel_logs WHERE ${within} AND cityHash64(EventId, Timestamp) % {share:UInt32} = 0 LIMIT ${2 * logsMax}`;
   const total = (await rowsIn(ask, 'otel_logs', before)) + (await rowsIn(ask, 'otel_logs', during));
   const share = Math.max(1, Math.ceil(total / logsMax));
-  if (share > 1) caveats.push({ file: 'otel_logs', text: `one record in ${share} was looked at` });
+  if (share > 1) caveats.push(caveat('otel_logs', sentence('caveat.record_share', { share })));
   const rows = await Promise.all(
     [before, during].map((part) => ask<LogAnswer>('logs', part, sql, { share }, 2 * logsMax)),
   );

@@ -1,4 +1,4 @@
-import type { EpochMs, TimeWindow } from '../model/index.ts';
+import type { EpochMs, Said, Sentence, TimeWindow } from '../model/index.ts';
 
 /**
  * What is known about one incident as plain rows, wherever they were read from. Every list may be empty: an engine that
@@ -97,7 +97,9 @@ export interface EventRow {
 }
 
 /** Something about the data that the reader of a verdict should know. */
-export interface Caveat {
+export interface Caveat extends Partial<Said> {
   file: string;
   text: string;
 }
+
+export const caveat = (file: string, said: Sentence): Caveat => ({ file, ...said });

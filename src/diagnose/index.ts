@@ -12,5 +12,6 @@ export { createDiagnosis, type Diagnosis, type DiagnosisDeps } from './create.ts
 export { diagnose } from './diagnose.ts';
 export { diagnoseIncident } from './incident-diagnosis.ts';
 export { type IncidentQuestion, type IncidentReader, readIncident } from './incident-store.ts';
-export { loadIndicators } from './indicators/index.ts';
+export { type Indicator, loadIndicators } from './indicators/index.ts';
 export type * from './picture.ts';
+export { answerIn, type FullAnswer, fullDiagnosis } from './report/index.ts';

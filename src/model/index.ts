@@ -9,6 +9,7 @@ export * from './alert.ts';
 export * from './block.ts';
 export * from './case.ts';
 export * from './change.ts';
+export * from './language.ts';
 export * from './message.ts';
 export * from './objective.ts';
 export * from './plan.ts';

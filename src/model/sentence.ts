@@ -133,7 +133,48 @@ export const sentences = {
   'rca.unexplained': 'This does not explain {services}.',
   'rca.check_ok': '{count} series or operations looked at; all as usual.',
   'rca.check_no_data': 'No data.',
-  'rca.missing': 'To decide: {what}.',
+
+  'missing.baseline': 'To decide: telemetry from before the incident.',
+  'missing.traces': 'To decide: traces of the affected requests.',
+  'missing.logs': 'To decide: logs.',
+  'missing.metrics': 'To decide: metrics.',
+  'missing.changes': 'To decide: the changes of the last day.',
+  'missing.calls': 'To decide: which service calls which.',
+
+  'layer.finding': '{count} of the {looked} checks that had data found something.',
+  'layer.ranked':
+    'The {looked} checks of the catalogue that had data are quiet, but a ranked cause or a sign of it lies in this layer.',
+  'layer.silent': 'Nothing of it was measured; no record or event tells of a fault ({looked} checks).',
+  'layer.quiet':
+    'Excluded: {looked} checks had data and found all as usual, {measured} of them by measured values.',
+  'layer.no_data': 'No data: none of the {count} checks had anything to read.',
+
+  'caveat.repeated_values': '{count} values are given twice; each counts once.',
+  'caveat.contradictory_values': '{count} values are given twice and differ; the last one counts.',
+  'caveat.repeated_spans': '{count} spans have an id that another span of their trace has; the first counts.',
+  'caveat.repeated_logs': '{count} records are given twice; each counts once.',
+  'caveat.window_reversed': '{field} ends before it begins; read the other way round.',
+  'caveat.skipped':
+    '{count} of {rows} rows skipped; the first: line {line}[, field {field}]: [{why}|{why_zh}]',
+  'caveat.broken': 'reading ended after line {line}: {error}.',
+  'caveat.not_read': '{count} rows beyond the first {limit} were not read.',
+  'caveat.empty': 'it is empty.',
+  'caveat.outside_window': 'incident_at lies outside the window; the window counts.',
+  'caveat.no_baseline': 'there is no baseline: nothing is known from before the onset.',
+  'caveat.symptom_usual': 'what was noticed is as usual in the data.',
+  'caveat.short_baseline': 'requests are compared with the last {minutes} minutes before.',
+  'caveat.series_limit': 'only {limit} series were read, in the order of their names.',
+  'caveat.trace_share': 'one trace in {share} was looked at.',
+  'caveat.record_share': 'one record in {share} was looked at.',
+
+  'field.no_time': '{value} is not a time; it is ISO 8601 or epoch.',
+  'field.no_number': '{value} is not a number.',
+  'field.no_object': '{value} is not an object.',
+  'field.empty': 'it is missing or empty.',
+  'field.no_json': 'it is not JSON.',
+  'field.no_json_object': 'it is not a JSON object.',
+  'field.no_window': 'it is an object with "from" and "to".',
+  'field.no_span': '"from" and "to" are the same instant.',
 
   /** Of the catalogue of checks, whose files say it in both languages. */
   indicator: '[{en}|{zh}]',

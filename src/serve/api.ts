@@ -5,6 +5,7 @@ import type { Cases } from '../cases/index.ts';
 import type { Config } from '../config/index.ts';
 import type { WritableStore } from '../detail/index.ts';
 import type { Detection } from '../detect/index.ts';
+import type { Indicator } from '../diagnose/index.ts';
 import { type CallsGraphs, type Ledger, tenantLedger } from '../ledger/index.ts';
 import { type Clock, type Logger, newUuid } from '../lib/index.ts';
 import { greyFailures, type Health, type Intake, type Storage } from '../operate/index.ts';
@@ -70,6 +71,8 @@ export interface ApiDeps {
   detection: Detection;
   cases: Cases;
   remedy: Remedy;
+  /** The catalogue of checks. */
+  indicators: readonly Indicator[];
   /** Where `web/dist` lies. */
   productDir: string;
 }
@@ -164,8 +167,8 @@ function versioned(deps: ApiDeps): RouteGroup {
     await app.register(storageRoutes(deps.storage));
     await app.register(sqlRoutes({ detail, tenantOf, dataDir: config.dataDir }));
     await app.register(objectiveRoutes({ ...common, detection }));
-    await app.register(diagnoseFileRoutes());
-    await app.register(diagnoseRoutes({ ...common, edges: edgesAt(ledger) }));
+    await app.register(diagnoseFileRoutes(deps));
+    await app.register(diagnoseRoutes({ ...common, edges: edgesAt(ledger), indicators: deps.indicators }));
     await app.register(pipelineRoutes({ pipelines: deps.pipelines, tenantOf }));
     await app.register(targetRoutes({ state: () => deps.scraper.state() }));
     await app.register(topologyTimeRoutes({ ledger: reader, clock, tenantOf }));

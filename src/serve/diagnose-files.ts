@@ -1,5 +1,7 @@
 import { z } from 'zod';
-import { diagnoseIncident, readBundleTexts } from '../diagnose/bundle/index.ts';
+import { answerIn, fullDiagnosis, readBundleTexts } from '../diagnose/bundle/index.ts';
+import type { Indicator } from '../diagnose/index.ts';
+import { askedLanguage, languageQuery } from './language.ts';
 import type { RouteGroup } from './server.ts';
 
 /** An incident of some hundred thousand rows; larger ones are for the command, which reads files as a stream. */
@@ -36,10 +38,22 @@ const answer = z.looseObject({
     }),
   ),
   checks: z.array(z.looseObject({ layer: z.string(), check: z.string(), status: z.string(), evidence })),
+  layers: z.array(
+    z.looseObject({
+      layer: z.string(),
+      status: z.enum(['finding', 'quiet', 'no_data']),
+      excluded: z.boolean(),
+      findings: z.array(
+        z.looseObject({ check: z.string(), resource: z.string(), text: z.string(), evidence }),
+      ),
+      quiet: z.array(z.string()),
+      no_data: z.array(z.string()),
+    }),
+  ),
 });
 
 /** Diagnosis of an incident that is sent along: the same as `clew diagnose` on a directory. Register under `/api/v1`. */
-export function diagnoseFileRoutes(): RouteGroup {
+export function diagnoseFileRoutes({ indicators }: { indicators: readonly Indicator[] }): RouteGroup {
   return async (app) => {
     app.post(
       '/diagnose/files',
@@ -50,6 +64,7 @@ export function diagnoseFileRoutes(): RouteGroup {
           summary: 'What broke and why, from the files of an incident',
           description: 'Nothing of it is stored.',
           body,
+          querystring: languageQuery,
           response: { 200: z.object({ data: answer }) },
         },
       },
@@ -59,7 +74,8 @@ export function diagnoseFileRoutes(): RouteGroup {
             text === undefined ? [] : [[name, text]],
           ),
         );
-        const data = diagnoseIncident(await readBundleTexts(JSON.stringify(request.body.meta), files));
+        const incident = await readBundleTexts(JSON.stringify(request.body.meta), files);
+        const data = answerIn(askedLanguage(request), fullDiagnosis(incident, indicators).answer);
         return { data: answer.parse(data) };
       },
     );

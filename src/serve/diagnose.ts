@@ -1,9 +1,16 @@
 import { z } from 'zod';
 import type { DetailStore } from '../detail/index.ts';
-import { diagnoseIncident, type IncidentReader, readIncident } from '../diagnose/index.ts';
+import {
+  answerIn,
+  fullDiagnosis,
+  type IncidentReader,
+  type Indicator,
+  readIncident,
+} from '../diagnose/index.ts';
 import type { Ledger } from '../ledger/index.ts';
 import { ClewError, type Clock } from '../lib/index.ts';
 import { topologyAt } from '../topology/index.ts';
+import { askedLanguage, languageQuery } from './language.ts';
 import type { RouteGroup } from './server.ts';
 import type { TenantOf } from './window.ts';
 
@@ -37,6 +44,8 @@ export interface DiagnoseDeps {
   clock: Clock;
   tenantOf: TenantOf;
   edges: IncidentReader['edges'];
+  /** The catalogue of checks. */
+  indicators: readonly Indicator[];
 }
 
 /** The engine of `clew diagnose` on what the stores hold. Register under `/api/v1`. */
@@ -50,8 +59,9 @@ export function diagnoseRoutes(deps: DiagnoseDeps): RouteGroup {
           tags: ['diagnosis'],
           summary: 'What broke and why, in a window of stored telemetry',
           description:
-            'Answers as `clew diagnose DIR --json` does: a verdict, ranked causes with reasons and evidence, checks by layer, changes, caveats. Changes nothing.',
+            'Answers as `clew diagnose DIR --json` does: a verdict, ranked causes with reasons and evidence, checks by layer, what the catalogue of checks found in each layer, changes, caveats. Changes nothing.',
           body,
+          querystring: languageQuery,
         },
       },
       async (request) => {
@@ -76,7 +86,8 @@ export function diagnoseRoutes(deps: DiagnoseDeps): RouteGroup {
             baseline,
             symptom,
           };
-          return diagnoseIncident(await readIncident({ store: deps.detail, edges: deps.edges }, question));
+          const incident = await readIncident({ store: deps.detail, edges: deps.edges }, question);
+          return answerIn(askedLanguage(request), fullDiagnosis(incident, deps.indicators).answer);
         } finally {
           running--;
         }

@@ -1,15 +1,23 @@
 import { ClewError } from '../../lib/index.ts';
+import { type Sentence, sentence } from '../../model/index.ts';
 
 /** A row that can't be read: which field, and what stood there. */
 export class FieldError extends Error {
   readonly field: string;
-  constructor(field: string, message: string) {
-    super(message);
+  readonly said: Sentence;
+  constructor(field: string, said: Sentence) {
+    super(said.text);
     this.field = field;
+    this.said = said;
   }
 }
 
-const shown = (value: unknown): string => JSON.stringify(value)?.slice(0, 80) ?? 'nothing';
+const shown = (value: unknown): string => JSON.stringify(value)?.slice(0, 80) ?? '-';
+const noTime = (field: string, value: unknown): FieldError =>
+  new FieldError(
+    field,
+    sentence(value === undefined ? 'field.empty' : 'field.no_time', { value: shown(value) }),
+  );
 
 // The same few thousand instants are named again and again in a metrics file.
 const instants = new Map<string, number>();
@@ -19,15 +27,14 @@ const instantsMax = 50_000;
 export function timeOf(value: unknown, field: string): number {
   if (typeof value === 'number') {
     const ms = epochMs(value);
-    if (!Number.isFinite(ms)) throw new FieldError(field, `${shown(value)} is not a time.`);
+    if (!Number.isFinite(ms)) throw noTime(field, value);
     return ms;
   }
-  if (typeof value !== 'string' || value === '')
-    throw new FieldError(field, `${shown(value)} is not a time; it is ISO 8601 or epoch.`);
+  if (typeof value !== 'string' || value === '') throw noTime(field, value);
   const known = instants.get(value);
   if (known !== undefined) return known;
   const at = instantOf(value);
-  if (at === null) throw new FieldError(field, `${shown(value)} is not a time; it is ISO 8601 or epoch.`);
+  if (at === null) throw noTime(field, value);
   if (instants.size < instantsMax) instants.set(value, at);
   return at;
 }
@@ -55,7 +62,7 @@ export function numberOf(value: unknown, field: string): number | null {
   if (value === null || value === undefined || value === '') return null;
   if (typeof value === 'string' && /^[+-]?(nan|null|none|n\/a|inf(inity)?)$/i.test(value.trim())) return null;
   const number = typeof value === 'boolean' ? Number.NaN : Number(value);
-  if (Number.isNaN(number)) throw new FieldError(field, `${shown(value)} is not a number.`);
+  if (Number.isNaN(number)) throw new FieldError(field, sentence('field.no_number', { value: shown(value) }));
   return Number.isFinite(number) ? number : null;
 }
 
@@ -70,7 +77,7 @@ export const textOf = (value: unknown): string =>
 
 export function nameOf(value: unknown, field: string): string {
   const text = textOf(value).trim();
-  if (text === '') throw new FieldError(field, 'it is missing or empty.');
+  if (text === '') throw new FieldError(field, sentence('field.empty', {}));
   return text;
 }
 
@@ -81,7 +88,7 @@ const attributeCharsMax = 8_192;
 export function attributesOf(value: unknown, field: string): Record<string, string> {
   if (value === null || value === undefined) return {};
   if (typeof value !== 'object' || Array.isArray(value))
-    throw new FieldError(field, `${shown(value)} is not an object.`);
+    throw new FieldError(field, sentence('field.no_object', { value: shown(value) }));
   const flat: Record<string, string> = {};
   for (const [key, entry] of Object.entries(value).slice(0, attributesMax)) {
     if (Array.isArray(entry)) flat[key] = entry.map(textOf).join('\n').slice(0, attributeCharsMax);
@@ -98,10 +105,10 @@ export function objectOf(text: string): Record<string, unknown> {
   try {
     value = JSON.parse(text);
   } catch {
-    throw new FieldError('', 'it is not JSON.');
+    throw new FieldError('', sentence('field.no_json', {}));
   }
   if (value === null || typeof value !== 'object' || Array.isArray(value))
-    throw new FieldError('', 'it is not a JSON object.');
+    throw new FieldError('', sentence('field.no_json_object', {}));
   return value as Record<string, unknown>;
 }
 

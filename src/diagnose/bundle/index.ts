@@ -3,7 +3,15 @@
  * no store and loads nothing of the running system, so that a command starts at once.
  */
 export { diagnoseIncident } from '../incident-diagnosis.ts';
+export { builtInIndicators } from '../indicators/compiled.ts';
 export type { Answer, AnswerCause } from '../rank/answer.ts';
+export {
+  answerIn,
+  type FullAnswer,
+  type FullDiagnosis,
+  fullDiagnosis,
+  htmlOf,
+  textOf,
+} from '../report/index.ts';
 export { bundleLimits, readBundle, readBundleTexts } from './read.ts';
-export { reportOf } from './report.ts';
 export { rowsOfReference } from './rows.ts';

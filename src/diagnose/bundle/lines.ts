@@ -14,7 +14,12 @@ export interface LineReader {
   /** As found on disk, `.gz` included; null when there is no such file. */
   file: string | null;
   /** Hands over every line but empty ones. Answers why reading ended early, if it did. */
-  each(take: (line: Line) => void): Promise<string | null>;
+  each(take: (line: Line) => void): Promise<Broken | null>;
+}
+export interface Broken {
+  /** The last line that was read. */
+  line: number;
+  error: string;
 }
 
 /** Where the files of a bundle are. */
@@ -54,7 +59,7 @@ export function openLines(dir: string, name: string): LineReader {
   };
 }
 
-async function readLines(path: string, file: string, take: (line: Line) => void): Promise<string | null> {
+async function readLines(path: string, file: string, take: (line: Line) => void): Promise<Broken | null> {
   const source = createReadStream(path, { highWaterMark: 262_144 });
   const stream = file.endsWith('.gz') ? source.pipe(createGunzip()) : source;
   // An error of the file itself does not travel through a pipe.
@@ -81,8 +86,7 @@ async function readLines(path: string, file: string, take: (line: Line) => void)
   } catch (error) {
     if (error instanceof ClewError) throw error;
     // Half a gzip file still tells what its first half says.
-    if (number > 0)
-      return `reading ended after line ${number}: ${error instanceof Error ? error.message : 'broken'}`;
+    if (number > 0) return { line: number, error: error instanceof Error ? error.message : String(error) };
     throw new ClewError(
       'unprocessable',
       `${file}: ${error instanceof Error ? error.message : 'it cannot be read'}.`,

@@ -2,8 +2,8 @@ import { existsSync, readFileSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { ClewError } from '../../lib/index.ts';
-import type { TimeWindow } from '../../model/index.ts';
-import type { Alert, Caveat, Incident, RowKind, Symptom } from '../incident.ts';
+import { type Sentence, sayIn, sentence, type TimeWindow } from '../../model/index.ts';
+import { type Alert, type Caveat, caveat, type Incident, type RowKind, type Symptom } from '../incident.ts';
 import {
   attributesOf,
   FieldError,
@@ -58,8 +58,8 @@ async function readRows(incident: Incident, source: BundleSource): Promise<Incid
   });
   const { series, repeated, contradictory } = book.done();
   incident.series = series;
-  table.tell('metrics', repeated, (n) => `${n} values are given twice; each counts once`);
-  table.tell('metrics', contradictory, (n) => `${n} values are given twice and differ; the last one counts`);
+  table.tell('metrics', 'caveat.repeated_values', repeated);
+  table.tell('metrics', 'caveat.contradictory_values', contradictory);
   await readSpans(table, incident);
   await readLogs(table, incident);
   await table.csv('calls', ['ts', 'src', 'dst'], (cell) =>
@@ -125,12 +125,12 @@ function parseMeta(text: string, file: string, name: string): Incident {
 
 function windowOf(value: unknown, field: string, caveats: Caveat[], file: string): TimeWindow | null {
   if (value === null || value === undefined) return null;
-  if (typeof value !== 'object') throw new FieldError(field, 'it is an object with "from" and "to".');
+  if (typeof value !== 'object') throw new FieldError(field, sentence('field.no_window', {}));
   const given = value as Record<string, unknown>;
   const from = timeOf(given.from, `${field}.from`);
   const to = timeOf(given.to, `${field}.to`);
-  if (from === to) throw new FieldError(field, '"from" and "to" are the same instant.');
-  if (from > to) caveats.push({ file, text: `${field} ends before it begins; read the other way round` });
+  if (from === to) throw new FieldError(field, sentence('field.no_span', {}));
+  if (from > to) caveats.push(caveat(file, sentence('caveat.window_reversed', { field })));
   return { from: Math.min(from, to), to: Math.max(from, to) };
 }
 
@@ -185,11 +185,7 @@ async function readSpans(table: TableReader, incident: Incident): Promise<void> 
     });
   });
   incident.spans.sort((a, b) => a.start - b.start);
-  table.tell(
-    'spans',
-    repeated,
-    (n) => `${n} spans have an id that another span of their trace has; the first counts`,
-  );
+  table.tell('spans', 'caveat.repeated_spans', repeated);
 }
 
 async function readLogs(table: TableReader, incident: Incident): Promise<void> {
@@ -217,7 +213,7 @@ async function readLogs(table: TableReader, incident: Incident): Promise<void> {
     }
     incident.logs.push(log);
   });
-  table.tell('logs', repeated, (n) => `${n} records are given twice; each counts once`);
+  table.tell('logs', 'caveat.repeated_logs', repeated);
   incident.logs.sort((a, b) => a.at - b.at);
 }
 
@@ -236,6 +232,12 @@ async function readEvents(table: TableReader, incident: Incident): Promise<void>
   incident.events.sort((a, b) => a.at - b.at || (a.id < b.id ? -1 : a.id > b.id ? 1 : 0));
 }
 
+type RepeatCode =
+  | 'caveat.repeated_values'
+  | 'caveat.contradictory_values'
+  | 'caveat.repeated_spans'
+  | 'caveat.repeated_logs';
+
 /** Reads files row by row, skips and counts what can't be read, and stops at the limits. */
 class TableReader {
   readonly #source: BundleSource;
@@ -246,9 +248,12 @@ class TableReader {
     this.#incident = incident;
   }
 
-  tell(kind: RowKind, count: number, text: (count: number) => string): void {
-    const file = this.#incident.files[kind];
-    if (count > 0 && file !== undefined) this.#incident.caveats.push({ file, text: text(count) });
+  tell(kind: RowKind, code: RepeatCode, count: number): void {
+    if (count > 0) this.#caveat(kind, sentence(code, { count }));
+  }
+
+  #caveat(kind: RowKind, said: Sentence): void {
+    this.#incident.caveats.push(caveat(this.#incident.files[kind] ?? kind, said));
   }
 
   async ndjson(kind: RowKind, take: (row: Record<string, unknown>) => void): Promise<void> {
@@ -287,7 +292,7 @@ class TableReader {
     const limit = bundleLimits[kind];
     let rows = 0;
     let bad = 0;
-    let first: ClewError | null = null;
+    let first: { line: number; error: FieldError } | null = null;
     const broken = await reader.each((line) => {
       rows++;
       if (rows > limit) return;
@@ -296,15 +301,26 @@ class TableReader {
       } catch (error) {
         if (!(error instanceof FieldError)) throw error;
         bad++;
-        first ??= unreadable(file, line.number, error);
+        first ??= { line: line.number, error };
       }
     });
-    const why = first as ClewError | null;
-    if (why !== null && bad > Math.max(1, badShareMax * rows)) throw why;
-    if (why !== null) this.tell(kind, bad, (n) => `${n} of ${rows} rows skipped; the first: ${why.message}`);
-    if (broken !== null) this.tell(kind, 1, () => broken);
-    if (rows > limit)
-      this.tell(kind, rows - limit, (n) => `${n} rows beyond the first ${limit} were not read`);
-    if (rows === 0) this.tell(kind, 1, () => 'it is empty');
+    const why = first as { line: number; error: FieldError } | null;
+    if (why !== null) {
+      if (bad > Math.max(1, badShareMax * rows)) throw unreadable(file, why.line, why.error);
+      this.#caveat(kind, skipped(bad, rows, why.line, why.error));
+    }
+    if (broken !== null) this.#caveat(kind, sentence('caveat.broken', broken));
+    if (rows > limit) this.#caveat(kind, sentence('caveat.not_read', { count: rows - limit, limit }));
+    if (rows === 0) this.#caveat(kind, sentence('caveat.empty', {}));
   }
 }
+
+const skipped = (count: number, rows: number, line: number, { field, said }: FieldError): Sentence =>
+  sentence('caveat.skipped', {
+    count,
+    rows,
+    line,
+    ...(field === '' ? {} : { field }),
+    why: said.text,
+    why_zh: sayIn('zh', said.text, said),
+  });

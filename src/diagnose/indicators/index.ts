@@ -6,9 +6,11 @@
  * finding names the figure now and before, and a `ref` that leads to the rows.
  * What never happens here: queries, ranking of causes.
  */
+export { builtInIndicators, compileIndicators } from './compiled.ts';
 export { figure, type IndicatorFinding, type IndicatorResult, judgeIndicators } from './judge.ts';
 export { type FilterOf, pictureSource, readIndicatorSeries } from './live.ts';
 export { loadIndicators, parseIndicator } from './load.ts';
+export { rowsSource } from './rows.ts';
 export { indicatorChecks } from './say.ts';
 export type { EventReading, Indicator, LogReading, MeasureReading, MetricReading } from './schema.ts';
 export { nameMatcher, ratesOf } from './series.ts';

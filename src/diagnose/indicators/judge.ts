@@ -17,8 +17,11 @@ export interface IndicatorFinding {
   baseline: number | null;
   /** 0–1: how far beyond. */
   strength: number;
-  /** Leads to the rows. */
+  /** Shown behind the figures. */
+  unit: Indicator['unit'];
+  /** Leads to the rows, and to others that the figures are made of. */
   ref: string;
+  also: readonly string[];
   points: SeriesPoint[];
 }
 
@@ -29,7 +32,7 @@ export interface IndicatorResult {
   title: { en: string; zh: string };
   /** `no_data` where nothing that the check reads is there. */
   status: 'ok' | 'suspect' | 'no_data';
-  /** Resources that were looked at. */
+  /** Resources that were looked at; 0 where there are only records or events, and none of them tells of it. */
   looked: number;
   cause: CauseKind | undefined;
   causes: { en: string[]; zh: string[] };
@@ -58,7 +61,7 @@ function judge(indicator: Indicator, source: IndicatorSource): IndicatorResult {
     order,
     title,
     status,
-    looked: new Set(readings.map((reading) => reading.resource)).size,
+    looked: new Set(readings.flatMap(({ resource }) => (resource === '' ? [] : [resource]))).size,
     cause,
     causes,
     advice,
@@ -138,8 +141,11 @@ function asShare({ unit }: Indicator, measured: Measured): Measured {
   };
 }
 
-function findingOf(indicator: Indicator, reading: Quantity | Measured): IndicatorFinding | null {
+function findingOf(checked: Indicator, reading: Quantity | Measured): IndicatorFinding | null {
   const { baseline, incident } = reading;
+  // What has no unit can only be compared with itself.
+  const indicator =
+    reading.unit === undefined ? checked : { ...checked, unit: reading.unit, limit: undefined, floor: 0 };
   const growth = 'points' in reading ? growthOf(indicator, reading) : null;
   const beyond = Math.max(
     growth ?? 0,
@@ -163,7 +169,9 @@ function findingOf(indicator: Indicator, reading: Quantity | Measured): Indicato
     value: incident,
     baseline,
     strength: Math.min(1, beyond),
+    unit: indicator.unit,
     ref: reading.ref,
+    also: reading.also ?? [],
     points: 'points' in reading ? [...reading.points.baseline, ...reading.points.incident] : [],
   };
 }
@@ -179,7 +187,7 @@ function beyondLimit({ limit, worse, floor }: Indicator, baseline: number | null
   if (limit === undefined) return 0;
   const lower = worse === 'lower';
   if (lower ? value >= limit : value <= limit || value < floor) return 0;
-  if (baseline !== null && (lower ? value * worseThanBefore > baseline : value < baseline * worseThanBefore))
+  if (baseline !== null && (lower ? value * worseThanBefore >= baseline : value < baseline * worseThanBefore))
     return 0;
   const times = lower ? limit / Math.max(value, limit / 1e3) : value / Math.max(limit, 1e-9);
   return 0.3 + Math.min(0.7, Math.log2(Math.max(1, times)) / 4);

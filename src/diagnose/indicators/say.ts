@@ -37,6 +37,8 @@ const bilingual = (en: string, zh: string): Sentence => sentence('indicator', { 
 function summaryOf({ status, findings, title, looked, advice }: IndicatorResult): Sentence {
   const [first] = findings;
   if (first !== undefined) return bilingual(`${first.text.en} ${advice.en}`, `${first.text.zh}${advice.zh}`);
+  if (status === 'ok' && looked === 0)
+    return bilingual(`${title.en}: no record tells of it.`, `${title.zh}：没有日志或事件提到。`);
   return status === 'ok'
     ? bilingual(`${title.en}: as always (${looked} looked at).`, `${title.zh}：正常（检查了 ${looked} 项）。`)
     : bilingual(`${title.en}: no data.`, `${title.zh}：没有数据。`);

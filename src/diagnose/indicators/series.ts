@@ -39,14 +39,14 @@ export function measureSeries(source: IndicatorSource, reading: MetricReading): 
     return [
       {
         resource: series.resource,
-        ref: series.ref,
+        refs: [series.ref, ...(divisor === undefined ? [] : [divisor.ref])],
         baseline: valuesOf(series.baseline, divisor?.baseline, asTold(series.metric, reading)),
         incident: valuesOf(series.incident, divisor?.incident, asTold(series.metric, reading)),
       },
     ];
   });
   const lines = reading.combine === 'each' ? each : combined(each, reading.combine);
-  return lines.flatMap(({ resource, ref, baseline, incident }) => {
+  return lines.flatMap(({ resource, refs: [ref = '', ...also], baseline, incident }) => {
     const value = taken(incident, reading.take);
     if (value === null) return [];
     return [
@@ -56,6 +56,7 @@ export function measureSeries(source: IndicatorSource, reading: MetricReading): 
         incident: value,
         samples: incident.length,
         ref,
+        also,
         points: { baseline, incident },
       },
     ];
@@ -70,7 +71,7 @@ const asTold = (metric: string, reading: MetricReading): MetricReading =>
 
 interface Line {
   resource: string;
-  ref: string;
+  refs: string[];
   baseline: readonly Point[];
   incident: readonly Point[];
 }
@@ -79,7 +80,7 @@ function combined(lines: readonly Line[], how: 'mean' | 'sum'): Line[] {
   const byResource = Map.groupBy(lines, (line) => line.resource);
   return [...byResource].map(([resource, own]) => ({
     resource,
-    ref: own[0]?.ref ?? '',
+    refs: [...new Set(own.flatMap((line) => line.refs))],
     baseline: together(
       own.map((line) => line.baseline),
       how,

@@ -26,8 +26,12 @@ export interface Quantity {
   /** Requests, calls, records that `incident` rests on. */
   samples: number;
   ref: string;
+  /** Of other rows that the figure is made of: what it is divided by, what it was added up from. */
+  also?: readonly string[];
   /** A line or an event that shows it. */
   example?: string;
+  /** Of the figures, where it is another than the check's: a sender that does not say its unit. */
+  unit?: '';
 }
 
 /** What is known about an incident, whoever collected it. Every list is bounded by whoever makes it. */

@@ -1,4 +1,4 @@
-import { type Layer, type Sentence, sentence } from '../../model/index.ts';
+import { type Layer, type Said, type Sentence, sentence } from '../../model/index.ts';
 import type { Caveat, Incident } from '../incident.ts';
 import { checkIds, type Fact, type FactEvidence, layerOfCheck } from './facts.ts';
 import type { Outside } from './outside.ts';
@@ -19,13 +19,15 @@ export interface Answer {
     check: string;
     status: 'ok' | 'suspect' | 'no_data';
     summary: string;
+    said: Said | null;
     evidence: FactEvidence[];
   }[];
   /** Changes near the incident and what was thought of them. */
-  changes: { id: string; kind: string; title: string; blame: number; considered: string }[];
+  changes: { id: string; kind: string; title: string; blame: number; considered: string; said: Said }[];
   caveats: Caveat[];
   /** What data would decide, where the answer is not sure. */
   missing: string[];
+  missingSaid: Said[];
 }
 export interface AnswerCause {
   resource: string;
@@ -34,7 +36,7 @@ export interface AnswerCause {
   score: number;
   layer: Layer;
   reasons: string[];
-  said: { code: string; params: Record<string, string | number> }[];
+  said: Said[];
   evidence: FactEvidence[];
   explains: string[];
   unexplained: string[];
@@ -56,6 +58,7 @@ export function answerOf(incident: Incident, findings: Findings): Answer {
   const first = causes[0];
   const conclusive = first !== undefined && first.score >= scoreMin;
   const { frame } = findings;
+  const missing = missingOf(incident, findings, first?.score ?? 0);
   const iso = (window: { from: number; to: number }) => ({
     from: new Date(window.from).toISOString(),
     to: new Date(window.to).toISOString(),
@@ -73,10 +76,11 @@ export function answerOf(incident: Incident, findings: Findings): Answer {
       kind: blame.change.kind,
       title: blame.change.title,
       blame: rounded(blame.score),
-      considered: consideredOf(findings, blame.change.id, first?.change ?? null),
+      ...consideredOf(findings, blame.change.id, first?.change ?? null),
     })),
     caveats: [...incident.caveats, ...frame.caveats],
-    missing: missingOf(incident, findings, first?.score ?? 0),
+    missing: missing.map((one) => one.text),
+    missingSaid: missing.map(saidOf),
   };
 }
 
@@ -188,7 +192,7 @@ function reasonsOf(
     for (const each of one.evidence) if (evidence.size < evidenceMax) evidence.set(each.ref, each);
   return {
     reasons: all.map((one) => one.says.text),
-    said: all.map((one) => ({ code: one.says.code, params: one.says.params })),
+    said: all.map((one) => saidOf(one.says)),
     evidence: [...evidence.values()],
   };
 }
@@ -202,40 +206,49 @@ function checksOf(findings: Findings): Answer['checks'] {
     const first = facts[0];
     const near = check === 'changes' ? findings.blames.find((blame) => blame.score >= blameMin) : undefined;
     const status = first !== undefined || near !== undefined ? 'suspect' : count > 0 ? 'ok' : 'no_data';
-    const summary =
-      first?.says.text ??
-      (near
-        ? near.change.title
-        : count > 0
-          ? sentence('rca.check_ok', { count }).text
-          : sentence('rca.check_no_data', {}).text);
+    const says =
+      first?.says ??
+      (near ? null : count > 0 ? sentence('rca.check_ok', { count }) : sentence('rca.check_no_data', {}));
     return {
       layer: layerOfCheck[check],
       check,
       status,
-      summary,
+      summary: says?.text ?? near?.change.title ?? '',
+      said: says && saidOf(says),
       evidence: facts.slice(0, 3).flatMap((fact) => fact.evidence.slice(0, 2)),
     };
   });
 }
 
-function consideredOf(findings: Findings, id: string, named: string | null): string {
+const saidOf = ({ code, params }: Said): Said => ({ code, params });
+
+function consideredOf(
+  findings: Findings,
+  id: string,
+  named: string | null,
+): Pick<Answer['changes'][number], 'considered' | 'said'> {
+  const says = considerationOf(findings, id, named);
+  return { considered: says.text, said: saidOf(says) };
+}
+
+function considerationOf(findings: Findings, id: string, named: string | null): Sentence {
   const blame = findings.blames.find((one) => one.change.id === id);
-  if (id === named) return sentence('considered.cause', {}).text;
-  if (blame === undefined || blame.timing === 0) return sentence('considered.after', {}).text;
+  if (id === named) return sentence('considered.cause', {});
+  if (blame === undefined || blame.timing === 0) return sentence('considered.after', {});
   const service = blame.change.services[0] ?? '';
-  if (service === '') return sentence('considered.quiet', {}).text;
-  return sentence(blame.link < 0.3 ? 'considered.quiet' : 'considered.unproved', { service }).text;
+  if (service === '') return sentence('considered.quiet', {});
+  return sentence(blame.link < 0.3 ? 'considered.quiet' : 'considered.unproved', { service });
 }
 
 /** What was not there and would have told more. */
-function missingOf(incident: Incident, findings: Findings, score: number): string[] {
-  const wanted: string[] = [];
-  if (findings.frame.baseline === null) wanted.push('telemetry from before the incident');
-  if (incident.spans.length === 0) wanted.push('traces of the affected requests');
-  if (incident.logs.length === 0) wanted.push('logs');
-  if (incident.series.length === 0) wanted.push('metrics');
-  if (incident.events.length === 0) wanted.push('the changes of the last day');
-  if (!findings.graph.hasCalls) wanted.push('which service calls which');
-  return score >= 0.9 ? [] : wanted.map((what) => sentence('rca.missing', { what }).text);
+function missingOf(incident: Incident, findings: Findings, score: number): Sentence[] {
+  if (score >= 0.9) return [];
+  return [
+    ...(findings.frame.baseline === null ? [sentence('missing.baseline', {})] : []),
+    ...(incident.spans.length === 0 ? [sentence('missing.traces', {})] : []),
+    ...(incident.logs.length === 0 ? [sentence('missing.logs', {})] : []),
+    ...(incident.series.length === 0 ? [sentence('missing.metrics', {})] : []),
+    ...(incident.events.length === 0 ? [sentence('missing.changes', {})] : []),
+    ...(findings.graph.hasCalls ? [] : [sentence('missing.calls', {})]),
+  ];
 }

@@ -1,5 +1,5 @@
-import type { EpochMs, TimeWindow } from '../../model/index.ts';
-import type { Caveat, Incident, Series } from '../incident.ts';
+import { type EpochMs, sentence, type TimeWindow } from '../../model/index.ts';
+import { type Caveat, caveat, type Incident, type Series } from '../incident.ts';
 import { distance, median, normalOf } from './stats.ts';
 import { metricClass, wordsOf, worseDirection } from './words.ts';
 
@@ -31,7 +31,7 @@ export function frameOf(incident: Incident): Frame {
   const { window, baseline, at } = incident;
   if (window !== null) {
     if (at < window.from || at > window.to)
-      caveats.push({ file: 'meta.json', text: 'incident_at lies outside the window; the window counts' });
+      caveats.push(caveat('meta.json', sentence('caveat.outside_window', {})));
     const { onset, earliest } = onsetInside(incident, window);
     return frame({ onset, onsetEarliest: earliest, end: window.to, window, baseline, caveats });
   }
@@ -40,7 +40,7 @@ export function frameOf(incident: Incident): Frame {
   const end = Math.max(at, Math.min(span?.to ?? at, at + tailMs));
   const from = span?.from ?? onset;
   if (baseline === null && from >= onset)
-    caveats.push({ file: 'meta.json', text: 'there is no baseline: nothing is known from before the onset' });
+    caveats.push(caveat('meta.json', sentence('caveat.no_baseline', {})));
   return frame({
     onset,
     onsetEarliest: began?.earliest ?? onset,

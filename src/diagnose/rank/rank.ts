@@ -1,5 +1,5 @@
-import type { CauseKind, Layer } from '../../model/index.ts';
-import type { Incident } from '../incident.ts';
+import { type CauseKind, type Layer, sentence } from '../../model/index.ts';
+import { caveat, type Incident } from '../incident.ts';
 import { type Anomaly, anomaliesOf, anomalyOf, type Compared, compare } from './anomaly.ts';
 import { deviationsOf, troubleWords } from './behaviour.ts';
 import { type Blame, blamesOf, type Testimony } from './blame.ts';
@@ -104,10 +104,7 @@ export function rankCauses(incident: Incident): Findings {
   const seen = symptomSeen(incident, compared, frame);
   const first = candidatesOf(incident, graph, facts, seen ? 1 : unseenFactor);
   if (!seen)
-    frame.caveats.push({
-      file: incident.files.metrics ?? 'metrics',
-      text: 'what was noticed is as usual in the data',
-    });
+    frame.caveats.push(caveat(incident.files.metrics ?? 'metrics', sentence('caveat.symptom_usual', {})));
   const changes = changesOf(incident);
   const testimony = testimonyOf(incident, frame, messages, anomalies, visits);
   const blames = first

@@ -15,8 +15,17 @@ export interface Template {
   example: LogRow;
 }
 
-/** Gives each log record the template of its message, per service. */
+/** What was mined from records that are still held. */
+const minedOf = new WeakMap<readonly LogRow[], Map<LogRow, Template>>();
+
+/** Gives each log record the template of its message, per service; the same records are mined once. */
 export function templatesOf(logs: readonly LogRow[]): Map<LogRow, Template> {
+  const known = minedOf.get(logs) ?? mineRecords(logs);
+  minedOf.set(logs, known);
+  return known;
+}
+
+function mineRecords(logs: readonly LogRow[]): Map<LogRow, Template> {
   const byService = new Map<string, LogRow[]>();
   for (const log of logs) {
     const list = byService.get(log.service);

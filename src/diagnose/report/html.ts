@@ -1,51 +1,102 @@
-import type { EpochMs, TimeWindow } from '../../model/index.ts';
+import type { EpochMs, Language, SeriesPoint, TimeWindow } from '../../model/index.ts';
 import type { Incident, Series } from '../incident.ts';
 import type { Answer, AnswerCause } from '../rank/answer.ts';
 import { parseReference } from '../rank/reference.ts';
 import { ascending, quantile } from '../rank/stats.ts';
+import { pageStyle } from './html-style.ts';
+import type { FullAnswer, FullDiagnosis, LayerAnswer, LayerFinding } from './judged.ts';
+import { answerIn } from './language.ts';
+import { type ReportWords, reportWords } from './words.ts';
 
-/** Causes told in full, charts of each, and points of a chart; a report is read by a person. */
+/** Causes told in full, charts of each and of a layer, and points of a chart; a report is read by a person. */
 const causesShown = 5;
 const chartsMax = 6;
+const layerChartsMax = 4;
 const pointsMax = 400;
 const width = 560;
 const height = 120;
 const pad = { left: 56, right: 8, top: 8, bottom: 18 };
 
 /** One file without scripts and without anything to load: what broke, why, since when, and what was looked at. */
-export function reportOf(incident: Incident, answer: Answer): string {
-  const words = {
-    root_cause: 'Root cause found',
-    external: 'The cause lies outside',
-    inconclusive: 'Inconclusive',
-  };
+export function htmlOf(incident: Incident, diagnosis: FullDiagnosis, language: Language): string {
+  const answer = answerIn(language, diagnosis.answer);
+  const words = reportWords(language);
+  const { t, word } = words;
   const causes = answer.causes.slice(0, causesShown);
   return `<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<title>${text(answer.incident)}</title><style>${style}</style></head><body><main>
-<header><p class="verdict ${answer.verdict}">${words[answer.verdict]}</p><h1>${text(answer.incident)}</h1>
-<p>Since <time>${text(shown(answer.onset))}</time>, looked at until <time>${text(shown(answer.window.to))}</time>; ${
+<html lang="${language === 'zh' ? 'zh-CN' : 'en'}"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<title>${text(answer.incident)}</title><style>${pageStyle}</style></head><body><main>
+<header><p class="verdict ${answer.verdict}">${word('verdict', answer.verdict)}</p><h1>${text(answer.incident)}</h1>
+<p>${text(t('since', { onset: shown(answer.onset), to: shown(answer.window.to) }))}${text(
     answer.baseline === null
-      ? 'nothing is known from before.'
-      : `compared with ${text(shown(answer.baseline.from))} to ${text(shown(answer.baseline.to))}.`
-  }</p></header>
-${causes.map((cause, i) => causeHtml(incident, answer, cause, i)).join('\n')}
-<section><h2>What was looked at</h2><table><thead><tr><th>Layer</th><th>Check</th><th></th><th>Finding</th></tr></thead><tbody>
+      ? t('noBaseline')
+      : t('compared', { from: shown(answer.baseline.from), to: shown(answer.baseline.to) }),
+  )}</p></header>
+${stripHtml(answer, words)}
+${causes.map((cause, i) => causeHtml(incident, answer, cause, i, words)).join('\n')}
+${answer.layers.map((layer, i) => layerHtml(diagnosis, answer, layer, i, words)).join('\n')}
+<section><h2>${t('looked')}</h2><table><thead><tr><th>${t('layer')}</th><th>${t('check')}</th><th></th><th>${t('finding')}</th></tr></thead><tbody>
 ${answer.checks
   .map(
     (check) =>
-      `<tr><td>${check.layer}</td><td>${text(check.check.replace(/_/g, ' '))}</td><td class="${check.status}">${check.status.replace('_', ' ')}</td><td>${text(check.summary)}</td></tr>`,
+      `<tr><td>${word('layer', check.layer)}</td><td>${text(word('check', check.check))}</td><td class="${check.status}">${word('status', check.status)}</td><td>${text(check.summary)}</td></tr>`,
   )
   .join('\n')}
 </tbody></table></section>
-${changesHtml(answer)}
+${changesHtml(answer, words)}
 ${listHtml(
-  'About the data',
-  answer.caveats.map((caveat) => `${caveat.file}: ${caveat.text}`),
+  t('aboutData'),
+  answer.caveats.map((caveat) => `${caveat.file}${words.colon}${caveat.text}`),
 )}
-${listHtml('What would tell more', answer.missing)}
+${listHtml(t('more'), answer.missing)}
 </main></body></html>
 `;
+}
+
+/** The layers side by side: where something was found, what is excluded, where nobody could look. */
+const stripHtml = (answer: FullAnswer, { word, status }: ReportWords): string =>
+  `<ol class="strip">${answer.layers
+    .map(
+      (layer) =>
+        `<li class="${stateOf(layer)}"><b>${word('layer', layer.layer)}</b><span>${status(layer)}</span></li>`,
+    )
+    .join('')}</ol>`;
+
+const stateOf = (layer: LayerAnswer): string => (layer.excluded ? 'excluded' : layer.status);
+
+function layerHtml(
+  { pointsOf, answer: given }: FullDiagnosis,
+  answer: Answer,
+  layer: LayerAnswer,
+  index: number,
+  { t, word }: ReportWords,
+): string {
+  // Points are kept by the finding as it was made, whatever language it is said in.
+  const made = given.layers[index]?.findings ?? [];
+  const charts = layer.findings
+    .flatMap((finding, i) => {
+      const points = made[i] === undefined ? [] : pointsOf(made[i]);
+      return points.length > 1 ? [findingChart(finding, points, answer)] : [];
+    })
+    .slice(0, layerChartsMax);
+  const found = layer.findings.map(
+    (finding) =>
+      `<li>${text(finding.text)}${finding.evidence.map((one) => ` <code>${text(one.ref)}</code>`).join('')}</li>`,
+  );
+  return `<section class="layer"><h2>${t('layer')} ${word('layer', layer.layer)}</h2><p class="facts">${text(layer.text)}</p>${
+    found.length > 0 ? `<ul>${found.join('')}</ul>` : ''
+  }<div class="charts">${charts.join('')}</div></section>`;
+}
+
+function findingChart(finding: LayerFinding, points: readonly SeriesPoint[], answer: Answer): string {
+  const known = points.flatMap(({ at, value }) => (value === null ? [] : [{ at, value }]));
+  const series: Series = {
+    service: finding.resource,
+    metric: finding.title.en,
+    times: known.map(({ at }) => at),
+    values: known.map(({ value }) => value),
+  };
+  return chart(series, answer);
 }
 
 const text = (value: string): string =>
@@ -60,25 +111,31 @@ function listHtml(title: string, items: readonly string[]): string {
   return `<section><h2>${title}</h2><ul>${items.map((item) => `<li>${text(item)}</li>`).join('')}</ul></section>`;
 }
 
-function changesHtml(answer: Answer): string {
+function changesHtml(answer: Answer, { t, word }: ReportWords): string {
   if (answer.changes.length === 0) return '';
   const rows = answer.changes.map(
     (change) =>
-      `<tr><td><code>${text(change.id.slice(0, 12))}</code></td><td>${text(change.kind)}</td><td>${text(change.title)}</td><td>${change.blame.toFixed(2)}</td><td>${text(change.considered)}</td></tr>`,
+      `<tr><td><code>${text(change.id.slice(0, 12))}</code></td><td>${text(word('change', change.kind))}</td><td>${text(change.title)}</td><td>${change.blame.toFixed(2)}</td><td>${text(change.considered)}</td></tr>`,
   );
-  return `<section><h2>What was changed</h2><table><thead><tr><th>Change</th><th>Kind</th><th>Title</th><th>Blame</th><th></th></tr></thead><tbody>${rows.join('')}</tbody></table></section>`;
+  return `<section><h2>${t('changed')}</h2><table><thead><tr><th>${t('change')}</th><th>${t('kind')}</th><th>${t('title')}</th><th>${t('blame')}</th><th></th></tr></thead><tbody>${rows.join('')}</tbody></table></section>`;
 }
 
-function causeHtml(incident: Incident, answer: Answer, cause: AnswerCause, index: number): string {
+function causeHtml(
+  incident: Incident,
+  answer: Answer,
+  cause: AnswerCause,
+  index: number,
+  { t, word }: ReportWords,
+): string {
   const charts = index > 1 ? [] : chartsOf(incident, answer, cause);
   const refs = cause.evidence.map((evidence) => `<li><code>${text(evidence.ref)}</code></li>`).join('');
   return `<section class="cause"><h2>${index + 1}. ${text(cause.resource)}</h2>
-<p class="facts"><b>${text(cause.kind.replace(/_/g, ' '))}</b> in the ${cause.layer} layer, confidence ${cause.score.toFixed(2)}${
-    cause.change === null ? '' : `, change <code>${text(cause.change)}</code>`
+<p class="facts"><b>${text(word('kind', cause.kind))}</b> ${t('inLayer', { layer: word('layer', cause.layer) })}, ${t('confidence')} ${cause.score.toFixed(2)}${
+    cause.change === null ? '' : `, ${t('change')} <code>${text(cause.change)}</code>`
   }</p>
 <ul>${cause.reasons.map((reason) => `<li>${text(reason)}</li>`).join('')}</ul>
 <div class="charts">${charts.join('')}</div>
-<details><summary>Rows</summary><ul>${refs}</ul></details></section>`;
+<details><summary>${t('rows')}</summary><ul>${refs}</ul></details></section>`;
 }
 
 /** Series that the cause's evidence names. */
@@ -149,20 +206,3 @@ function pointsOf(series: Series, window: TimeWindow): { at: EpochMs; value: num
     return piece.reduce((most, point) => (Math.abs(point.value) > Math.abs(most.value) ? point : most));
   });
 }
-
-const style = `
-:root{color-scheme:light dark;--ink:#16202b;--soft:#5b6875;--line:#d6dde4;--paper:#fff;--band:#dfe9f3;--accent:#1f6feb;--bad:#c1361e;--good:#2c7a46}
-@media(prefers-color-scheme:dark){:root{--ink:#e6ebf0;--soft:#9aa7b4;--line:#333d47;--paper:#12171c;--band:#22303d;--accent:#6ea8fe;--bad:#ff8a73;--good:#6fcf97}}
-body{margin:0;background:var(--paper);color:var(--ink);font:15px/1.5 system-ui,sans-serif}
-main{max-width:62rem;margin:0 auto;padding:2rem 1.25rem}
-h1{font-size:1.5rem;margin:.25rem 0}h2{font-size:1.1rem;margin:0 0 .25rem}
-section{border-top:1px solid var(--line);padding:1.25rem 0}
-.verdict{display:inline-block;margin:0;padding:.1rem .6rem;border-radius:1rem;border:1px solid currentColor;font-weight:600}
-.root_cause{color:var(--bad)}.external{color:var(--accent)}.inconclusive,.no_data{color:var(--soft)}.suspect{color:var(--bad)}.ok{color:var(--good)}
-.facts{margin:0;color:var(--soft)}ul{padding-left:1.2rem;margin:.5rem 0}li{overflow-wrap:anywhere}
-code{font:13px ui-monospace,monospace;overflow-wrap:anywhere}
-table{border-collapse:collapse;width:100%;font-size:14px}td,th{text-align:left;vertical-align:top;padding:.3rem .6rem .3rem 0;border-bottom:1px solid var(--line)}
-td{overflow-wrap:anywhere}td:nth-child(3){white-space:nowrap}
-.charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(20rem,1fr));gap:.75rem}figure{margin:0}figcaption{font-size:13px;color:var(--soft);overflow-wrap:anywhere}
-svg{width:100%;height:auto}svg text{font-size:11px;fill:var(--soft)}.band{fill:var(--band)}.axis{stroke:var(--line)}.onset{stroke:var(--bad);stroke-dasharray:4 3}.line{fill:none;stroke:var(--accent);stroke-width:1.6}
-`;
