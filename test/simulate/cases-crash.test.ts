@@ -10,12 +10,13 @@ import { type Ledger, openLedger } from '../../src/ledger/index.ts';
 import { systemClock } from '../../src/lib/index.ts';
 import { type CaseEvent, type CaseState, caseEvents } from '../../src/model/index.ts';
 import { log, worldOn } from '../contract/cases-support.ts';
+import { testSeed } from '../support/seed.ts';
 
 const child = join(import.meta.dirname, 'cases-crash-child.ts');
 const incidents = 5;
 const kills = 7;
-/** Set CASES_SEED to repeat a run. */
-const seed = Number(process.env.CASES_SEED ?? systemClock.now() % 1_000_000);
+/** Set CLEW_TEST_SEED to repeat a run. */
+const seed = testSeed;
 
 /** Mulberry32: enough to pick moments, and the same ones for the same seed. */
 function random(from: number): () => number {

@@ -12,10 +12,11 @@ import { jsonToWire } from '../../src/receive/otlp/json.ts';
 import { MalformedError } from '../../src/receive/otlp/wire.ts';
 import { zipkinReader } from '../../src/receive/zipkin/routes.ts';
 import { brokenBytes, brokenJson, canaries, type Decode, neverBreaks } from '../support/fuzz.ts';
+import { testSeed } from '../support/seed.ts';
 import { jaegerBatch } from '../support/thrift.ts';
 import { zipkinProtobuf } from '../support/zipkin.ts';
 
-const seed = Number(process.env.CLEW_TEST_SEED ?? 20_261_120);
+const seed = testSeed;
 process.stdout.write(`fuzz-otlp-spans seed ${seed}\n`);
 const runs = { seed, numRuns: 600 };
 

@@ -5,13 +5,14 @@ import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import { type Ledger, openLedger } from '../../src/ledger/index.ts';
 import { createLogger, systemClock } from '../../src/lib/index.ts';
+import { testSeed } from '../support/seed.ts';
 import { random } from './scheduler-world.ts';
 
 const child = join(import.meta.dirname, 'rollup-crash-child.ts');
 const log = createLogger({ level: 'silent' });
 /** Set CLEW_TEST_KILLS for more, CLEW_TEST_SEED to repeat a run. */
 const kills = Number(process.env.CLEW_TEST_KILLS ?? 10);
-const seed = Number(process.env.CLEW_TEST_SEED ?? systemClock.now() % 1_000_000);
+const seed = testSeed;
 /** Windows of one round; when all are done a new round begins from the same telemetry. */
 const minutes = 30;
 const now = Date.UTC(2026, 10, 20, 12, 0, 0);

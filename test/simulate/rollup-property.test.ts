@@ -15,6 +15,7 @@ import {
 } from '../support/naive-rollup.ts';
 import { insertTelemetry } from '../support/put-telemetry.ts';
 import { randomTelemetry, type Telemetry } from '../support/random-telemetry.ts';
+import { testSeed } from '../support/seed.ts';
 
 /**
  * Whatever is sent, the rollups are what a person would count from the raw rows: random telemetry through the real engines
@@ -26,8 +27,7 @@ const noon = Date.UTC(2026, 10, 20, 12);
 const end = noon + 7 * minute;
 /** Of the sketch, and a little for the floats. */
 const error = 0.01;
-const seeds =
-  process.env.CLEW_TEST_SEED === undefined ? [1, 20_261_120] : [Number(process.env.CLEW_TEST_SEED)];
+const seeds = process.env.CLEW_TEST_SEED === undefined ? [1, testSeed] : [testSeed];
 const buckets = [
   { from: noon, to: noon + 5 * minute, seconds: 300 },
   { from: noon + 5 * minute, to: end, seconds: 120 },

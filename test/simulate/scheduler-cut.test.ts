@@ -4,6 +4,7 @@ import { openTestLedger } from '../../src/ledger/testing.ts';
 import { type Clock, createLogger, systemClock } from '../../src/lib/index.ts';
 import type { Job } from '../../src/rollup/index.ts';
 import { Scheduler } from '../../src/rollup/scheduler.ts';
+import { testSeed } from '../support/seed.ts';
 import {
   bare,
   careless,
@@ -23,7 +24,7 @@ import {
 const log = createLogger({ level: 'silent' });
 /** Deaths in all; set CLEW_TEST_CUTS for more, CLEW_TEST_SEED to repeat a run. */
 const cuts = Number(process.env.CLEW_TEST_CUTS ?? 200);
-const seed = Number(process.env.CLEW_TEST_SEED ?? systemClock.now() % 1_000_000);
+const seed = testSeed;
 
 let ledger: Ledger;
 let now = noon;

@@ -2,14 +2,15 @@ import { setImmediate } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Ledger } from '../../src/ledger/index.ts';
 import { openTestLedger } from '../../src/ledger/testing.ts';
-import { type Clock, createLogger, systemClock } from '../../src/lib/index.ts';
+import { type Clock, createLogger } from '../../src/lib/index.ts';
 import type { Job } from '../../src/rollup/index.ts';
 import { Scheduler } from '../../src/rollup/scheduler.ts';
+import { testSeed } from '../support/seed.ts';
 import { createWorld, emptyWorld, minute, noon, random } from './scheduler-world.ts';
 
 const log = createLogger({ level: 'silent' });
 /** Set CLEW_TEST_SEED to repeat a run. */
-const seed = Number(process.env.CLEW_TEST_SEED ?? systemClock.now() % 1_000_000);
+const seed = testSeed;
 const second = 1_000;
 
 let ledger: Ledger;

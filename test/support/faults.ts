@@ -3,12 +3,13 @@ import { readFileSync } from 'node:fs';
 import { Agent, request } from 'node:http';
 import { connect } from 'node:net';
 import { jsonToWire } from '../../src/receive/otlp/json.ts';
+import { testSeed } from './seed.ts';
 
 export const soon = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 /** Small, fast, seeded (mulberry32): the same seed disturbs at the same moments. The seed is printed. */
 export function seeded(name: string): { seed: number; next: () => number } {
-  const seed = Number(process.env.CLEW_TEST_SEED ?? Date.now() & 0xffff);
+  const seed = testSeed;
   process.stdout.write(`${name}: seed ${seed} (CLEW_TEST_SEED)\n`);
   let state = seed;
   const next = () => {

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it, test } from 'vitest';
+import { testSeed } from '../../../test/support/seed.ts';
 import { formatFindings, lintText, loadLintRules } from '../index.ts';
 
 const rules = loadLintRules([join(import.meta.dirname, '../../../catalog')]);
@@ -287,7 +288,7 @@ const texts = fc.oneof(
 );
 
 describe('any text', () => {
-  const seed = Number(process.env.FUZZ_SEED ?? 20_261_120);
+  const seed = testSeed;
   it(`is linted without a crash (seed ${seed})`, () => {
     fc.assert(
       fc.property(texts, (text) => holds(lintText, text)),

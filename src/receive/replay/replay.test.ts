@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it, test } from 'vitest';
+import { testSeed } from '../../../test/support/seed.ts';
 import { isClewError, snappyDecompress } from '../../lib/index.ts';
 import type { Letter } from '../door.ts';
 import { fixLetter, type LetterFix } from './fix.ts';
@@ -195,7 +196,7 @@ function holds(make: typeof replayRequest, each: Letter): boolean {
 }
 
 describe('any letter', () => {
-  const seed = Number(process.env.FUZZ_SEED ?? 20_261_120);
+  const seed = testSeed;
   it(`becomes a request or says why not (seed ${seed})`, () => {
     fc.assert(
       fc.property(letters, (each) => holds(replayRequest, each)),

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { testSeed } from '../../../test/support/seed.ts';
 import { Exposition, ExpositionError, type Format } from './exposition.ts';
 
 interface Read {
@@ -285,7 +286,7 @@ function hostile(read: Reader, format: Format) {
 }
 
 describe.each<Format>(['text', 'openmetrics'])('fuzz of %s', (format) => {
-  const seed = Number(process.env.FUZZ_SEED ?? Date.now() % 1_000_000_007);
+  const seed = testSeed;
   const options = { seed, numRuns: 1500 };
 
   it(`reads back what was written (seed ${seed})`, () => {

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { testSeed } from '../../../test/support/seed.ts';
 import { textOf, Wire } from '../otlp/wire.ts';
 import { readScrapeFile } from './config.ts';
 import { type ScrapeCounts, TargetSeries } from './series.ts';
@@ -105,7 +106,7 @@ const endsOnce = (run: Run) =>
   });
 
 describe('the series of a target', () => {
-  const seed = Number(process.env.FUZZ_SEED ?? Date.now() % 1_000_000_007);
+  const seed = testSeed;
 
   it(`end exactly once, whatever the order of good, broken and failed scrapes and reloads (seed ${seed})`, () => {
     fc.assert(endsOnce(scrapeOnce), { seed, numRuns: 500 });
