@@ -91,7 +91,7 @@ async function measure(
   const after = pid === undefined || server.peer !== undefined ? rested : usageOf(pid);
   sampler?.stop();
   const exactness = await compare(server, options.run, totals);
-  const settled = pid === undefined ? undefined : await settle(pid, options.settleSeconds);
+  const settled = pid === undefined ? undefined : await settle(server, pid, options.settleSeconds);
   await (dataDir === undefined ? undefined : stopServer(server));
   const records = countOf(load);
   const perRecord = (to: number | undefined, from: number | undefined) =>
@@ -222,17 +222,29 @@ export async function compare(
   return all;
 }
 
-async function settle(pid: number, secondsMax: number): Promise<{ cpuMs: number } | undefined> {
+async function settle(
+  server: Server,
+  pid: number,
+  secondsMax: number,
+): Promise<{ cpuMs: number } | undefined> {
   const end = performance.now() + secondsMax * 1000;
   let last = usageOf(pid);
   while (performance.now() < end) {
     await sleep(quietSeconds * 1000);
     const now = usageOf(pid);
     if (now === undefined || last === undefined) return last;
-    if (now.cpuMs - last.cpuMs < quietShare * quietSeconds * 1000) return now;
+    const quiet = now.cpuMs - last.cpuMs < quietShare * quietSeconds * 1000;
+    // Clew holds merges back until the burst is over; until then it is quiet, but not done.
+    if (quiet && !(await mergesAreHeld(server))) return now;
     last = now;
   }
   return last;
+}
+
+async function mergesAreHeld(server: Server): Promise<boolean> {
+  if (server.peer !== undefined) return false;
+  const answer = await fetch(`${server.api}/metrics`, { headers: server.headers });
+  return /^clew_merges_held [1-9]/m.test(await answer.text());
 }
 
 /** Of the tables' active parts alone: what a merge has replaced stays on disk for some minutes more. */

@@ -20,7 +20,7 @@ test('without options all workloads run for a minute on a Clew of its own, besid
     records: undefined,
     rate: 0,
     ceilingSeconds: 20,
-    settleSeconds: 45,
+    settleSeconds: 150,
     tempDir: undefined,
     json: undefined,
     html: undefined,

@@ -148,7 +148,7 @@ export function parseIngestOptions(given: Readonly<Record<string, string>>): Ing
       given.records === undefined ? undefined : flags.number('records', { min: 1, max: 10_000, fallback: 1 }),
     rate: flags.number('rate', { min: 0, max: 10_000_000, fallback: 0 }),
     ceilingSeconds: flags.number('ceiling-seconds', { min: 0, max: 600, fallback: Math.min(seconds, 20) }),
-    settleSeconds: flags.number('settle', { min: 0, max: 600, fallback: 45 }),
+    settleSeconds: flags.number('settle', { min: 0, max: 600, fallback: 150 }),
     tempDir: flags.text('temp-dir'),
     json: flags.text('json'),
     html: flags.file('html', reportFile),

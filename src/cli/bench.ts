@@ -19,7 +19,7 @@ export const benchUsage = `clew bench — how fast, how exact, at what cost
     --rate N                      records a second; 0, the default, is as fast as they are acknowledged
     --warmup N                    seconds of load before that are checked, but not timed (3)
     --ceiling-seconds N           how long the engine alone inserts; 0 leaves it out (as --seconds, at most 20)
-    --settle N                    longest wait for merges before the disk is looked at, seconds (45)
+    --settle N                    longest wait for merges before the disk is looked at, seconds (150)
     --url http://HOST:PORT        a Clew that runs already; --otlp-url for its OTLP port (4318), --token for its token
     --pid N                       its process on this machine, for CPU and memory
     --target NAME                 clew, victorialogs or victoriametrics: what --url is

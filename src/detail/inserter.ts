@@ -183,8 +183,9 @@ function eventIdRange(segment: number): string {
 }
 
 /**
- * A first insert is proven by its success. One that may have run before is proven by counting: the engine notes the token
- * before it publishes the part, so a kill between the two would make the token refuse rows that are not there.
+ * A first insert is proven by its success. One that may have run before is proven by counting, before and after: the tokens that
+ * the engine remembers are of one table and of the last inserts alone (a migration that moves the rows starts without), and it
+ * notes a token before it publishes the part, so a kill between the two makes the token refuse rows that are not there.
  */
 async function insertSegment(
   segment: ClosedSegment,
@@ -193,17 +194,23 @@ async function insertSegment(
 ): Promise<void> {
   const { engine, clock } = options;
   const started = clock.monotonic();
-  await engine.run('insert', insertSql(segment, options.columns, false));
-  if (segment.replayed || again) {
-    const present = await countRows(segment, engine);
-    if (present < segment.rows) {
-      options.log.warn({ segment: segment.path, present, rows: segment.rows }, 'inserting the missing rows');
-      await engine.run('insert', insertSql(segment, options.columns, true));
-    }
-  }
+  if (segment.replayed || again) await insertWhatIsMissing(segment, options);
+  else await engine.run('insert', insertSql(segment, options.columns, false));
   await (segment.handedOver === true ? removeData : removeSegment)(segment.path);
   insertSeconds.observe({ table: segment.table }, (clock.monotonic() - started) / 1000);
   insertedRows.inc({ table: segment.table }, segment.rows);
+}
+
+async function insertWhatIsMissing(segment: ClosedSegment, options: InserterOptions): Promise<void> {
+  const { engine } = options;
+  let present = await countRows(segment, engine);
+  if (present === 0) {
+    await engine.run('insert', insertSql(segment, options.columns, false));
+    present = await countRows(segment, engine);
+  }
+  if (present >= segment.rows) return;
+  options.log.warn({ segment: segment.path, present, rows: segment.rows }, 'inserting the missing rows');
+  await engine.run('insert', insertSql(segment, options.columns, true));
 }
 
 async function countRows(segment: ClosedSegment, engine: Engine): Promise<number> {
