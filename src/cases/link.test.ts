@@ -3,6 +3,7 @@ import type { RowFilter } from '../model/index.ts';
 import { consolePath } from './link.ts';
 
 const window = { from: 1_000, to: 2_000 };
+const late = { from: 10_000_000, to: 10_001_000 };
 const cases: [string, RowFilter, string][] = [
   [
     'errors of a service in its logs',
@@ -27,9 +28,24 @@ const cases: [string, RowFilter, string][] = [
   ],
   ['one trace', { dataset: 'otel_traces', window, equals: { TraceId: 'ab12' } }, '/traces/ab12'],
   [
-    'metrics beside the logs of the same time',
-    { dataset: 'metric_samples', window, equals: { ServiceName: 'cart' } },
-    '/logs?service=cart&from=1000&to=2000',
+    'points of a metric, with what was usual before them',
+    { dataset: 'metric_samples', window: late, equals: { ServiceName: 'cart', MetricName: 'heap.used' } },
+    '/series?service=cart&from=8200000&to=10301000&metric=heap.used',
+  ],
+  [
+    'a change among what it may have done',
+    { dataset: 'change_events', window: late, equals: { Id: 'a1' } },
+    '/?from=9400000&to=10601000',
+  ],
+  [
+    'lines of one shape by its pattern',
+    { dataset: 'otel_logs', window, equals: { ServiceName: 'cart', Shape: '77' } },
+    '/logs?service=cart&from=1000&to=2000&pattern=s77',
+  ],
+  [
+    'flows beside the logs of the same time',
+    { dataset: 'network_flows', window, equals: { SrcAddr: '10.0.0.1' } },
+    '/logs?from=1000&to=2000',
   ],
 ];
 

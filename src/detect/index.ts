@@ -31,4 +31,14 @@ export {
 export { loadObjectives, type ObjectiveRule, objectiveId, parseObjectives } from './objectives.ts';
 export { listSignals, type SignalRow } from './record.ts';
 export * from './series/index.ts';
-export { type AnomalyJobDeps, anomalyJob, type RecordedAnomaly } from './stored/index.ts';
+export {
+  type AnomalyJobDeps,
+  anomalyJob,
+  type LookedSeries,
+  lookAtMetric,
+  metricNames,
+  type RecordedAnomaly,
+  type Stat,
+  seriesMax,
+  stats,
+} from './stored/index.ts';

@@ -76,6 +76,8 @@ export async function recordSignal(ledger: Ledger, signal: Signal, eventId: stri
       value: signal.value,
       baseline: signal.baseline,
       since: signal.since,
+      // What the console says of it in other languages.
+      ...(signal.code === undefined ? {} : { code: signal.code, params: signal.params ?? {} }),
     };
     await tx.query(sql.event, [
       eventId,

@@ -82,6 +82,9 @@ export async function worstDependencies(
 export interface EventEvidence {
   eventId: string;
   title: string | null;
+  summary: string | null;
+  /** What the event was told with. */
+  labels: Record<string, unknown>;
   kind: string;
   severity: string;
   detectedAt: number;
@@ -99,6 +102,8 @@ export interface EventEvidence {
 interface EvidenceRow {
   event_id: string;
   title: string | null;
+  summary: string | null;
+  labels: Record<string, unknown> | null;
   kind: string;
   severity: string;
   detected_at: Date;
@@ -120,7 +125,7 @@ export async function eventEvidence(
   eventId: string,
 ): Promise<EventEvidence | null> {
   const rows = await ledger.query<EvidenceRow>(
-    `SELECT e.event_id, e.title, e.kind, e.severity::text AS severity, e.detected_at, r.urn, ev.evidence_id, ev.dim, ev.note, ev.ref_pg,
+    `SELECT e.event_id, e.title, e.summary, e.labels, e.kind, e.severity::text AS severity, e.detected_at, r.urn, ev.evidence_id, ev.dim, ev.note, ev.ref_pg,
             ol.id AS locator_id, ol.bucket, ol.object_key, ol.query_hint
        FROM event_envelope e LEFT JOIN dim_resource r ON r.resource_id = e.resource_id
        LEFT JOIN evidence_link ev ON ev.event_id = e.event_id
@@ -133,6 +138,8 @@ export async function eventEvidence(
   return {
     eventId: first.event_id,
     title: first.title,
+    summary: first.summary,
+    labels: first.labels ?? {},
     kind: first.kind,
     severity: first.severity,
     detectedAt: first.detected_at.getTime(),

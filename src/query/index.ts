@@ -57,6 +57,7 @@ export {
   type PatternLookup,
   patternIdOf,
   type ShapesOf,
+  shapePatternId,
   shapesOfPattern,
   type Template,
   type TemplatesOf,

@@ -42,6 +42,7 @@ import { pipelineRoutes } from './pipelines.ts';
 import { questionRoutes } from './questions.ts';
 import { createReplay } from './replay.ts';
 import { telemetrySenders } from './senders.ts';
+import { seriesRoutes } from './series.ts';
 import { createServer, type RouteGroup } from './server.ts';
 import { sqlRoutes } from './sql.ts';
 import { consoleRoutes } from './static.ts';
@@ -163,6 +164,7 @@ function versioned(deps: ApiDeps): RouteGroup {
     );
     await app.register(flowRoutes(common));
     await app.register(questionRoutes({ ...common, ...patternLookup(reader) }));
+    await app.register(seriesRoutes(common));
     await app.register(intakeRoutes(deps.intake));
     await app.register(storageRoutes(deps.storage));
     await app.register(sqlRoutes({ detail, tenantOf, dataDir: config.dataDir }));

@@ -12,6 +12,7 @@ export const consolePaths = [
   '/traces/:id',
   '/map',
   '/patterns',
+  '/series',
   '/slo',
   '/intake',
   '/storage',
@@ -21,4 +22,4 @@ export const consolePaths = [
 
 /** Whether a URL is the console's own shell: code without data, so it may be sent before anybody has signed in. */
 export const isConsolePath = (url: string): boolean =>
-  /^\/((cases|traces)(\/[^/?]+)?|logs|map|patterns|slo|intake|storage|jobs|admin)?\/?(\?|$)/.test(url);
+  /^\/((cases|traces)(\/[^/?]+)?|logs|map|patterns|series|slo|intake|storage|jobs|admin)?\/?(\?|$)/.test(url);

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { consolePath } from '../cases/index.ts';
 import type { DetailStore } from '../detail/index.ts';
 import type { Ledger } from '../ledger/index.ts';
 import type { RowFilter } from '../model/index.ts';
@@ -19,10 +20,12 @@ const rowsAnswer = z.object({
   data: z.array(z.record(z.string(), z.unknown())).describe('Rows in the columns of their table, and `at`.'),
   frozen: z.boolean().describe('The rows are the copies kept in the case; the originals are gone.'),
   filter: rowFilterSchema.nullable(),
-  ledger: z
-    .unknown()
-    .optional()
-    .describe('The row of the ledger that it rests on, where there are no raw rows.'),
+  ledger: z.unknown().optional().describe('The row of the ledger that it rests on: table and keys.'),
+  row: z.record(z.string(), z.unknown()).optional().describe('That row itself, where it is a rollup.'),
+  link: z
+    .string()
+    .nullable()
+    .describe('The page of the console that shows these rows and those around them.'),
   statistics: statistics.optional(),
 });
 
@@ -33,7 +36,8 @@ const rowsQuery = z.strictObject({ limit: z.coerce.number().int().min(1).max(1_0
 export function evidenceRoutes(deps: EvidenceDeps): RouteGroup {
   const rowsOf = async (tenant: string, filter: RowFilter, limit: number) => {
     const found = await readRows(deps.detail, tenant, filter, limit);
-    return { data: found.rows, frozen: false, filter, statistics: found.statistics };
+    const link = consolePath(filter);
+    return { data: found.rows, frozen: false, filter, link, statistics: found.statistics };
   };
   return async (app) => {
     const tags = ['evidence'];
@@ -54,11 +58,13 @@ export function evidenceRoutes(deps: EvidenceDeps): RouteGroup {
         const { limit } = request.query;
         const answer =
           source.rests === 'ledger'
-            ? { data: [], frozen: false, filter: null, ledger: source.ledger }
+            ? { data: [], frozen: false, filter: null, link: null }
             : await rowsOf(tenant, source.filter, limit);
-        if (answer.data.length > 0 || deps.frozenRows === undefined) return answer;
+        const { ledger, row } = source;
+        const whole = { ...answer, ...(ledger === undefined ? {} : { ledger }), ...(row && { row }) };
+        if (answer.data.length > 0 || deps.frozenRows === undefined) return whole;
         const frozen = await deps.frozenRows(tenant, request.params.evidence_id);
-        return { ...answer, data: frozen.slice(0, limit), frozen: frozen.length > 0 };
+        return { ...whole, data: frozen.slice(0, limit), frozen: frozen.length > 0 };
       },
     );
     app.get(

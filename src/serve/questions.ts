@@ -81,6 +81,10 @@ const eventAnswer = z.object({
   data: z.object({
     event_id: z.string(),
     title: z.string().nullable(),
+    summary: z.string().nullable(),
+    labels: z
+      .record(z.string(), z.unknown())
+      .describe('What the event was told with: indicator, value, baseline, onset, …'),
     kind: z.string(),
     severity: z.string(),
     detected_at: z.number(),

@@ -7,4 +7,12 @@
  * What never happens here: opening an incident (what it finds only joins one), reading the detail store.
  */
 export { type AnomalyJobDeps, anomalyJob } from './job.ts';
+export {
+  type LookedSeries,
+  lookAtMetric,
+  metricNames,
+  type Stat,
+  seriesMax,
+  stats,
+} from './look.ts';
 export type { RecordedAnomaly } from './record.ts';

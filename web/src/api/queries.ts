@@ -242,12 +242,18 @@ export const timelineQuery = (id: string, over: boolean) =>
     refetchInterval: over ? false : casePollMs,
   });
 
+/** The raw rows of a piece of evidence, the rollup's row where it rests on one, and the page that shows them. */
+export interface EvidenceRows {
+  data: Record<string, unknown>[];
+  row?: Record<string, unknown>;
+  link?: string | null;
+}
+
 export const evidenceRowsQuery = (evidenceId: string) =>
   queryOptions({
     queryKey: ['evidence-rows', evidenceId],
-    queryFn: async ({ signal }) =>
-      (await get<Record<string, unknown>[]>(`/evidence/${encodeURIComponent(evidenceId)}/rows`, {}, signal))
-        .data,
+    queryFn: async ({ signal }): Promise<EvidenceRows> =>
+      get<Record<string, unknown>[]>(`/evidence/${encodeURIComponent(evidenceId)}/rows`, {}, signal),
     staleTime: 60_000,
   });
 

@@ -197,6 +197,8 @@ export interface CaseRow {
 }
 
 export interface CaseSignal extends Partial<Said> {
+  event_id?: string;
+  detectedAt?: number;
   fingerprint: string;
   title: string;
   summary: string;

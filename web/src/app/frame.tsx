@@ -1,5 +1,5 @@
 /** What stands around every page: navigation, top bar, footer, and the keys that work everywhere. */
-import { Link, Outlet, useRouterState } from '@tanstack/react-router';
+import { Link, Outlet, useNavigate, useRouterState, useSearch } from '@tanstack/react-router';
 import { lazy, Suspense, useEffect, useRef, useState } from 'react';
 import { languages, type MessageKey, useT, useWords } from '../i18n/index.tsx';
 import { now } from '../model/clock.ts';
@@ -14,12 +14,14 @@ import { TimePicker } from './timepicker.tsx';
 
 const Palette = lazy(() => import('./palette.tsx'));
 const Help = lazy(() => import('./help.tsx'));
+const EventDialog = lazy(() => import('../panel/eventdialog.tsx'));
 
 const pages: {
   to:
     | '/'
     | '/cases'
     | '/logs'
+    | '/series'
     | '/traces'
     | '/map'
     | '/patterns'
@@ -34,6 +36,7 @@ const pages: {
   { to: '/', icon: 'home', key: 'nav.home' },
   { to: '/cases', icon: 'cases', key: 'nav.cases' },
   { to: '/logs', icon: 'logs', key: 'nav.logs' },
+  { to: '/series', icon: 'series', key: 'nav.series' },
   { to: '/traces', icon: 'traces', key: 'nav.traces' },
   { to: '/map', icon: 'map', key: 'nav.map' },
   { to: '/patterns', icon: 'patterns', key: 'nav.patterns' },
@@ -81,9 +84,20 @@ export function FrameLayout() {
       <Suspense fallback={null}>
         {overlay === 'palette' && <Palette close={close} />}
         {overlay === 'help' && <Help close={close} />}
+        <OpenEvent />
       </Suspense>
     </div>
   );
+}
+
+/** The event that the address names, over whatever page is open. */
+function OpenEvent() {
+  const { event } = useSearch({ strict: false });
+  const navigate = useNavigate();
+  if (event === undefined) return null;
+  const close = (): void =>
+    void navigate({ to: '.', search: (prev) => ({ ...prev, event: undefined }), resetScroll: false });
+  return <EventDialog key={event} id={event} close={close} />;
 }
 
 function focusQuery(): void {

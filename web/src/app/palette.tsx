@@ -29,6 +29,7 @@ function pageEntries(t: Translate, go: Go): Entry[] {
     ['/traces', 'nav.traces'],
     ['/map', 'nav.map'],
     ['/patterns', 'nav.patterns'],
+    ['/series', 'nav.series'],
     ['/slo', 'nav.slo'],
     ['/intake', 'nav.intake'],
     ['/storage', 'nav.storage'],

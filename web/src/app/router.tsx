@@ -14,8 +14,14 @@ import { HomePage } from '../page/home.tsx';
 import { CrashPage, MissingPage } from './crash.tsx';
 import { FrameLayout } from './frame.tsx';
 
+/** Every page: the time, and the event that is looked at over it. */
+export type RootSearch = FrameSearch & { event?: string };
+
 const rootRoute = createRootRoute({
-  validateSearch: (raw: Record<string, unknown>): FrameSearch => parseFrame(raw),
+  validateSearch: (raw: Record<string, unknown>): RootSearch => ({
+    ...parseFrame(raw),
+    ...dropUndefined({ event: textOf(raw.event) }),
+  }),
   search: { middlewares: [retainSearchParams(['range', 'from', 'to', 'live'])] },
   component: FrameLayout,
   notFoundComponent: MissingPage,
@@ -145,6 +151,27 @@ const patternsRoute = createRoute({
   component: lazyRouteComponent(() => import('../page/patterns.tsx'), 'PatternsPage'),
 });
 
+export interface SeriesSearch {
+  metric?: string;
+  service?: string;
+  stat?: 'p95' | 'max';
+  /** Part of the names in the list. */
+  q?: string;
+}
+
+const seriesRoute = createRoute({
+  getParentRoute: () => rootRoute,
+  path: '/series',
+  validateSearch: (raw: Record<string, unknown>): SeriesSearch =>
+    dropUndefined({
+      metric: textOf(raw.metric),
+      service: textOf(raw.service),
+      stat: oneOf(raw.stat, ['p95', 'max'] as const),
+      q: textOf(raw.q),
+    }),
+  component: lazyRouteComponent(() => import('../page/series.tsx'), 'SeriesPage'),
+});
+
 const sloRoute = createRoute({
   getParentRoute: () => rootRoute,
   path: '/slo',
@@ -186,6 +213,7 @@ export const router = createRouter({
     casesRoute,
     caseRoute,
     patternsRoute,
+    seriesRoute,
     sloRoute,
     intakeRoute,
     storageRoute,

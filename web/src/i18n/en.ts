@@ -1,3 +1,4 @@
+import { caseEn } from './case.en.ts';
 import { intakeEn } from './intake.en.ts';
 import { jobsEn } from './jobs.en.ts';
 import { mapEn } from './map.en.ts';
@@ -304,7 +305,6 @@ export const en = {
     'No cause stands out. The layers and evidence below are what is known; choose what to do yourself.',
   'case.external': 'The cause lies outside: {service} does not send telemetry of its own.',
   'case.rootcause': 'Root cause',
-  'case.explains': 'explains',
   'case.other': 'Also considered',
   'case.noother': 'No other candidate.',
   'case.signals': 'Seen',
@@ -323,7 +323,6 @@ export const en = {
   'case.evidence.again': 'Read the rows again',
   'case.evidence.kept': '{n} rows kept with the case',
   'case.evidence.norows': 'The store holds no such rows any more; the kept ones above outlive it.',
-  'case.evidence.baseline': 'band: baseline {low} – {high}',
   'case.plan': 'Plan',
   'case.plan.none': 'No plan yet.',
   'case.plan.waiting': 'The plan is being made from the cause.',
@@ -392,6 +391,7 @@ export const en = {
   'case.closed': 'Closed after {span}',
   'case.missing': 'There is no case under that name.',
 
+  ...caseEn,
   ...intakeEn,
   ...jobsEn,
   ...questionsEn,

@@ -1,3 +1,4 @@
+import { caseZh } from './case.zh.ts';
 import type { MessageKey } from './en.ts';
 import { intakeZh } from './intake.zh.ts';
 import { jobsZh } from './jobs.zh.ts';
@@ -295,7 +296,6 @@ export const zh: Record<MessageKey, string> = {
   'case.inconclusive': '没有突出的原因。下方的分层检查和证据是目前已知的全部,请自行决定如何处理。',
   'case.external': '原因在外部:{service} 自身不发送遥测数据。',
   'case.rootcause': '根因',
-  'case.explains': '解释了',
   'case.other': '其他候选',
   'case.noother': '没有其他候选。',
   'case.signals': '现象',
@@ -314,7 +314,6 @@ export const zh: Record<MessageKey, string> = {
   'case.evidence.again': '重新读取原始行',
   'case.evidence.kept': '随工单保存 {n} 行',
   'case.evidence.norows': '存储中已没有这些行;上方随工单保存的副本不受保留期影响。',
-  'case.evidence.baseline': '色带:基线 {low} – {high}',
   'case.plan': '方案',
   'case.plan.none': '还没有方案。',
   'case.plan.waiting': '正在根据原因制定方案。',
@@ -381,6 +380,7 @@ export const zh: Record<MessageKey, string> = {
   'case.closed': '历时 {span} 后关闭',
   'case.missing': '没有这个工单。',
 
+  ...caseZh,
   ...intakeZh,
   ...jobsZh,
   ...questionsZh,

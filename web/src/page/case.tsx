@@ -8,7 +8,7 @@ import { useT, useWords } from '../i18n/index.tsx';
 import { actionsIn } from '../model/casestate.ts';
 import { Empty, Problem, Skeleton } from '../panel/bits.tsx';
 import { MapAround } from './case/around.tsx';
-import { Broke } from './case/broke.tsx';
+import { Broke, Signals } from './case/broke.tsx';
 import { Changed } from './case/changed.tsx';
 import { EvidencePanel } from './case/evidence.tsx';
 import { CaseHeader } from './case/header.tsx';
@@ -54,13 +54,10 @@ function CaseBody(props: { detail: CaseDetail; timeline: TimelineEntry[]; stale:
         <Layers verdict={verdict} />
         <div className="case-column">
           <Changed verdict={verdict} />
-          <MapAround
-            graph={verdict?.graph ?? null}
-            cause={verdict?.causes[0]?.service}
-            at={detail.created_at}
-          />
+          <Signals detail={detail} />
         </div>
       </div>
+      <MapAround detail={detail} />
       <EvidencePanel detail={detail} />
       <PlanPanel detail={detail} />
       <div className="case-bottom">

@@ -1,10 +1,10 @@
 /** Home: is anything wrong, what is being done about it, what was changed. */
-import { useQuery } from '@tanstack/react-query';
+import { type UseQueryResult, useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { useEffect } from 'react';
 import { urnName } from '../../../src/model/urn.ts';
-import { casesQuery, changesQuery, livePollMs, servicesQuery } from '../api/queries.ts';
-import type { CaseRow, ServiceRow } from '../api/types.ts';
+import { casesQuery, changesQuery, livePollMs, servicesQuery, type Windowed } from '../api/queries.ts';
+import type { CaseRow, ChangeRow, ServiceRow } from '../api/types.ts';
 import { useT, useWords } from '../i18n/index.tsx';
 import { formatMs, formatRate, formatRatio, formatSpan } from '../model/format.ts';
 import { Empty, Health, Panel, Problem, Skeleton } from '../panel/bits.tsx';
@@ -16,6 +16,7 @@ import { Spark } from '../panel/spark.tsx';
 import { StateMark } from '../panel/state.tsx';
 import { useTick } from '../panel/tick.ts';
 import { FirstSteps } from './first.tsx';
+import { Unusual } from './unusual.tsx';
 import './home.css';
 
 const severityOf: Record<string, number> = { failing: 0, suspect: 1, ok: 2, no_data: 3 };
@@ -28,6 +29,7 @@ export function HomePage() {
   const frame = useFrame();
   const services = useQuery(servicesQuery(frame.frame, frame.poll(livePollMs)));
   const cases = useQuery(casesQuery(undefined, frame.poll(livePollMs)));
+  const changes = useQuery(changesQuery(frame.frame, frame.poll(livePollMs)));
   const rows = services.data?.data;
   useEffect(() => {
     for (const row of rows ?? []) noteNewest(row.last_seen);
@@ -38,9 +40,12 @@ export function HomePage() {
     <div className="page home" data-testid="page-home">
       {(open.length > 0 || cases.isPending) && <OpenCases rows={cases.isPending ? undefined : open} />}
       <div className="home-columns">
-        <Services rows={rows} error={services.error} retry={() => void services.refetch()} frame={frame} />
+        <div className="home-main">
+          <Services rows={rows} error={services.error} retry={() => void services.refetch()} frame={frame} />
+          <Unusual frame={frame} changes={changes.data?.data ?? []} />
+        </div>
         <div className="home-side">
-          <Changes frame={frame} />
+          <Changes query={changes} />
         </div>
       </div>
     </div>
@@ -212,9 +217,8 @@ function Objectives({ total, broken }: { total: number; broken: number }) {
   return <span className="dim">{t('home.slo.hold', { n: total })}</span>;
 }
 
-function Changes({ frame }: { frame: Frame }) {
+function Changes({ query }: { query: UseQueryResult<Windowed<ChangeRow[]>> }) {
   const t = useT();
-  const query = useQuery(changesQuery(frame.frame, frame.poll(livePollMs)));
   const rows = query.data?.data;
   return (
     <Panel title={t('home.changes')}>

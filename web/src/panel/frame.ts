@@ -2,7 +2,7 @@
 import { useNavigate, useRouterState, useSearch } from '@tanstack/react-router';
 import { useCallback, useMemo } from 'react';
 import { now } from '../model/clock.ts';
-import { formatSpan } from '../model/format.ts';
+import { formatLength } from '../model/format.ts';
 import {
   defaultRange,
   type FrameSearch,
@@ -63,7 +63,7 @@ export function useFrame(): Frame {
     zoom: (next) => set({ ...noRange, from: Math.floor(next.from), to: Math.ceil(next.to) }),
     shift: (direction) => set({ ...noRange, ...shifted(windowOf(frame, now()), direction, now()) }),
     toggleLive: () => set(pinned ? { ...noRange, live: 'on' } : { live: live ? 'off' : 'on' }),
-    span: frame.range ?? (pinned ? formatSpan(window.to - window.from) : defaultRange),
+    span: frame.range ?? (pinned ? formatLength(window.to - window.from) : defaultRange),
     poll: (ms) => (live ? ms : false),
   };
 }

@@ -1,5 +1,7 @@
 /** A few services and their calls as plain SVG; the large map has its own page. */
 import { urnName } from '../../../src/model/urn.ts';
+import { useWords } from '../i18n/index.tsx';
+import { callId, type ExplainedPath } from '../model/explained.ts';
 import { layOut } from '../model/maplayout.ts';
 
 export interface SmallNode {
@@ -7,21 +9,24 @@ export interface SmallNode {
   health: string;
 }
 
-const cell = { x: 106, y: 36 };
-const box = { width: 84, height: 26 };
+const cell = { x: 168, y: 40 };
+const box = { width: 124, height: 28 };
 
 /** Services go by their name, anything else by the end of its URN. */
 export const shortName = (name: string): string => (name.startsWith('urn:') ? urnName(name) : name);
 
-const clipped = (name: string): string => (name.length > 13 ? `${name.slice(0, 12)}…` : name);
+const clipped = (name: string): string => (name.length > 17 ? `${name.slice(0, 16)}…` : name);
 
 export function SmallMap(props: {
   nodes: readonly SmallNode[];
   edges: readonly { from: string; to: string; failing: boolean }[];
-  marked: string | undefined;
+  /** The way that stands out; what is not on it steps back. */
+  path: ExplainedPath;
   label: string;
   onOpen: (service: string) => void;
 }) {
+  const { word } = useWords();
+  const { path } = props;
   const { nodes: placed } = layOut(
     {
       nodes: props.nodes.map((node) => ({ urn: node.service })),
@@ -36,7 +41,7 @@ export function SmallMap(props: {
     <svg
       className="smallmap"
       viewBox={`-4 -4 ${width} ${height}`}
-      style={{ maxWidth: width * 1.15 }}
+      style={{ maxWidth: width * 1.1 }}
       role="img"
       aria-label={props.label}
     >
@@ -64,9 +69,10 @@ export function SmallMap(props: {
         return (
           <path
             key={`${edge.from} ${edge.to}`}
-            className={edge.failing ? 'smallmap-edge failing' : 'smallmap-edge'}
+            className={`smallmap-edge ${edge.failing ? 'failing' : ''} ${path.edges.has(callId(edge)) ? 'on-way' : 'off-way'}`}
+            data-testid={path.edges.has(callId(edge)) ? 'path-edge' : undefined}
             markerEnd="url(#small-arrow)"
-            d={`M${x1} ${y1} C${x1 + 14} ${y1} ${to.x - 14} ${y2} ${to.x} ${y2}`}
+            d={`M${x1} ${y1} C${x1 + 22} ${y1} ${to.x - 22} ${y2} ${to.x} ${y2}`}
           />
         );
       })}
@@ -78,15 +84,16 @@ export function SmallMap(props: {
           <g
             key={node.service}
             transform={`translate(${spot.x} ${spot.y})`}
-            className={`smallmap-node ${node.health} ${node.service === props.marked ? 'marked' : ''}`}
+            className={`smallmap-node ${node.health} ${node.service === path.cause ? 'marked' : ''} ${path.cause === undefined || path.nodes.has(node.service) ? '' : 'off-way'}`}
+            data-testid={node.service === path.cause ? 'path-cause' : undefined}
             role="button"
             tabIndex={0}
             onClick={() => props.onOpen(node.service)}
             onKeyDown={(event) => event.key === 'Enter' && props.onOpen(node.service)}
           >
-            <title>{`${node.service}: ${node.health}`}</title>
+            <title>{`${node.service}: ${word('health', node.health)}`}</title>
             <rect width={box.width} height={box.height} rx="4" />
-            <text x={box.width / 2} y="17" textAnchor="middle">
+            <text x={box.width / 2} y="18" textAnchor="middle">
               {clipped(shortName(node.service))}
             </text>
           </g>

@@ -1,4 +1,7 @@
-/** A series over time: line, baseline band, violet lines where something changed, red line at the onset. */
+/**
+ * A series over time: line, the usual range as a band with its median, the incident shaded, violet lines where something
+ * changed, a red line at the onset, dots where a value was unusual.
+ */
 import { useEffect, useRef } from 'react';
 import uPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
@@ -10,6 +13,16 @@ export interface ChartProps {
   unit: string;
   label: string;
   band?: { low: number; high: number } | null;
+  /** Middle of the band. */
+  median?: number | null;
+  /** The whole time that is shown; without it the time of the points. */
+  range?: { from: number; to: number };
+  /** When something was wrong. */
+  shaded?: readonly { from: number; to: number }[];
+  /** Told the part that was dragged over. */
+  onZoom?: (window: { from: number; to: number }) => void;
+  /** Points out of the usual, by their time. */
+  unusual?: readonly number[];
   marks?: readonly number[];
   onset?: number | undefined;
   /** A level to stay above or below, drawn dashed. */
@@ -55,8 +68,51 @@ function verticals(u: uPlot, at: readonly number[], color: string): void {
   ctx.restore();
 }
 
+function dashed(u: uPlot, level: number, color: string, dash: number): void {
+  const { ctx, bbox } = u;
+  const y = Math.round(u.valToPos(level, 'y', true));
+  ctx.save();
+  ctx.strokeStyle = color;
+  ctx.lineWidth = devicePixelRatio;
+  ctx.setLineDash([dash * devicePixelRatio, dash * devicePixelRatio]);
+  ctx.beginPath();
+  ctx.moveTo(bbox.left, y);
+  ctx.lineTo(bbox.left + bbox.width, y);
+  ctx.stroke();
+  ctx.restore();
+}
+
+function shade(u: uPlot, time: { from: number; to: number }, color: string): void {
+  const { ctx, bbox } = u;
+  const clamp = (at: number): number =>
+    Math.min(bbox.left + bbox.width, Math.max(bbox.left, u.valToPos(at / 1_000, 'x', true)));
+  const left = clamp(time.from);
+  ctx.save();
+  ctx.fillStyle = color;
+  ctx.globalAlpha = 0.13;
+  ctx.fillRect(left, bbox.top, Math.max(2 * devicePixelRatio, clamp(time.to) - left), bbox.height);
+  ctx.restore();
+}
+
+/** Dots over the line: values that are out of the usual. */
+function overlay(u: uPlot, props: ChartProps, colors: Colors): void {
+  const times = new Set(props.unusual ?? []);
+  if (times.size === 0) return;
+  const { ctx } = u;
+  ctx.save();
+  ctx.fillStyle = colors.bad;
+  for (const { at, value } of props.points) {
+    if (value === null || !times.has(at)) continue;
+    ctx.beginPath();
+    ctx.arc(u.valToPos(at / 1_000, 'x', true), u.valToPos(value, 'y', true), 3.5 * devicePixelRatio, 0, 7);
+    ctx.fill();
+  }
+  ctx.restore();
+}
+
 function underlay(u: uPlot, props: ChartProps, colors: Colors): void {
   const { ctx, bbox } = u;
+  for (const time of props.shaded ?? []) shade(u, time, colors.bad);
   ctx.save();
   if (props.band) {
     const top = Math.max(bbox.top, u.valToPos(props.band.high, 'y', true));
@@ -66,16 +122,9 @@ function underlay(u: uPlot, props: ChartProps, colors: Colors): void {
     ctx.fillRect(bbox.left, top, bbox.width, Math.max(2 * devicePixelRatio, bottom - top));
     ctx.globalAlpha = 1;
   }
-  if (props.target !== undefined && props.target !== null) {
-    const y = Math.round(u.valToPos(props.target, 'y', true));
-    ctx.strokeStyle = colors.text;
-    ctx.setLineDash([4 * devicePixelRatio, 4 * devicePixelRatio]);
-    ctx.beginPath();
-    ctx.moveTo(bbox.left, y);
-    ctx.lineTo(bbox.left + bbox.width, y);
-    ctx.stroke();
-  }
   ctx.restore();
+  if (props.median !== undefined && props.median !== null) dashed(u, props.median, colors.band, 2);
+  if (props.target !== undefined && props.target !== null) dashed(u, props.target, colors.text, 4);
   verticals(u, props.marks ?? [], colors.changed);
   if (props.onset !== undefined) verticals(u, [props.onset], colors.bad);
 }
@@ -101,9 +150,12 @@ function optionsOf(props: ChartProps, colors: Colors, width: number): uPlot.Opti
     width,
     height: props.height ?? 120,
     legend: { show: false },
-    cursor: { y: false, points: { size: 6 } },
+    cursor: { y: false, points: { size: 6 }, drag: { x: props.onZoom !== undefined, setScale: false } },
     padding: [6, 24, 0, 0],
-    scales: { x: { time: true }, y: { range: yRange(props) } },
+    scales: {
+      x: { time: true, ...(props.range && { range: [props.range.from / 1_000, props.range.to / 1_000] }) },
+      y: { range: yRange(props) },
+    },
     axes: [
       {
         ...axis,
@@ -128,7 +180,7 @@ function optionsOf(props: ChartProps, colors: Colors, width: number): uPlot.Opti
         points: { size: 4, show: props.points.length < 3 },
       },
     ],
-    hooks: { drawClear: [(u) => underlay(u, props, colors)] },
+    hooks: { drawClear: [(u) => underlay(u, props, colors)], draw: [(u) => overlay(u, props, colors)] },
   };
 }
 
@@ -149,7 +201,17 @@ export function TimeChart(props: ChartProps) {
     const element = holder.current;
     if (element === null) return;
     const options = optionsOf(props, readColors(element), element.clientWidth || 300);
-    options.hooks = { ...options.hooks, setCursor: [(u) => readOut(u, props, readout.current)] };
+    options.hooks = {
+      ...options.hooks,
+      setCursor: [(u) => readOut(u, props, readout.current)],
+      setSelect: [
+        (u) => {
+          if (u.select.width < 4) return;
+          const at = (x: number): number => u.posToVal(x, 'x') * 1_000;
+          props.onZoom?.({ from: at(u.select.left), to: at(u.select.left + u.select.width) });
+        },
+      ],
+    };
     const chart = new uPlot(
       options,
       [props.points.map((point) => point.at / 1_000), props.points.map((point) => point.value)],

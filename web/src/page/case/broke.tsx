@@ -1,4 +1,5 @@
 import { Link } from '@tanstack/react-router';
+import { useState } from 'react';
 import { urnName } from '../../../../src/model/urn.ts';
 import type { CaseDetail, CaseSignal, Cause, Verdict } from '../../api/types.ts';
 import { useWords } from '../../i18n/index.tsx';
@@ -19,7 +20,6 @@ export function Broke({ detail }: { detail: CaseDetail }) {
       }
     >
       {verdict === null ? <Searching detail={detail} /> : <Found verdict={verdict} />}
-      <Signals detail={detail} />
     </Panel>
   );
 }
@@ -50,15 +50,18 @@ function Found({ verdict }: { verdict: Verdict }) {
       {others.length === 0 && <p className="dim">{t('case.noother')}</p>}
       <ul>
         {others.slice(0, 5).map((cause) => (
-          <li
-            key={`${cause.resource} ${cause.kind}`}
-            className="row"
-            title={cause.reasons.map((reason) => say(reason.text, reason)).join('\n')}
-          >
-            <span className="grow clip">
-              {nameOf(cause)} · {word('kind', cause.kind)}
-            </span>
-            <span className="dim num">{cause.score.toFixed(2)}</span>
+          <li key={`${cause.resource} ${cause.kind}`}>
+            <details className="hypothesis" data-testid="hypothesis">
+              <summary>
+                <span className="grow clip">
+                  {nameOf(cause)} · {word('kind', cause.kind)}
+                </span>
+                <span className="cause-score">
+                  <Confidence score={cause.score} /> <span className="num">{cause.score.toFixed(2)}</span>
+                </span>
+              </summary>
+              <Reasons cause={cause} />
+            </details>
           </li>
         ))}
       </ul>
@@ -67,7 +70,7 @@ function Found({ verdict }: { verdict: Verdict }) {
 }
 
 function FirstCause({ cause, external }: { cause: Cause; external: boolean }) {
-  const { t, word, say, language } = useWords();
+  const { t, word } = useWords();
   return (
     <div className="cause" data-testid="first-cause">
       <p className="cause-name">
@@ -81,37 +84,29 @@ function FirstCause({ cause, external }: { cause: Cause; external: boolean }) {
       </p>
       <p className="mono dim urn">{cause.resource}</p>
       {external && <p className="warn">{t('case.external', { service: nameOf(cause) })}</p>}
-      <ul className="reasons">
-        {cause.reasons.map((reason) => (
-          <li key={reason.text}>
-            {say(reason.text, reason)} <EvidenceRefs refs={reason.evidence} />
-          </li>
-        ))}
-      </ul>
-      {cause.explains.length > 0 && (
-        <p className="dim">
-          {t('case.explains')}:{' '}
-          {cause.explains
-            .map((each) => (language === 'en' ? shortSignal(each) : signalName(each, word)))
-            .join(', ')}
-        </p>
-      )}
+      <Reasons cause={cause} />
     </div>
   );
 }
 
+function Reasons({ cause }: { cause: Cause }) {
+  const { say } = useWords();
+  return (
+    <ul className="reasons">
+      {cause.reasons.map((reason) => (
+        <li key={reason.text}>
+          {say(reason.text, reason)} <EvidenceRefs refs={reason.evidence} />
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+/** Those that carry a verdict; the rest is one click away. */
+const signalsFirst = 6;
+
 /** The resource, not the service that saw it: a database or an outside peer is to blame itself. */
 const nameOf = (cause: Cause): string => urnName(cause.resource) || cause.service;
-
-/** `slo_violation:payments:availability` reads as `payments availability`. */
-const shortSignal = (fingerprint: string): string =>
-  fingerprint.split(':').slice(1).join(' ').replaceAll('_', ' ');
-
-function signalName(fingerprint: string, word: (prefix: string, word: string) => string): string {
-  const [, ...parts] = fingerprint.split(':');
-  const indicator = parts.pop() ?? '';
-  return `${parts.join(':')} ${word('indicator', indicator)}`;
-}
 
 const Confidence = ({ score }: { score: number }) => (
   <svg viewBox="0 0 40 6" className="confidence" aria-hidden="true">
@@ -123,20 +118,18 @@ const Confidence = ({ score }: { score: number }) => (
 /** The summary is said by the code of the title with `.summary`. */
 const summarySaid = ({ code, params }: CaseSignal) => ({ code: `${code ?? ''}.summary`, params });
 
-function Signals({ detail }: { detail: CaseDetail }) {
-  const { t, word, say } = useWords();
+/** What was noticed, newest last; each leads to its event with the rows behind it. */
+export function Signals({ detail }: { detail: CaseDetail }) {
+  const { t, say } = useWords();
+  const [all, setAll] = useState(false);
   if (detail.signals.length === 0) return null;
+  const shown = all ? detail.signals : detail.signals.slice(0, signalsFirst);
   return (
-    <div className="panel-body signals">
-      <h3>{t('case.signals')}</h3>
-      <ul>
-        {detail.signals.slice(0, 6).map((signal) => (
-          <li key={signal.fingerprint} className="row" title={say(signal.summary, summarySaid(signal))}>
-            <span className="grow clip">
-              {signal.indicator === 'alert'
-                ? say(signal.title, signal)
-                : `${signal.service} ${word('indicator', signal.indicator)}`}
-            </span>
+    <Panel title={t('case.signals')} aside={detail.signals.length} testId="case-signals">
+      <ul className="panel-body">
+        {shown.map((signal, i) => (
+          <li key={signal.event_id ?? `${signal.fingerprint} ${i}`} className="row">
+            <SignalName signal={signal} title={say(signal.summary, summarySaid(signal))} />
             {signal.indicator !== 'alert' && (
               <span className="num">
                 <span className="dim">{formatIndicator(signal.indicator, signal.baseline)} → </span>
@@ -146,6 +139,40 @@ function Signals({ detail }: { detail: CaseDetail }) {
           </li>
         ))}
       </ul>
-    </div>
+      {detail.signals.length > signalsFirst && (
+        <p className="evidence-more">
+          <button type="button" className="link blue" onClick={() => setAll(!all)}>
+            {all ? t('action.less') : t('unusual.all', { n: detail.signals.length })}
+          </button>
+        </p>
+      )}
+    </Panel>
+  );
+}
+
+function SignalName({ signal, title }: { signal: CaseSignal; title: string }) {
+  const { word, say } = useWords();
+  const text =
+    signal.indicator === 'alert'
+      ? say(signal.title, signal)
+      : `${signal.service} ${word('indicator', signal.indicator)}`;
+  if (signal.event_id === undefined)
+    return (
+      <span className="grow clip" title={title}>
+        {text}
+      </span>
+    );
+  const id = signal.event_id;
+  return (
+    <Link
+      to="."
+      search={(prev) => ({ ...prev, event: id })}
+      resetScroll={false}
+      className="grow clip"
+      title={title}
+      data-testid="case-signal"
+    >
+      {text}
+    </Link>
   );
 }

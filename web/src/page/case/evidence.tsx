@@ -1,14 +1,12 @@
 /** Each fact a sentence rests on: its chart, some of its raw rows, and the way back to all of them. */
-import { useQuery } from '@tanstack/react-query';
 import { getRouteApi } from '@tanstack/react-router';
 import { useState } from 'react';
-import { evidenceRowsQuery } from '../../api/queries.ts';
 import type { CaseDetail, CaseEvidence } from '../../api/types.ts';
 import { useWords } from '../../i18n/index.tsx';
-import { formatUnit } from '../../model/format.ts';
-import { HrefLink, Panel, Problem, Skeleton } from '../../panel/bits.tsx';
+import { HrefLink, Panel, Skeleton } from '../../panel/bits.tsx';
+import { EvidenceRowsOf, pageOf } from '../../panel/evidencerows.tsx';
 import { RowsTable } from '../../panel/rowstable.tsx';
-import { TimeChart } from '../../panel/timechart.tsx';
+import { ChartLegend, EvidenceChart } from './evidencechart.tsx';
 
 const route = getRouteApi('/cases/$caseId');
 
@@ -45,6 +43,7 @@ export function EvidencePanel({ detail }: { detail: CaseDetail }) {
         ) : undefined
       }
     >
+      {detail.evidence.some((each) => each.series !== null) && <ChartLegend verdict={detail.verdict} />}
       {detail.evidence.length === 0 &&
         (detail.status === 'NEW' || detail.status === 'ANALYZING' ? (
           <Skeleton rows={3} />
@@ -79,10 +78,10 @@ function EvidenceCard(props: { evidence: CaseEvidence; detail: CaseDetail; chose
     >
       <p className="evidence-note">
         <span className="ref plain">{evidence.ref}</span>
-        <span className={`tag dim-${evidence.dim}`}>{word('dim', evidence.dim)}</span>
-        <span>{say(evidence.note, evidence)}</span>
+        <span className={`tag dim-${evidence.dim}`}>{word('dim', evidence.dim)}</span>{' '}
+        {say(evidence.note, evidence)}
       </p>
-      {evidence.series && <SeriesChart series={evidence.series} detail={detail} />}
+      <EvidenceChart evidence={evidence} detail={detail} />
       <p className="evidence-foot">
         <button
           type="button"
@@ -96,7 +95,7 @@ function EvidenceCard(props: { evidence: CaseEvidence; detail: CaseDetail; chose
         {evidence.link !== null && (
           <HrefLink href={evidence.link} testId="evidence-link">
             {t('case.evidence.open', {
-              page: t(evidence.link.startsWith('/traces') ? 'nav.traces' : 'nav.logs'),
+              page: t(pageOf(evidence.link)),
             })}{' '}
             →
           </HrefLink>
@@ -107,43 +106,6 @@ function EvidenceCard(props: { evidence: CaseEvidence; detail: CaseDetail; chose
       </p>
       {rowsOpen && <EvidenceRows evidence={evidence} />}
     </article>
-  );
-}
-
-/** `cart errors`: a service and what of it; the name of a metric is one word and stays. */
-const seriesName = (name: string, word: (prefix: string, word: string) => string): string =>
-  name.replace(/ (errors|p95Ms|requests|logs)$/, (_, what: string) => ` ${word('series', what)}`);
-
-function SeriesChart({
-  series,
-  detail,
-}: {
-  series: NonNullable<CaseEvidence['series']>;
-  detail: CaseDetail;
-}) {
-  const { t, word } = useWords();
-  const name = seriesName(series.name, word);
-  const marks = (detail.verdict?.changes ?? []).map((change) => change.at);
-  return (
-    <>
-      <TimeChart
-        points={series.points}
-        unit={series.unit}
-        label={name}
-        band={series.baseline}
-        marks={marks}
-        onset={detail.verdict?.scope.since}
-        height={92}
-      />
-      <p className="dim chart-note">
-        {name}
-        {series.baseline &&
-          ` · ${t('case.evidence.baseline', {
-            low: formatUnit(series.baseline.low, series.unit),
-            high: formatUnit(series.baseline.high, series.unit),
-          })}`}
-      </p>
-    </>
   );
 }
 
@@ -168,16 +130,7 @@ function EvidenceRows({ evidence }: { evidence: CaseEvidence }) {
           {t('case.evidence.again')}
         </button>
       )}
-      {again && <FreshRows id={evidence.id} />}
+      {again && <EvidenceRowsOf id={evidence.id} />}
     </div>
   );
-}
-
-function FreshRows({ id }: { id: string }) {
-  const { t } = useWords();
-  const query = useQuery(evidenceRowsQuery(id));
-  if (query.error !== null) return <Problem error={query.error} retry={() => void query.refetch()} />;
-  if (query.data === undefined) return <Skeleton rows={4} />;
-  if (query.data.length === 0) return <p className="dim">{t('case.evidence.norows')}</p>;
-  return <RowsTable rows={query.data} />;
 }

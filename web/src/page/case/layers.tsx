@@ -8,7 +8,7 @@ import { EvidenceRefs } from './refs.tsx';
 export function Layers({ verdict }: { verdict: Verdict | null }) {
   const { t } = useWords();
   return (
-    <Panel title={t('case.layers')} testId="case-layers">
+    <Panel title={t('case.layers')} testId="case-layers" aside={verdict && <Excluded verdict={verdict} />}>
       {verdict === null ? (
         <Skeleton rows={5} />
       ) : (
@@ -20,6 +20,15 @@ export function Layers({ verdict }: { verdict: Verdict | null }) {
       )}
     </Panel>
   );
+}
+
+/** Layers in which every check that could look found nothing. */
+function Excluded({ verdict }: { verdict: Verdict }) {
+  const { t, word } = useWords();
+  const names = layersOf(verdict)
+    .filter((row) => row.status === 'ok')
+    .map((row) => word('layer', row.layer));
+  return names.length === 0 ? null : t('case.layers.excluded', { layers: names.join(', ') });
 }
 
 /** Suspect checks of a layer that are told at once; the catalogue says much of it a second time. */
