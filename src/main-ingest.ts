@@ -41,7 +41,7 @@ export async function startIngest(settings: Config, log: Logger): Promise<Clew> 
     started.add('write-ahead log', () => store.close());
     await pipelines.follow();
     started.add('pipelines', () => pipelines.stop());
-    const door = createDoor(config, log, store);
+    const door = createDoor(config, log, store, pipelines.masker);
     const guard = createCardinality(config.limits);
     const otlp = createOtlpIntake({ door, guard, config: config.ingest, clock });
     const intake = createIntake({ clock, detail: store, door, guard });

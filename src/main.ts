@@ -253,7 +253,7 @@ export async function startClew(settings: Config, log: Logger): Promise<Clew> {
     const stores = await openStores(config, log, started);
     started.add('pipelines', () => pipelines.stop());
     await pipelines.start(stores.ledger);
-    const door = createDoor(config, log, stores.detail);
+    const door = createDoor(config, log, stores.detail, pipelines.masker);
     const guard = createCardinality(config.limits);
     const intake = createIntake({ clock, detail: stores.detail, door, guard });
     const loop = await createLoop(config, log, stores);

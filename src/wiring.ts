@@ -115,7 +115,12 @@ export async function listen(
 }
 
 /** Between the receivers and a store, the whole one or the write-ahead log alone. */
-export function createDoor(config: Config, log: Logger, store: IngestStore): Admission {
+export function createDoor(
+  config: Config,
+  log: Logger,
+  store: IngestStore,
+  masker: Pipelines['masker'],
+): Admission {
   return createAdmission({
     config,
     clock,
@@ -124,6 +129,7 @@ export function createDoor(config: Config, log: Logger, store: IngestStore): Adm
     expectAgain: (request, table) => store.expectAgain(request, table),
     pendingBytes: () => store.health().pendingBytes,
     diskFreeBytes: createDiskWatch(() => diskFree(config.dataDir), clock, log).free,
+    masker,
   });
 }
 

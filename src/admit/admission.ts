@@ -2,7 +2,7 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import type { Config } from '../config/index.ts';
 import { ClewError, type Clock, type Logger } from '../lib/index.ts';
 import type { Block, DetailTable } from '../model/index.ts';
-import { type Delivery, type Door, deadLetterBlock, type Letter } from '../receive/index.ts';
+import { type Delivery, type Door, deadLetterBlock, type Letter, type Masker } from '../receive/index.ts';
 import { Commits } from './commits.ts';
 import {
   ackSeconds,
@@ -14,6 +14,7 @@ import {
   ingestRefused,
   ingestRejected,
 } from './events.ts';
+import { maskedLetter } from './masking/letter.ts';
 import { createRates, type RateLimits, type Rates } from './rate.ts';
 import { Recent } from './recent.ts';
 import { Share } from './share.ts';
@@ -30,6 +31,8 @@ export interface AdmissionOptions {
   pendingBytes: () => number;
   /** Free bytes of the disk of the write-ahead log; without it the disk is not looked at. */
   diskFreeBytes?: () => number;
+  /** Hides in dead letters what it hides in records; null or absent: they are kept as they came. */
+  masker?: Masker | null;
 }
 
 /** What the door sees of the store, for readiness and health. */
@@ -130,7 +133,7 @@ export function createAdmission(options: AdmissionOptions): Admission {
     repeated: (request) => abandoned.get(request),
     state: () => ({ commitMs: commits.worstMs(), diskFreeBytes: diskFree() }),
     async deadLetters(letters) {
-      const kept = letters.filter((letter) => budget.take(letter)).map(cut);
+      const kept = letters.filter((letter) => budget.take(letter)).map((letter) => asKept(letter, options));
       if (kept.length === 0) return;
       try {
         await options.append(deadLetterBlock(kept, clock.now()));
@@ -202,6 +205,9 @@ function checkRoom(
     { pending_bytes: pending, limit: pendingMax },
   );
 }
+
+const asKept = (letter: Letter, { masker = null }: AdmissionOptions): Letter =>
+  masker === null ? cut(letter) : maskedLetter(masker, cut(letter));
 
 function cut(letter: Letter): Letter {
   if (letter.payload.length <= letterBytesMax) return letter;

@@ -14,6 +14,8 @@ export interface Masker {
   suspects(bytes: Uint8Array, start: number, end: number): boolean;
   /** The text with everything hidden that a rule found; counts per rule and tenant. */
   mask(text: string, tenant: string): string;
+  /** The same, but each hidden character becomes `*`: for a frame that counts its bytes. */
+  blank(text: string, tenant: string): string;
   /** Whether the attribute key `bytes[start, end)` may name a secret; a few nanoseconds, seldom true in vain. */
   suspectsKey(bytes: Uint8Array, start: number, end: number): boolean;
   /** Whether the key names a secret, so that its whole value is replaced by `maskedValue`; counts when it does. */

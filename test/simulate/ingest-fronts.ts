@@ -56,6 +56,7 @@ export type Row = Record<string, unknown>;
 
 async function serve(store: DetailStore, token: string): Promise<FastifyInstance> {
   const app = await createServer({ log, token, bodyBytesMax: config.ingest.bodyBytesMax });
+  const masker = createMasker(await loadMasking(['catalog'], systemClock), config.masking);
   const door = createAdmission({
     config: { ...config, auth: { token } },
     clock: systemClock,
@@ -65,9 +66,9 @@ async function serve(store: DetailStore, token: string): Promise<FastifyInstance
       await store.append(block);
     },
     pendingBytes: () => pretended.pendingBytes + store.health().pendingBytes,
+    masker,
   });
   const ready = () => ({ ready: pretended.ready, reason: pretended.ready ? 'ok' : 'segments are replayed' });
-  const masker = createMasker(await loadMasking(['catalog'], systemClock), config.masking);
   const refinery = new Pipelines({ catalogDirs: ['catalog'], masker, clock: systemClock, log });
   pipelines.push(refinery);
   const refined = { ...config.ingest, refinery };

@@ -89,6 +89,14 @@ class RuleMasker implements Masker {
   }
 
   mask(text: string, tenant: string): string {
+    return this.hide(text, tenant, (rule, value) => this.replacement(rule, value));
+  }
+
+  blank(text: string, tenant: string): string {
+    return this.hide(text, tenant, null);
+  }
+
+  private hide(text: string, tenant: string, replacement: Replacement | null): string {
     let result = text;
     const lower = text.toLowerCase();
     for (const working of this.working) {
@@ -96,30 +104,9 @@ class RuleMasker implements Masker {
       if (rule.atSign && !text.includes('@')) continue;
       if (needles.length > 0 && !needles.some((needle) => lower.includes(needle))) continue;
       result = rule.builtIn
-        ? this.apply(working, result, tenant)
-        : inPieces(result, (piece) => this.apply(working, piece, tenant));
+        ? apply(working, result, tenant, replacement)
+        : inPieces(result, (piece) => apply(working, piece, tenant, replacement));
     }
-    return result;
-  }
-
-  private apply({ rule, regex, check }: Working, text: string, tenant: string): string {
-    let found = 0;
-    const result = text.replace(regex, (...match: unknown[]) => {
-      const whole = String(match[0]);
-      const groups = match.at(-1);
-      const offset = Number(match.find((part, index) => index > 0 && typeof part === 'number'));
-      const kept =
-        typeof groups === 'object' && groups !== null && 'keep' in groups ? String(groups.keep ?? '') : '';
-      const value = whole.slice(kept.length);
-      if (value.startsWith('[masked:')) return whole;
-      if (check !== null && !check(value, text.slice(Math.max(0, offset - 40), offset))) return whole;
-      found += 1;
-      const replacement = this.replacement(rule, value);
-      return (
-        kept + (rule.digits && isJsonNumber(text, offset, whole.length) ? `"${replacement}"` : replacement)
-      );
-    });
-    if (found > 0) masked.inc({ rule: rule.name, tenant }, found);
     return result;
   }
 
@@ -144,6 +131,34 @@ class RuleMasker implements Masker {
         return match !== null && (check === null || check(match[0], ''));
       });
   }
+}
+
+/** Null: as many `*` as there were characters. */
+type Replacement = (rule: MaskingRule, value: string) => string;
+
+function apply(
+  { rule, regex, check }: Working,
+  text: string,
+  tenant: string,
+  replacement: Replacement | null,
+): string {
+  let found = 0;
+  const result = text.replace(regex, (...match: unknown[]) => {
+    const whole = String(match[0]);
+    const groups = match.at(-1);
+    const offset = Number(match.find((part, index) => index > 0 && typeof part === 'number'));
+    const kept =
+      typeof groups === 'object' && groups !== null && 'keep' in groups ? String(groups.keep ?? '') : '';
+    const value = whole.slice(kept.length);
+    if (value.startsWith('[masked:')) return whole;
+    if (check !== null && !check(value, text.slice(Math.max(0, offset - 40), offset))) return whole;
+    found += 1;
+    if (replacement === null) return kept + '*'.repeat(value.length);
+    const replaced = replacement(rule, value);
+    return kept + (rule.digits && isJsonNumber(text, offset, whole.length) ? `"${replaced}"` : replaced);
+  });
+  if (found > 0) masked.inc({ rule: rule.name, tenant }, found);
+  return result;
 }
 
 const anchorsOf = (rule: MaskingRule): Anchor[] =>
