@@ -22,13 +22,12 @@ const seriesMax = 3_000;
 /** Spans of whole traces, and log records, of the incident and of as long a time before it. */
 const spansMax = 40_000;
 const logsMax = 20_000;
-/** Traces and logs are compared with so much of the time before. */
-const sampleBaselineMsMax = 300_000;
-const sampleIncidentMsMax = 300_000;
 /** Spans that a question reads at most, about; of busier times less of the time before is looked at. */
 const rowsReadMax = 6_000_000;
-/** The same for questions that read ids. */
+/** The same for questions that read ids or bodies, of the incident and of the time before alike. */
 const idsReadMax = 1_000_000;
+/** A service with fewer requests than this per point of a series shows its load, errors and times in none. */
+const requestsPerPointMin = 0.5;
 const changesMax = 500;
 const changeLookbackMs = 6 * 3_600_000;
 const answerMsMax = 10_000;
@@ -57,17 +56,6 @@ export async function readIncident(reader: IncidentReader, question: IncidentQue
     (await reader.store.query<never>(asked(tenant, name, when, sql, params, rows))).rows;
   const grainS = Math.max(grainSMin, Math.ceil((span.to - span.from) / 1000 / pointsPerSeries));
   const perMs = (await rowsIn(ask, 'otel_traces', span)) / Math.max(1, span.to - span.from);
-  const idsMs = idsReadMax / Math.max(perMs, 1e-9);
-  const parts = {
-    before: {
-      from: Math.max(baseline.from, baseline.to - Math.min(sampleBaselineMsMax, idsMs)),
-      to: baseline.to,
-    },
-    during: {
-      from: window.from,
-      to: Math.min(window.to, window.from + Math.min(sampleIncidentMsMax, idsMs)),
-    },
-  };
   const looked = Math.max(span.to - rowsReadMax / Math.max(perMs, 1e-9), span.from);
   if (looked > span.from && looked < window.from)
     caveats.push(
@@ -84,8 +72,9 @@ export async function readIncident(reader: IncidentReader, question: IncidentQue
     )),
     ...(await metricSeries(ask, span, grainS, caveats)),
   ];
-  const spans = await sampledSpans(ask, parts, caveats);
-  const logs = await sampledLogs(ask, parts, caveats);
+  const spans = await sampledSpans(ask, partsOf(question, perMs), caveats);
+  const logsPerMs = (await rowsIn(ask, 'otel_logs', span)) / Math.max(1, span.to - span.from);
+  const logs = await sampledLogs(ask, partsOf(question, logsPerMs), caveats);
   return {
     name: `${tenant} ${new Date(at).toISOString()}`,
     at,
@@ -101,6 +90,16 @@ export async function readIncident(reader: IncidentReader, question: IncidentQue
     events: await changes(ask, { from: window.from - changeLookbackMs, to: window.to }),
     caveats,
     files: {},
+  };
+}
+
+/** The times that rows are read of: all, or of busy systems as much as may be read, next before it began and around when it was noticed. */
+function partsOf({ window, baseline, at }: IncidentQuestion, rowsPerMs: number): Parts {
+  const ms = idsReadMax / Math.max(rowsPerMs, 1e-9);
+  const from = Math.max(window.from, Math.min(at - ms / 2, window.to - ms));
+  return {
+    before: { from: Math.max(baseline.from, baseline.to - ms), to: baseline.to },
+    during: { from, to: Math.min(window.to, from + ms) },
   };
 }
 
@@ -156,10 +155,10 @@ async function requestSeries(ask: Ask, span: TimeWindow, grainS: number): Promis
     span,
     `SELECT service, groupArray(at) AS at, groupArray(rate) AS rate, groupArray(errors) AS errors, groupArray(mean) AS mean, groupArray(p95) AS p95
 FROM (SELECT toString(ServiceName) AS service, toUnixTimestamp(toStartOfInterval(Timestamp, INTERVAL {grain:UInt32} SECOND)) AS at,
-    count() / {grain:UInt32} AS rate, countIf(StatusCode = 'Error') / count() AS errors, avg(Duration) / 1e6 AS mean, quantileTiming(0.95)(Duration / 1e6) AS p95
+    count() AS n, n / {grain:UInt32} AS rate, countIf(StatusCode = 'Error') / count() AS errors, avg(Duration) / 1e6 AS mean, quantileTiming(0.95)(Duration / 1e6) AS p95
   FROM otel_traces WHERE ${within} AND ${isServerSpan} GROUP BY service, at ORDER BY service, at)
-GROUP BY service LIMIT ${seriesMax}`,
-    { grain: grainS },
+GROUP BY service HAVING sum(n) >= {least:Float64} LIMIT ${seriesMax}`,
+    { grain: grainS, least: (requestsPerPointMin * (span.to - span.from)) / 1000 / grainS },
   );
   return rows.flatMap((row) => {
     const times = row.at.map((second) => second * 1000);

@@ -24,6 +24,8 @@ export interface ChangeDeps {
 // A deployment of a whole fleet is one request of some hundred events; a thousand is a mistake.
 const eventsMax = 1_000;
 const labelsMax = 64;
+/** A label may hold the diff of a commit: its lines tell which change broke what. */
+const labelCharsMax = 32_768;
 /** A list that is wrong throughout need not be answered in full. */
 const issuesMax = 10;
 
@@ -34,13 +36,20 @@ const changeBody = z.strictObject({
     .optional()
     .describe('Epoch milliseconds or RFC 3339; default: now.'),
   kind: z.string().trim().min(1).max(64).toLowerCase().describe('deploy, config, flag, scale, migration, …'),
-  service: z.string().trim().min(1).max(256),
+  service: z
+    .string()
+    .trim()
+    .max(256)
+    .default('')
+    .describe(
+      '`service.name` of what was changed; left out where that is not known, as of a commit to a shared library.',
+    ),
   title: z.string().trim().min(1).max(1_000),
   actor: z.string().max(256).default(''),
   labels: z
     .record(
       z.string().min(1).max(128),
-      z.union([z.string().max(4_096), z.number(), z.boolean()]).transform(String),
+      z.union([z.string().max(labelCharsMax), z.number(), z.boolean()]).transform(String),
     )
     .refine((labels) => Object.keys(labels).length <= labelsMax, {
       message: `at most ${labelsMax} labels`,

@@ -246,8 +246,16 @@ describe('changes', () => {
     expect(told.at(-1)?.events.map((event) => event.at)).toEqual([t0, t0]);
   });
 
+  test('a commit may name no service and carry its diff', async () => {
+    const diff = `- LIMIT 50${'\n+ line'.repeat(4_000)}`;
+    const { status } = await post('/changes', { kind: 'commit', title: 'sort by score', labels: { diff } });
+    expect(status).toBe(202);
+    expect(told.at(-1)?.events).toEqual([expect.objectContaining({ service: '', labels: { diff } })]);
+  });
+
   test.each<[object, RegExp]>([
-    [{ kind: 'deploy', title: 'x' }, /service/],
+    [{ service: 'cart', title: 'x' }, /kind/],
+    [{ kind: 'commit', title: 'x', labels: { diff: 'x'.repeat(32_769) } }, /labels/],
     [{ kind: 'deploy', service: 'cart', title: '' }, /title/],
     [{ kind: 'deploy', service: 'cart', title: 'x'.repeat(1_001) }, /title/],
     [
@@ -256,7 +264,7 @@ describe('changes', () => {
     ],
     [{ kind: 'deploy', service: 'cart', title: 'x', colour: 'red' }, /colour/],
     [[], /./],
-    [[{ kind: 'deploy' }], /service/],
+    [[{ kind: 'deploy' }], /title/],
   ])('%j is refused and nothing is written', async (payload, reason) => {
     const before = told.length;
     const { status, body } = await post('/changes', payload);
