@@ -30,7 +30,7 @@ beforeAll(async () => {
     StatusCode: 'Unset',
   });
   let n = 0;
-  const spans: object[] = [];
+  const spans: Record<string, unknown>[] = [];
   for (let at = noon - 30 * minute; at < noon + 30 * minute; at += 2_000) spans.push(span('busy', at, ++n));
   // A collector that keeps traces of failures only.
   for (let at = noon + 16 * minute; at < noon + 20 * minute; at += 20_000)
