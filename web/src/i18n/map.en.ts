@@ -1,5 +1,8 @@
 /** Texts of the map's moments, differences and questions. */
 export const mapEn = {
+  'map.outside': 'Users / outside',
+  'map.outside.text':
+    'Requests whose caller sends no telemetry: users and browsers, other systems, probes; or whose span was lost or not sampled.',
   'map.slider': 'Moment shown',
   'map.slider.since': 'Moment compared with',
   'map.span': 'How far back',

@@ -1,6 +1,8 @@
 import type { mapEn } from './map.en.ts';
 
 export const mapZh: Record<keyof typeof mapEn, string> = {
+  'map.outside': '用户 / 外部',
+  'map.outside.text': '调用方没有遥测的请求:用户与浏览器、其他系统、探测;或其 Span 丢失、未被采样。',
   'map.slider': '所示时刻',
   'map.slider.since': '对比的时刻',
   'map.span': '回看范围',

@@ -6,9 +6,11 @@ import {
   drawnTopology,
   groupName,
   joinedGraphs,
+  outsideUrn,
   reach,
   type Status,
   wayBetween,
+  withOutside,
 } from './topology.ts';
 
 const node = (urn: string): MapNode => ({
@@ -32,6 +34,26 @@ const graphOf = (calls: string[]): Graph => ({
     p95_ms: 2,
     ...(call.endsWith('-') ? { status: 'removed' as Status } : {}),
   })),
+});
+
+test('who calls without a span of their own is one node with the figures of their calls', () => {
+  const call = (dst: string, rps: number, error_rate: number) => ({
+    src: outsideUrn,
+    dst,
+    rps,
+    error_rate,
+    p50_ms: null,
+    p95_ms: null,
+  });
+  const graph = {
+    nodes: [node(outsideUrn), node('urn:svc:a'), node('urn:svc:b')],
+    edges: [call('urn:svc:a', 3, 0), call('urn:svc:b', 1, 0.4)],
+  };
+  const [outside, a] = withOutside(graph, 'Users').nodes;
+  expect(outside).toMatchObject({ service: 'Users', type: 'outside', rps: 4, error_rate: 0.1 });
+  expect(a).toBe(graph.nodes[1]);
+  const inner = { nodes: [node('urn:svc:a')], edges: [] };
+  expect(withOutside(inner, 'Users')).toBe(inner);
 });
 
 describe('impact and ways on the screen', () => {

@@ -18,6 +18,22 @@ export type Layer = (typeof layers)[number];
 /** Along these a failure reaches who stands before; the others only group. As the server's list. */
 const dependencies = new Set(['CALLS', 'DEPENDS_ON', 'RUNS_ON', 'ROUTES_TO', 'USES']);
 
+/** Callers of whom there is no span: users and browsers, senders without telemetry, spans that were lost or not sampled. */
+export const outsideUrn = 'urn:ext:unknown';
+
+/** The same graph with the outside under a name, its figures those of the calls that come in from it. */
+export function withOutside(graph: Graph, name: string): Graph {
+  if (!graph.nodes.some((node) => node.urn === outsideUrn)) return graph;
+  const calls = graph.edges.filter((edge) => edge.src === outsideUrn && edge.status !== 'removed');
+  const rps = calls.reduce((sum, edge) => sum + edge.rps, 0);
+  const failed = calls.reduce((sum, edge) => sum + edge.rps * edge.error_rate, 0);
+  const outside = { service: name, type: 'outside', rps, error_rate: rps > 0 ? failed / rps : 0 };
+  return {
+    nodes: graph.nodes.map((node) => (node.urn === outsideUrn ? { ...node, ...outside } : node)),
+    edges: graph.edges,
+  };
+}
+
 const still = { rps: 0, error_rate: 0, p95_ms: null };
 
 /**

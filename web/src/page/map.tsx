@@ -13,6 +13,7 @@ import {
   layers,
   reach,
   wayBetween,
+  withOutside,
 } from '../model/topology.ts';
 import { Empty, Problem, Skeleton } from '../panel/bits.tsx';
 import { useFrame } from '../panel/frame.ts';
@@ -98,6 +99,7 @@ export function MapPage() {
 function useMapGraph() {
   const { at, since, layer = 'calls' } = route.useSearch();
   const { poll } = useFrame();
+  const outside = useT()('map.outside');
   // Compared is always the later one with the earlier one, whichever way round they were set.
   const swapped = since !== undefined && at !== undefined && since > at;
   const [earlier, later] = swapped ? [at, since] : [since, at];
@@ -114,10 +116,11 @@ function useMapGraph() {
       return undefined;
     const called =
       earlier === undefined || before.data === undefined ? stands : comparedCalls(before.data, stands);
-    if (layer === 'calls') return called;
+    if (layer === 'calls') return withOutside(called, outside);
     if (topology.data === undefined) return undefined;
-    return joinedGraphs(called, drawnTopology(topology.data, withCalls ? stands : undefined));
-  }, [layer, withCalls, earlier, calls.data, before.data, topology.data]);
+    const both = joinedGraphs(called, drawnTopology(topology.data, withCalls ? stands : undefined));
+    return withOutside(both, outside);
+  }, [layer, withCalls, earlier, calls.data, before.data, topology.data, outside]);
   const failed = [calls, before, topology].find((query) => query.error !== null);
   return {
     graph,

@@ -238,7 +238,10 @@ function ServiceBox({ data }: NodeProps<Box>) {
     >
       <Handle type="target" position={data.down ? Position.Top : Position.Left} isConnectable={false} />
       <p className="map-node-name">
-        <span className="clip grow" title={`${node.type} ${node.urn}`}>
+        <span
+          className="clip grow"
+          title={node.type === 'outside' ? t('map.outside.text') : `${node.type} ${node.urn}`}
+        >
           {marks[node.type]}
           {node.service}
           {data.members > 0 && ` ×${data.members}`}
@@ -263,7 +266,7 @@ function ServiceBox({ data }: NodeProps<Box>) {
           <span className={failed ? 'bad' : ''} title={t('map.errors')}>
             {formatRatio(node.error_rate)}
           </span>
-          <span title={t('map.p95')}>{formatMs(node.p95_ms)}</span>
+          {node.p95_ms !== null && <span title={t('map.p95')}>{formatMs(node.p95_ms)}</span>}
         </p>
       )}
       <Handle type="source" position={data.down ? Position.Bottom : Position.Right} isConnectable={false} />
@@ -273,6 +276,7 @@ function ServiceBox({ data }: NodeProps<Box>) {
 
 /** What is not one of our services, by a sign before its name. */
 const marks: Record<string, string> = {
+  outside: '⇥ ',
   database: '⛁ ',
   queue: '≣ ',
   external: '↗ ',

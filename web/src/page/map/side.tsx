@@ -36,16 +36,20 @@ export function NodeSide(props: {
   return (
     <aside className="side" data-testid="map-side">
       <h2>{node.service}</h2>
-      <p className="mono dim urn">{node.urn}</p>
+      {node.type === 'outside' ? (
+        <p className="dim">{t('map.outside.text')}</p>
+      ) : (
+        <p className="mono dim urn">{node.urn}</p>
+      )}
       {node.status !== undefined && (
         <p className={statusClass(node.status)}>{t(`map.status.${node.status}`)}</p>
       )}
-      {(node.rps > 0 || node.health !== 'no_data') && <Health state={node.health} />}
+      {node.health !== 'no_data' && <Health state={node.health} />}
       {(node.rps > 0 || node.health !== 'no_data') && (
         <dl className="figures">
           <Figure name={t('map.requests')} value={formatRate(node.rps)} />
           <Figure name={t('map.errors')} value={formatRatio(node.error_rate)} bad={node.error_rate >= 0.01} />
-          <Figure name={t('map.p95')} value={formatMs(node.p95_ms)} />
+          {node.p95_ms !== null && <Figure name={t('map.p95')} value={formatMs(node.p95_ms)} />}
         </dl>
       )}
       {members === undefined ? (
@@ -99,6 +103,9 @@ function ServiceLinks({ node }: { node: MapNode }) {
           </Link>
           <Link to="/traces" search={{ service: node.service }} className="button small">
             {t('nav.traces')}
+          </Link>
+          <Link to="/series" search={{ service: node.service }} className="button small">
+            {t('nav.series')}
           </Link>
         </>
       )}

@@ -148,7 +148,10 @@ function EventLines({ detail }: { detail: PatternDetail }) {
     <ul>
       {detail.events.map((event) => (
         <li key={event.event_id}>
-          <span className="tag new">{word('pat.event', event.change)}</span> {formatNear(event.at, now())}{' '}
+          <span className="tag new">{word('pat.event', event.change)}</span>{' '}
+          <Link to="." search={(prev) => ({ ...prev, event: event.event_id })} data-testid="pattern-event">
+            {formatNear(event.at, now())}
+          </Link>{' '}
           <span className="dim">
             {t('pat.event.usual', { n: formatCount(event.count), usual: formatCount(event.usual) })}
           </span>
