@@ -1,6 +1,7 @@
 import type { Ledger } from '../ledger/index.ts';
 import type { Clock } from '../lib/index.ts';
-import { type Job, type JobStatus, jobStatuses } from '../rollup/index.ts';
+import type { JobStatus } from '../model/index.ts';
+import { type Job, jobStatuses } from '../rollup/index.ts';
 import { type HealthMetric, type HealthSource, metric } from './health.ts';
 
 /** Windows behind the newest one that could be done; more means that the job does not keep up or keeps failing. */

@@ -1,5 +1,5 @@
 import type { Queryable } from '../ledger/index.ts';
-import { type EpochMs, iso } from '../model/index.ts';
+import { type CircuitState, type EpochMs, iso } from '../model/index.ts';
 import { circuitOpen } from './events.ts';
 import { pauseMsMax } from './queue.ts';
 
@@ -9,8 +9,6 @@ export const circuitFailuresMax = 5;
 export const pauseMs = 60_000;
 const pauseMsLongest = 600_000;
 const errorCharsMax = 2_000;
-
-export type CircuitState = 'closed' | 'open' | 'half_open';
 
 interface Key {
   job: string;

@@ -1,34 +1,6 @@
 import type { Queryable } from '../ledger/index.ts';
 import { ClewError } from '../lib/index.ts';
-import { type EpochMs, iso } from '../model/index.ts';
-
-export const runStates = ['queued', 'running', 'success', 'failed'] as const;
-export type RunState = (typeof runStates)[number];
-
-export interface RunRow {
-  run_id: string;
-  job: string;
-  tenant: string;
-  from: EpochMs;
-  to: EpochMs;
-  state: RunState;
-  /** Why it is, or was last, in the queue: the schedule, late rows, a request. */
-  kind: 'planned' | 'late' | 'replay';
-  attempts: number;
-  /** How often it was done; more than once after late rows or a replay. */
-  successes: number;
-  worker: string | null;
-  error: string | null;
-  rows_read: number;
-  rows_written: number;
-  rows_conflict: number;
-  left_out: Record<string, number>;
-  queued_at: EpochMs;
-  started_at: EpochMs | null;
-  finished_at: EpochMs | null;
-  /** When it may be tried again, while it waits after a failure. */
-  not_before: EpochMs | null;
-}
+import { type EpochMs, iso, type RunRow, type RunState } from '../model/index.ts';
 
 export interface RunFilter {
   tenantId: number;

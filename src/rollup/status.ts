@@ -1,41 +1,18 @@
 import type { Queryable } from '../ledger/index.ts';
-import { type EpochMs, iso, type TimeWindow } from '../model/index.ts';
-import type { CircuitState } from './circuit.ts';
+import {
+  type CircuitState,
+  type EpochMs,
+  type HistoryCell,
+  iso,
+  type JobStatus,
+  type RunState,
+  type TimeWindow,
+} from '../model/index.ts';
 import type { Job } from './job.ts';
-import type { RunState } from './runs.ts';
 import { upperBound } from './windows.ts';
 
 /** Finished windows from which durations are told. */
 const recentRuns = 200;
-
-export interface JobStatus {
-  job: string;
-  /** End of the newest window that was done. */
-  done_to: EpochMs | null;
-  /** Time between now and that end, seconds; null before the first. */
-  lag_s: number | null;
-  /** Windows that wait and are due, and where the oldest of them begins. */
-  waiting: number;
-  waiting_from: EpochMs | null;
-  /** Of them: because of late rows, because of a request. */
-  waiting_late: number;
-  waiting_replay: number;
-  running: number;
-  /** Given up; somebody must run them again. */
-  failed: number;
-  last_error: string | null;
-  last_error_at: EpochMs | null;
-  /** Of the last windows done, milliseconds. */
-  duration_ms_p50: number | null;
-  duration_ms_p95: number | null;
-  circuit: {
-    state: CircuitState;
-    failures: number;
-    opened_at: EpochMs | null;
-    open_until: EpochMs | null;
-    last_error: string | null;
-  };
-}
 
 const statusSql = `
 SELECT j.job,
@@ -124,20 +101,6 @@ const statusOf = (row: StatusRow, now: EpochMs): JobStatus => ({
     last_error: row.circuit_error,
   },
 });
-
-export interface HistoryCell {
-  from: EpochMs;
-  to: EpochMs;
-  /** Windows that begin in it, by state. */
-  states: Partial<Record<RunState, number>>;
-  /** Longest of them, milliseconds. */
-  duration_ms_max: number | null;
-  /** Largest time between a window's end and its being done, of windows done once by the schedule, seconds. */
-  lag_s_max: number | null;
-  rows_read: number;
-  rows_written: number;
-  retries: number;
-}
 
 const historySql = `
 SELECT floor((extract(epoch FROM window_from)::float8 * 1000 - $3) / $5)::int AS cell,

@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import type { Ledger } from '../ledger/index.ts';
 import { ClewError, type Clock } from '../lib/index.ts';
-import type { TimeWindow } from '../model/index.ts';
-import { findTenant, jobHistory, jobStatuses, listRuns, type Rollup, runStates } from '../rollup/index.ts';
+import { type JobHistory, type JobRow, runStates, type TimeWindow } from '../model/index.ts';
+import { findTenant, jobHistory, jobStatuses, listRuns, type Rollup } from '../rollup/index.ts';
 import type { RouteGroup } from './server.ts';
 import { type TenantOf, windowOf } from './window.ts';
 
@@ -117,7 +117,7 @@ function jobRoutes(deps: EtlDeps): RouteGroup {
         const tenantId = await ledger.tenantId(tenant);
         const statuses = await jobStatuses(ledger, rollup.jobs, tenantId, clock.now());
         return {
-          data: rollup.jobs.map((job) => ({
+          data: rollup.jobs.map((job): Partial<JobRow> & { name: string } => ({
             name: job.name,
             tenant,
             after: job.after,
@@ -147,7 +147,8 @@ function jobRoutes(deps: EtlDeps): RouteGroup {
         const asked = windowOf(request.query, clock, historyMsMax);
         const { cellMs, ...range } = cellsOf(asked, job.alignMs, request.query.cells);
         const cells = await jobHistory(ledger, job.name, tenantId, range, cellMs);
-        return { data: { job: job.name, ...range, cell_ms: cellMs, align_ms: job.alignMs, cells } };
+        const answer: JobHistory = { job: job.name, ...range, cell_ms: cellMs, align_ms: job.alignMs, cells };
+        return { data: answer };
       },
     );
     app.post(

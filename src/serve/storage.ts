@@ -1,9 +1,10 @@
 import { z } from 'zod';
+import type { StorageReport } from '../model/index.ts';
 import type { Storage } from '../operate/index.ts';
 import type { RouteGroup } from './server.ts';
 
 const bytes = z.number().describe('Bytes.');
-const answer = z.object({
+const answer: z.ZodType<{ data: StorageReport }> = z.object({
   data: z.object({
     at: z.number(),
     disk: z.object({ total_bytes: bytes, free_bytes: bytes, keep_free_bytes: bytes }),

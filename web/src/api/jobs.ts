@@ -1,78 +1,19 @@
 /** What the page Jobs asks and does. */
 import { keepPreviousData, queryOptions } from '@tanstack/react-query';
+import {
+  type HistoryCell,
+  type JobHistory,
+  type JobRow,
+  type RunRow,
+  type RunState,
+  runStates,
+} from '../../../src/model/job-report.ts';
 import { now } from '../model/clock.ts';
 import { type FrameSearch, windowOf } from '../model/range.ts';
 import { get, request } from './client.ts';
 import { rangeKey } from './queries.ts';
 
-export const runStates = ['queued', 'running', 'success', 'failed'] as const;
-export type RunState = (typeof runStates)[number];
-
-export interface JobRow {
-  name: string;
-  tenant: string;
-  after: string[];
-  align_s: number;
-  delay_s: number;
-  replay_windows_max: number;
-  done_to: number | null;
-  lag_s: number | null;
-  waiting: number;
-  waiting_from: number | null;
-  waiting_late: number;
-  waiting_replay: number;
-  running: number;
-  failed: number;
-  last_error: string | null;
-  last_error_at: number | null;
-  duration_ms_p50: number | null;
-  duration_ms_p95: number | null;
-  circuit: {
-    state: 'closed' | 'open' | 'half_open';
-    failures: number;
-    opened_at: number | null;
-    open_until: number | null;
-    last_error: string | null;
-  };
-}
-
-export interface JobCell {
-  from: number;
-  to: number;
-  states: Partial<Record<RunState, number>>;
-  duration_ms_max: number | null;
-  lag_s_max: number | null;
-  rows_read: number;
-  rows_written: number;
-  retries: number;
-}
-
-export interface JobHistory {
-  job: string;
-  from: number;
-  to: number;
-  cell_ms: number;
-  align_ms: number;
-  cells: JobCell[];
-}
-
-export interface RunRow {
-  run_id: string;
-  job: string;
-  from: number;
-  to: number;
-  state: RunState;
-  kind: 'planned' | 'late' | 'replay';
-  attempts: number;
-  successes: number;
-  error: string | null;
-  rows_read: number;
-  rows_written: number;
-  rows_conflict: number;
-  started_at: number | null;
-  finished_at: number | null;
-  not_before: number | null;
-}
+export { type HistoryCell, type JobHistory, type JobRow, type RunRow, type RunState, runStates };
 
 const jobsPollMs = 5_000;
 /** Cells of a strip; each is at least five pixels wide on a small screen. */

@@ -1,8 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import type { JobCell, JobHistory } from '../api/jobs.ts';
+import type { HistoryCell, JobHistory } from '../api/jobs.ts';
 import { cellState, pointsOf, rangesOf, wholeStrip, windowsIn } from './jobstrip.ts';
 
-const cell = (from: number, states: JobCell['states'], duration_ms_max: number | null = null): JobCell => ({
+const cell = (
+  from: number,
+  states: HistoryCell['states'],
+  duration_ms_max: number | null = null,
+): HistoryCell => ({
   from,
   to: from + 10,
   states,
@@ -12,7 +16,7 @@ const cell = (from: number, states: JobCell['states'], duration_ms_max: number |
   rows_written: 0,
   retries: 0,
 });
-const history = (cells: JobCell[]): JobHistory => ({
+const history = (cells: HistoryCell[]): JobHistory => ({
   job: 'a',
   from: 100,
   to: 140,

@@ -1,14 +1,14 @@
-import type { JobCell, JobHistory, RunState } from '../api/jobs.ts';
+import type { HistoryCell, JobHistory, RunState } from '../api/jobs.ts';
 import type { SeriesPoint } from '../api/types.ts';
 
 /** What a cell of several windows is shown as: the state that a person must see first. */
-export function cellState(cell: Pick<JobCell, 'states'>): RunState | 'none' {
+export function cellState(cell: Pick<HistoryCell, 'states'>): RunState | 'none' {
   const order: RunState[] = ['failed', 'running', 'queued', 'success'];
   return order.find((state) => (cell.states[state] ?? 0) > 0) ?? 'none';
 }
 
 /** One cell for every step of the range, also where there is no window. */
-export function wholeStrip(history: JobHistory): { from: number; to: number; cell: JobCell | null }[] {
+export function wholeStrip(history: JobHistory): { from: number; to: number; cell: HistoryCell | null }[] {
   const known = new Map(history.cells.map((cell) => [cell.from, cell]));
   const count = Math.max(0, Math.round((history.to - history.from) / history.cell_ms));
   return Array.from({ length: count }, (_, index) => {
@@ -17,7 +17,7 @@ export function wholeStrip(history: JobHistory): { from: number; to: number; cel
   });
 }
 
-export const pointsOf = (history: JobHistory, of: (cell: JobCell) => number | null): SeriesPoint[] =>
+export const pointsOf = (history: JobHistory, of: (cell: HistoryCell) => number | null): SeriesPoint[] =>
   wholeStrip(history).map(({ from, cell }) => ({ at: from, value: cell === null ? null : of(cell) }));
 
 /** Windows that a range of time touches. */

@@ -1,13 +1,13 @@
 /** Approve, reject, resume: who and why, sent with the version that was on screen. */
 import { useMutation, useQueryClient } from '@tanstack/react-query';
-import { type FormEvent, useState } from 'react';
+import { useState } from 'react';
 import { type CaseAction, runCaseAction } from '../../api/actions.ts';
 import { ApiError, newKey } from '../../api/client.ts';
 import type { CaseDetail } from '../../api/types.ts';
 import { useWords } from '../../i18n/index.tsx';
 import { actionsIn } from '../../model/casestate.ts';
 import { useProblemText } from '../../panel/bits.tsx';
-import { Dialog } from '../../panel/dialog.tsx';
+import { type Said, SaidForm } from '../../panel/saidform.tsx';
 
 type Kind = CaseAction['kind'];
 
@@ -42,8 +42,6 @@ export function CaseActions({ detail }: { detail: CaseDetail }) {
   );
 }
 
-const actorKey = 'clew.actor';
-
 /** What the server refused, said for a person; its own words follow. */
 function useRefusal(): (error: unknown) => string[] {
   const { t } = useWords();
@@ -64,7 +62,7 @@ function useAction(
 ) {
   const client = useQueryClient();
   return useMutation({
-    mutationFn: (said: { actor: string; reason: string }) =>
+    mutationFn: (said: Said) =>
       runCaseAction({
         kind: props.kind,
         caseId: props.detail.id,
@@ -92,65 +90,22 @@ interface FormProps {
 
 function ActionForm(props: FormProps) {
   const { t } = useWords();
-  const [actor, setActor] = useState(() => localStorage.getItem(actorKey) ?? '');
-  const [reason, setReason] = useState('');
-  const [missing, setMissing] = useState<'actor' | 'reason' | null>(null);
   const action = useAction(props, props.close);
   const { kind, detail } = props;
-  const submit = (event: FormEvent): void => {
-    event.preventDefault();
-    const said = { actor: actor.trim(), reason: reason.trim() };
-    const lacking = said.actor === '' ? 'actor' : said.reason === '' && kind !== 'approve' ? 'reason' : null;
-    setMissing(lacking);
-    if (lacking !== null) return;
-    localStorage.setItem(actorKey, said.actor);
-    action.mutate(said);
-  };
   const steps = detail.plan?.steps.map((step) => step.title ?? step.action).join(', ') ?? '';
   return (
-    <Dialog title={t(`case.${kind}.title`)} close={props.close}>
-      <form onSubmit={submit} className="action-form" data-testid="action-form">
-        <p>{t(`case.${kind}.text`, { steps })}</p>
-        <label className="field">
-          {t('case.actor')}
-          <input
-            value={actor}
-            maxLength={100}
-            onChange={(event) => setActor(event.target.value)}
-            data-testid="action-actor"
-          />
-        </label>
-        <label className="field">
-          {t('case.reason')}
-          <textarea
-            rows={2}
-            maxLength={1_000}
-            value={reason}
-            onChange={(event) => setReason(event.target.value)}
-            data-testid="action-reason"
-          />
-        </label>
-        {missing !== null && (
-          <p className="bad" role="alert">
-            {t(`case.${missing}.needed`)}
-          </p>
-        )}
-        {action.error !== null && missing === null && <Refused error={action.error} />}
-        <div className="dialog-buttons">
-          <button type="button" className="button" onClick={props.close}>
-            {t('action.cancel')}
-          </button>
-          <button
-            type="submit"
-            className="button primary"
-            disabled={action.isPending}
-            data-testid="action-submit"
-          >
-            {action.isPending ? t('case.sending') : t(`case.${kind}`)}
-          </button>
-        </div>
-      </form>
-    </Dialog>
+    <SaidForm
+      title={t(`case.${kind}.title`)}
+      text={t(`case.${kind}.text`, { steps })}
+      reasonLabel={t('case.reason')}
+      reasonNeeded={kind !== 'approve'}
+      submitLabel={t(`case.${kind}`)}
+      busy={action.isPending}
+      refused={action.error === null ? null : <Refused error={action.error} />}
+      testId="action"
+      submit={(said) => action.mutate(said)}
+      close={props.close}
+    />
   );
 }
 

@@ -1,12 +1,10 @@
 /** Who changes a pattern and why, and the change itself. */
 import { useMutation, useQueryClient } from '@tanstack/react-query';
-import { type FormEvent, type ReactNode, useState } from 'react';
+import { type ReactNode, useState } from 'react';
 import { type Change, runChange } from '../../api/patterns.ts';
 import { useWords } from '../../i18n/index.tsx';
 import { useProblemText } from '../../panel/bits.tsx';
-import { Dialog } from '../../panel/dialog.tsx';
-
-const actorKey = 'clew.actor';
+import { type Said, SaidForm } from '../../panel/saidform.tsx';
 
 export interface Asking {
   change: Change;
@@ -26,11 +24,8 @@ export function ChangeForm(props: {
   const { t } = useWords();
   const client = useQueryClient();
   const textOf = useProblemText();
-  const [actor, setActor] = useState(() => localStorage.getItem(actorKey) ?? '');
-  const [reason, setReason] = useState('');
-  const [missing, setMissing] = useState(false);
   const action = useMutation({
-    mutationFn: () => runChange(props.change, { actor: actor.trim(), reason: reason.trim() }),
+    mutationFn: (said: Said) => runChange(props.change, said),
     onSuccess: async (shown) => {
       await client.invalidateQueries({
         predicate: ({ queryKey }) => String(queryKey[0]).startsWith('pattern'),
@@ -39,61 +34,28 @@ export function ChangeForm(props: {
       props.done?.(shown);
     },
   });
-  const submit = (event: FormEvent): void => {
-    event.preventDefault();
-    setMissing(actor.trim() === '');
-    if (actor.trim() === '') return;
-    localStorage.setItem(actorKey, actor.trim());
-    action.mutate();
-  };
   return (
-    <Dialog title={props.title} close={props.close} className={props.wide ? 'patterns-dialog' : ''}>
-      <form onSubmit={submit} className="action-form" data-testid="pattern-form">
-        <p>{props.text}</p>
-        {props.children}
-        <label className="field">
-          {t('case.actor')}
-          <input
-            value={actor}
-            maxLength={100}
-            onChange={(event) => setActor(event.target.value)}
-            data-testid="pattern-actor"
-          />
-        </label>
-        <label className="field">
-          {t('pat.form.reason')}
-          <textarea
-            rows={2}
-            maxLength={1_000}
-            value={reason}
-            onChange={(event) => setReason(event.target.value)}
-          />
-        </label>
-        {missing && (
-          <p className="bad" role="alert">
-            {t('case.actor.needed')}
-          </p>
-        )}
-        {action.error !== null && !missing && (
+    <SaidForm
+      title={props.title}
+      text={props.text}
+      reasonLabel={t('pat.form.reason')}
+      reasonNeeded={false}
+      submitLabel={t(`pat.form.${props.change.kind}`)}
+      busy={action.isPending}
+      refused={
+        action.error === null ? null : (
           <p className="bad" role="alert">
             {textOf(action.error)}
           </p>
-        )}
-        <div className="dialog-buttons">
-          <button type="button" className="button" onClick={props.close}>
-            {t('action.cancel')}
-          </button>
-          <button
-            type="submit"
-            className="button primary"
-            disabled={action.isPending}
-            data-testid="pattern-submit"
-          >
-            {action.isPending ? t('case.sending') : t(`pat.form.${props.change.kind}`)}
-          </button>
-        </div>
-      </form>
-    </Dialog>
+        )
+      }
+      testId="pattern"
+      className={props.wide ? 'patterns-dialog' : ''}
+      submit={(said) => action.mutate(said)}
+      close={props.close}
+    >
+      {props.children}
+    </SaidForm>
   );
 }
 
