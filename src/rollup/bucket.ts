@@ -9,7 +9,7 @@ import { writePatternCounts } from './pattern/counts.ts';
 import { planPatterns, writePatterns } from './pattern-store.ts';
 import { type ShapeRow, shapesMax } from './patterns.ts';
 import type { Reader } from './reader.ts';
-import { knownSlices, mergedCalls, mergedShapes } from './slices.ts';
+import { mergedCalls, mergedShapes, type Slices } from './slices.ts';
 import type { Tables } from './source/tables.ts';
 import {
   addWritten,
@@ -50,17 +50,16 @@ export async function readBucket(
   deps: { ledger: Ledger; detail: DetailStore; clock: Clock },
   read: Reader,
   tenant: Tenant,
-  bucket: BucketWindows,
+  bucket: BucketWindows & { slices: Slices },
   tables: Tables,
 ): Promise<Bucket> {
-  const { whole, complete, sliceMs } = bucket;
-  const slices = await knownSlices(deps.detail, tenant.code, complete);
-  const rows = await read.rows<CallRow>(mergedCalls(tenant.code, complete));
+  const { whole, complete, sliceMs, slices } = bucket;
+  const rows = await read.rows<CallRow>(mergedCalls(tenant.code, complete, slices));
   const calls = callsOf(read, read.bounded('calls', callEdgesMax, rows));
   const shapes = read.bounded(
     'shapes',
     shapesMax,
-    await read.rows<ShapeRow>(mergedShapes(tenant.code, complete)),
+    await read.rows<ShapeRow>(mergedShapes(tenant.code, complete, slices)),
   );
   const plan = await planPatterns({ ...deps, logs: tables.logs }, tenant, complete, shapes);
   read.addLeftOut('patterns', plan.leftOut);

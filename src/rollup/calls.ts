@@ -7,7 +7,7 @@ import {
   serviceRef,
   type TimeWindow,
 } from '../model/index.ts';
-import { sidesSql, sketch } from './call-sides.ts';
+import { noPeer, sidesSql, sketch } from './call-sides.ts';
 
 /** One row of `callsQuery`: everything that one caller asked of one callee. */
 export interface CallRow {
@@ -43,92 +43,94 @@ export const callEdgesMax = 5_000;
  * A call is counted where the caller's span starts (without a client span: where the callee's does), so margins never
  * count a call twice.
  */
-export const callMarginS = 60;
+const callMarginS = 60;
 
-// A call in the making is a tuple (src, dst, peer, at, ms, failed, trace), a peer (kind, system, name, address, key): the
-// engine takes a millisecond to analyse each further column of each step.
+// A call in the making is a tuple ((src, dst, peer), failed, span), with peer and span as `sidesSql` makes them: tuples inside
+// of tuples, because the engine takes a fifth of a millisecond to analyse each expression that takes one apart, and two for
+// each column that rows are ordered by.
 export const edgeKeys = 'src, dst, kind, system, name, address, key';
-const noPeer = `tuple('', '', '', '', '')`;
-const answeredBy = (src: string, peer: string): string => `(${src}, a.1, ${peer}, a.2, a.3, a.4, a.5)`;
-const askedOf = (dst: string, peer: string): string => `(o.1, ${dst}, ${peer}, o.2, o.3, any_failed, o.4)`;
-
-/**
- * The calls of one group. A client span is one call, of each service that answered it, or of the database or address that
- * it names; its duration is the caller's, so it includes the network and every retry below it. Without a client span each
- * answer is a call. Over a queue there are two: the producer calls the queue, and the queue each consumer.
- */
-const edgesOfGroup = `multiIf(
-    is_caller AND queue.1 != '',
-      arrayPushFront(arrayMap(a -> ${answeredBy("''", 'queue')}, answers), ${askedOf("''", 'queue')}),
-    is_caller AND notEmpty(others), arrayMap(s -> ${askedOf('s', "tuple('', '', '', o_peer.4, o_peer.5)")}, others),
-    is_caller AND notEmpty(answers), [],
-    is_caller, [${askedOf("''", 'o_peer')}],
-    arrayMap(a -> if(a.6.1 = 'mq', ${answeredBy("''", 'a.6')}, ${answeredBy('o.1', noPeer)}), arrayFilter(a -> a.1 != o.1, answers)))`;
+/** When the call of a tuple `e` was. */
+export const callTime = 'e.3.1';
 
 /** Groups by the id of the asking span. */
 const groupedSql = (traces: string): string => `
-    SELECT max(role = 1) AS is_caller, max(failed) AS any_failed,
-      anyIf((service, at, ms, trace), role < 3) AS o, anyIf(peer, role = 1) AS o_peer,
-      groupArrayIf((service, at, ms, failed, trace, peer, own_id), role = 3) AS given
-    FROM (${sidesSql(traces)})
-    GROUP BY id`;
+SELECT max(role = 1) AS is_caller, max(failed) AS any_failed,
+  anyIf(service, role < 3) AS o, anyIf(span, role < 3) AS o_span, anyIf(peer, role = 1) AS o_peer,
+  groupArrayIf((service, span, peer, failed, own_id), role = 3) AS given
+FROM (${sidesSql(traces)})
+GROUP BY id`;
 
-/** Rows of calls with mergeable sketches, one per slice, caller and callee. `slice` is an expression over `e.4`, the time. */
-export const partialCallsSql = (traces: string, slice: string): string => `
-SELECT slice, src, dst, peer.1 AS kind, peer.2 AS system, peer.3 AS name, peer.4 AS address, peer.5 AS key,
+/**
+ * The calls of each group. A client span is one call, of each service that answered it, or of the database or address that
+ * it names; its duration is the caller's, so it includes the network and every retry below it. Without a client span each
+ * answer is a call. Over a queue there are two: the producer calls the queue, and the queue each consumer.
+ */
+const edgesSql = (traces: string): string => `
+SELECT arrayJoin(arrayConcat(
+  arrayMap(s -> ((o, s, asked_peer), any_failed, o_span), asked),
+  arrayMap((a, p) -> ((if(empty(p.1.1), o, ''), a.1, p), a.4, a.2), answers,
+    arrayMap(a -> multiIf(queued, (queue, '', ''), a.3.1.1 = 'mq', a.3, ${noPeer}), answers)))) AS e
+FROM (
+  SELECT any_failed, o, o_span, queued, queue,
+    multiIf(NOT is_caller, [], queued, [''], notEmpty(others), others, empty(unique), [''], []) AS asked,
+    multiIf(queued, (queue, '', ''), notEmpty(others), (('', '', ''), o_peer.2, o_peer.3), o_peer) AS asked_peer,
+    multiIf(NOT is_caller, arrayFilter(a -> a.1 != o, unique), queued, unique, []) AS answers
+  FROM (
+    SELECT is_caller, any_failed, o, o_span, o_peer,
+      -- The same span may have been stored twice.
+      if(length(given) > 1, arrayDistinct(given), given) AS unique,
+      arrayDistinct(arrayFilter(s -> s != o, given.1)) AS others,
+      if(o_peer.1.1 = 'mq', o_peer.1, arrayFirst(p -> p.1 = 'mq', given.3.1)) AS queue, is_caller AND notEmpty(queue.1) AS queued
+    FROM (${groupedSql(traces)})))`;
+
+/**
+ * Rows of calls with mergeable sketches, one per slice, caller and callee. `slice` is an expression over `callTime`; `limit`
+ * orders by `calls` and `who` where there may be too many.
+ */
+export const partialCallsSql = (traces: string, slice: string, limit = ''): string => `
+SELECT slice, who.1 AS src, who.2 AS dst, who.3.1.1 AS kind, who.3.1.2 AS system, who.3.1.3 AS name, who.3.2 AS address, who.3.3 AS key,
   calls, errors, ms_state, slow.1 AS slowest_ms, slow.2 AS slowest_trace, failed_trace
 FROM (
-  SELECT ${slice} AS slice, e.1 AS src, e.2 AS dst, e.3 AS peer, count() AS calls, countIf(e.6) AS errors,
-    ${sketch.replace('(', 'State(')}(e.5) AS ms_state, max((e.5, e.7)) AS slow, maxIf(e.7, e.6) AS failed_trace
-  FROM (
-    SELECT arrayJoin(${edgesOfGroup}) AS e
-    FROM (
-      SELECT is_caller, any_failed, o, o_peer,
-        -- The same span may have been stored twice.
-        if(length(given) > 1, arrayDistinct(given), given) AS answers,
-        arrayDistinct(arrayFilter(s -> s != o.1, given.1)) AS others,
-        if(o_peer.1 = 'mq', o_peer, arrayFirst(p -> p.1 = 'mq', given.6)) AS queue
-      FROM (${groupedSql(traces)})
-    )
-  )
-  WHERE e.4 >= t_from AND e.4 < t_to
-  GROUP BY slice, src, dst, peer
-)`;
+  SELECT ${slice} AS slice, e.1 AS who, count() AS calls, countIf(e.2) AS errors,
+    ${sketch.replace('(', 'State(')}(e.3.2) AS ms_state, max((e.3.2, e.3.3)) AS slow, maxIf(e.3.3, e.2) AS failed_trace
+  FROM (${edgesSql(traces)})
+  WHERE ${callTime} >= {from:DateTime64(9)} AND ${callTime} < {to:DateTime64(9)}
+  GROUP BY slice, who ${limit})`;
+
+/** Where spans are read that belong to calls of the window: parameters of `partialCallsSql`. */
+export const nearParams = ({ from, to }: TimeWindow): Record<'near_from' | 'near_to', string> => ({
+  near_from: (from / 1_000 - callMarginS).toFixed(3),
+  near_to: (to / 1_000 + callMarginS).toFixed(3),
+});
 
 /** Back to the 32 digits that a span carries; empty for 0. */
 const traceHex = (value: string): string =>
   `if(${value} = 0, '', lower(hex(reinterpretAsFixedString(${value}))))`;
 
-export const callsHead =
-  '{from:DateTime64(9)} AS t_from, {to:DateTime64(9)} AS t_to, toIntervalSecond({margin:UInt32}) AS margin';
-
 /** Calls from rows of `partialCallsSql`, whatever they were grouped by in time. */
 export const mergedCallsSql = (partials: string): string => `
-SELECT
-  src, dst_resolved AS dst, kind, system, name,
-  -- Several addresses of one service (replicas) are one edge; of outside peers each is its own.
-  if(dst_resolved = '', address, '') AS address, max(key) AS key,
-  toFloat64(sum(calls)) AS calls, toFloat64(sum(errors)) AS errors,
-  ${sketch.replace('(', 'Merge(')}(ms_state) AS q, q[1] AS p50_ms, q[2] AS p95_ms,
-  ${traceHex('argMax(slowest_trace, slowest_ms)')} AS slowest_trace, ${traceHex('max(failed_trace)')} AS failed_trace
+SELECT who.1 AS src, who.2 AS dst, who.3 AS kind, who.4 AS system, who.5 AS name, who.6 AS address, some_key AS key, n AS calls, failed AS errors,
+  q[1] AS p50_ms, q[2] AS p95_ms, ${traceHex('slowest')} AS slowest_trace, ${traceHex('some_failed')} AS failed_trace
 FROM (
-  SELECT *, if(at_address = 1 AND dst = '' AND kind = '' AND address != '', only_dst, dst) AS dst_resolved
+  SELECT who, max(key) AS some_key, toFloat64(sum(calls)) AS n, toFloat64(sum(errors)) AS failed,
+    ${sketch.replace('(', 'Merge(')}(ms_state) AS q, argMax(slowest_trace, slowest_ms) AS slowest, max(failed_trace) AS some_failed
   FROM (
-    SELECT *, uniqExactIf(dst, dst != '') OVER (PARTITION BY address) AS at_address, max(dst) OVER (PARTITION BY address) AS only_dst
-    FROM (${partials})
-  )
-)
-GROUP BY src, dst_resolved, kind, system, name, address
-ORDER BY calls DESC, src, dst, address, system, name
-LIMIT {edges_max:UInt32}`;
+    SELECT key, calls, errors, ms_state, slowest_ms, slowest_trace, failed_trace,
+      -- Several addresses of one service (replicas) are one edge; of outside peers each is its own.
+      (src, resolved, kind, system, name, if(empty(resolved), address, '')) AS who
+    FROM (
+      SELECT *, if(uniqExactIf(dst, dst != '') OVER (PARTITION BY address) = 1 AND dst = '' AND kind = '' AND address != '',
+        max(dst) OVER (PARTITION BY address), dst) AS resolved
+      FROM (${partials})))
+  GROUP BY who ORDER BY n DESC, who LIMIT {edges_max:UInt32})`;
 
 /** Calls of any window straight from the spans. */
 export const callsQuery = (tenant: string, window: TimeWindow): DetailQuery => ({
   name: 'rollup.calls',
   tenant,
   window,
-  sql: `WITH ${callsHead} ${mergedCallsSql(partialCallsSql('otel_traces', '0'))}`,
-  params: { margin: callMarginS, edges_max: callEdgesMax + 1 },
+  sql: mergedCallsSql(partialCallsSql('otel_traces', '0')),
+  params: { ...nearParams(window), edges_max: callEdgesMax + 1 },
 });
 
 /** What was called: another service, a queue, a database, or an address outside. Null when the call names nothing. */

@@ -38,12 +38,13 @@ export interface MetricRow {
 
 /** What is known of the series that have samples of the window. */
 export const seriesSql = (tables: Tables, samples: string): string => `
-  SELECT SeriesId, argMax(mapSort(Attributes), LastSeen) AS attributes,
-    argMax(IsMonotonic = 1, LastSeen) AS monotonic, argMax(toString(Temporality), LastSeen) AS temporality
-  FROM ${tables.series}
-  WHERE Tenant = {tenant:String} AND SeriesId IN (
-    SELECT SeriesId FROM ${samples} WHERE Tenant = {tenant:String} AND Timestamp >= t_from AND Timestamp < t_to)
-  GROUP BY SeriesId`;
+  SELECT SeriesId, newest.1 AS attributes, newest.2 AS monotonic, newest.3 AS temporality
+  FROM (
+    SELECT SeriesId, argMax((mapSort(Attributes), IsMonotonic = 1, toString(Temporality)), LastSeen) AS newest
+    FROM ${tables.series}
+    WHERE Tenant = {tenant:String} AND SeriesId IN (
+      SELECT SeriesId FROM ${samples} WHERE Tenant = {tenant:String} AND Timestamp >= {from:DateTime64(3)} AND Timestamp < {to:DateTime64(3)})
+    GROUP BY SeriesId)`;
 
 export const labelsFit = `arraySum(arrayMap((k, v) -> length(k) + length(v), mapKeys(attributes), mapValues(attributes))) <= ${labelsBytesMax}`;
 export const metricFits = `MetricName != '' AND length(MetricName) <= ${nameBytesMax} AND ServiceName != '' AND length(ServiceName) <= ${nameBytesMax}`;
@@ -58,47 +59,42 @@ export const metricFits = `MetricName != '' AND length(MetricName) <= ${nameByte
  * add up (the maximum and p95 of a sum of rates are at most the sums given).
  */
 const samplesSql = (tables: Tables): string => `
-WITH {from:DateTime64(3)} AS t_from, {to:DateTime64(3)} AS t_to
 SELECT metric, service, labels,
-  if(counter, sum(arraySum(increases) / arraySum(seconds)), sum(arraySum(values)) / sum(length(values))) AS avg_val,
-  if(counter, sum(arrayMax(values)), max(arrayMax(values))) AS max_val,
-  if(counter, sum(arrayReduce('quantileExact(0.95)', values)), quantileExactArray(0.95)(values)) AS p95_val,
-  toFloat64(sum(length(values))) AS samples
+  if(counter, sum(whole), sum(whole) / sum(n)) AS avg_val, if(counter, sum(most), max(most)) AS max_val,
+  if(counter, sum(arrayReduce('quantileExact(0.95)', values)), quantileExactArray(0.95)(values)) AS p95_val, toFloat64(sum(n)) AS samples
 FROM (
-  SELECT if(counter, concat(MetricName, '.per_second'), MetricName) AS metric, ServiceName AS service, attributes AS labels,
-    counter, arrayMap(r -> r.1, parts) AS increases, arrayMap(r -> r.2, parts) AS seconds,
-    if(counter, arrayMap(r -> r.1 / r.2, parts), points.3) AS values
+  SELECT if(counter, concat(MetricName, '.per_second'), MetricName) AS metric, ServiceName AS service, attributes AS labels, counter, values,
+    if(counter, arraySum(parts.1) / arraySum(parts.2), arraySum(values)) AS whole, arrayMax(values) AS most, length(values) AS n
   FROM (
-    SELECT *, monotonic AND temporality IN ('cumulative', 'delta') AS counter,
-      if(counter, arrayFilter(r -> r.2 > 0 AND r.1 >= 0 AND isFinite(r.1), arrayMap((p, b) ->
-          if(temporality = 'delta',
-            (p.3, (p.1 - if(p.2 > 0 AND p.2 < p.1, p.2, b.1)) / 1000),
-            (if(p.3 < b.3 OR p.2 > b.1, p.3, p.3 - b.3), (p.1 - b.1) / 1000)),
-        points, befores)), []) AS parts
+    SELECT MetricName, ServiceName, attributes, counter, parts,
+      if(counter, arrayMap(r -> r.1 / r.2, parts), points.3) AS values
     FROM (
-      SELECT *, arrayPushFront(arrayPopBack(points), if(before.1 > 0, before, first)) AS befores
+      SELECT MetricName, ServiceName, attributes, points, monotonic AND temporality IN ('cumulative', 'delta') AS counter,
+        arrayFilter(r -> r.2 > 0 AND r.1 >= 0 AND isFinite(r.1), if(counter, arrayMap((p, b) ->
+            if(temporality = 'delta',
+              (p.3, (p.1 - if(p.2 > 0 AND p.2 < p.1, p.2, b.1)) / 1000),
+              (if(p.3 < b.3 OR p.2 > b.1, p.3, p.3 - b.3), (p.1 - b.1) / 1000)),
+          points, befores), [])) AS parts
       FROM (
-        SELECT SeriesId, MetricName, ServiceName,
-          arraySort(p -> p.1, groupArrayIf(point, Timestamp >= t_from)) AS points,
-          argMaxIf(point, Timestamp, Timestamp < t_from) AS before,
+        SELECT SeriesId, MetricName, ServiceName, points,
           -- Without a sample before it the first counts from its start, if it says one that is not long ago.
-          if(points[1].2 > toUnixTimestamp64Milli(t_from) - 1000 * {lookback:UInt32} AND points[1].2 < points[1].1,
-            (points[1].2, points[1].2, 0.), (points[1].1, toInt64(0), points[1].3)) AS first
+          arrayPushFront(arrayPopBack(points), multiIf(before.1 > 0, before,
+            first.2 > {lookback_ms:Int64} AND first.2 < first.1, (first.2, first.2, 0.), (first.1, toInt64(0), first.3))) AS befores
         FROM (
-          SELECT SeriesId, MetricName, ServiceName, Timestamp,
-            (toUnixTimestamp64Milli(Timestamp), toUnixTimestamp64Milli(StartTimestamp), Value) AS point
-          FROM ${tables.samples}
-          WHERE Tenant = {tenant:String} AND Timestamp >= t_from - toIntervalSecond({lookback:UInt32}) AND Timestamp < t_to
-            AND bitAnd(Flags, 1) = 0 AND isFinite(Value) AND ${metricFits}
-        )
-        GROUP BY SeriesId, MetricName, ServiceName
-      )
-      WHERE notEmpty(points)
-    ) AS points_of
-    INNER JOIN (${seriesSql(tables, tables.samples)}) AS series USING (SeriesId)
-  )
-  WHERE ${labelsFit} AND (NOT counter OR notEmpty(parts))
-)
+          SELECT SeriesId, MetricName, ServiceName, arraySort(inside) AS points, points[1] AS first, before
+          FROM (
+            SELECT SeriesId, MetricName, ServiceName, groupArrayIf(point, own) AS inside, argMaxIf(point, Timestamp, NOT own) AS before
+            FROM (
+              SELECT SeriesId, MetricName, ServiceName, Timestamp, Timestamp >= {from:DateTime64(3)} AS own,
+                (toUnixTimestamp64Milli(Timestamp), toUnixTimestamp64Milli(StartTimestamp), Value) AS point
+              FROM ${tables.samples}
+              WHERE Tenant = {tenant:String} AND Timestamp >= fromUnixTimestamp64Milli({lookback_ms:Int64}) AND Timestamp < {to:DateTime64(3)}
+                AND bitAnd(Flags, 1) = 0 AND isFinite(Value) AND ${metricFits})
+            GROUP BY SeriesId, MetricName, ServiceName)
+          WHERE notEmpty(inside))) AS points_of
+      INNER JOIN (${seriesSql(tables, tables.samples)}) AS series USING (SeriesId)
+      WHERE ${labelsFit})
+    WHERE NOT counter OR notEmpty(parts)))
 GROUP BY metric, service, labels, counter
 ORDER BY samples DESC, metric, service, toString(labels)
 LIMIT {series_max:UInt32}`;
@@ -108,7 +104,7 @@ export const samplesQuery = (tenant: string, window: TimeWindow, tables: Tables)
   tenant,
   window,
   sql: samplesSql(tables),
-  params: { lookback: counterLookbackS, series_max: seriesMax + 1 },
+  params: { lookback_ms: window.from - counterLookbackS * 1_000, series_max: seriesMax + 1 },
   limits: heavy,
 });
 

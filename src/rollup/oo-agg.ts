@@ -1,7 +1,7 @@
 import type { DetailStore } from '../detail/index.ts';
-import type { Ledger } from '../ledger/index.ts';
+import type { Ledger, Queryable } from '../ledger/index.ts';
 import type { Clock } from '../lib/index.ts';
-import { floorTo, iso, serviceRef, type TimeWindow } from '../model/index.ts';
+import { type EpochMs, floorTo, iso, serviceRef, type TimeWindow } from '../model/index.ts';
 import { type Bucket, type BucketWindows, readBucket, resourcesOf, writeBucket } from './bucket.ts';
 import { type ExemplarRow, exemplarsQuery } from './exemplars.ts';
 import {
@@ -12,7 +12,6 @@ import {
   overlongLabelsQuery,
 } from './histograms.ts';
 import type { Job, JobContext, JobResult, Tenant } from './job.ts';
-import { KeyedLock } from './lock.ts';
 import {
   derivedRows,
   type MetricRow,
@@ -24,7 +23,7 @@ import {
 } from './metrics.ts';
 import { Reader } from './reader.ts';
 import { placesQuery, type ServicePlace } from './resources.ts';
-import { computeSlices, knownSlices, slicesKeptMs } from './slices.ts';
+import { computeSlices, knownSlices, type Slices, slicesKeptMs } from './slices.ts';
 import { ownSource, type Sources } from './source/index.ts';
 import type { Tables } from './source/tables.ts';
 import { anyQuery, type VolumeRow, volumeQuery } from './volume.ts';
@@ -33,6 +32,8 @@ import { writeMetrics } from './write-metrics.ts';
 
 /** Calls and patterns are counted in buckets of five minutes. */
 export const bucketMs = 300_000;
+
+const jobName = 'oo-agg';
 
 export interface OoAggDeps {
   ledger: Ledger;
@@ -45,19 +46,16 @@ export interface OoAggDeps {
 
 /** `oo-agg`: details of one window into the ledger's aggregates. Everything is read first and written in one transaction. */
 export function ooAgg(deps: OoAggDeps): Job {
-  // Two windows of one bucket at once: the later writer must have seen the slices of the other.
-  const locks = new KeyedLock();
   return {
-    name: 'oo-agg',
+    name: jobName,
     after: [],
     alignMs: deps.config.alignS * 1_000,
     delayMs: deps.config.delayS * 1_000,
     initialLookbackMs: deps.config.initialLookbackS * 1_000,
+    // Whoever writes a bucket last must have seen the slices of all that wrote it before, in whichever process.
+    groupMs: bucketMs,
     lateTables: ['otel_logs', 'otel_traces', 'metric_samples', 'metric_histograms'],
-    run: (context) =>
-      locks.run(`${context.tenant.code} ${floorTo(context.window.from, bucketMs)}`, () =>
-        runWindow(deps, context),
-      ),
+    run: (context) => runWindow(deps, context),
   };
 }
 
@@ -91,27 +89,14 @@ async function runOver(
   // Most windows of a first start, and those of a quiet night: nothing in their five minutes, so nothing to compute again.
   const quiet = read.count === 0 && (await isEmpty(read, tenant, buckets, tables));
   if (quiet) return { rowsRead: 0, rowsWritten: 0, rowsConflict: 0, leftOut: {} };
-  const { present } = read;
-  const places = present.has('spans')
-    ? await read.rows<ServicePlace>(placesQuery(tenant.code, window, tables))
-    : [];
+  const places = await ifPresent(read, 'spans', () =>
+    read.rows<ServicePlace>(placesQuery(tenant.code, window, tables)),
+  );
   const metrics = await readMetrics(read, tenant, window, tables);
-  const exemplars = present.has('exemplars')
-    ? await read.rows<ExemplarRow>(exemplarsQuery(tenant.code, window, tables))
-    : [];
-  const filled: Bucket[] = [];
-  for (const bucket of buckets) {
-    for (const step of bucket.missing)
-      await computeSlices(deps.detail, {
-        tenant: tenant.code,
-        tables,
-        sliceMs: bucket.sliceMs,
-        window: step,
-        runAfter: bucket.runAfter,
-        now: deps.clock.now(),
-      });
-    filled.push(await readBucket(deps, read, tenant, bucket, tables));
-  }
+  const exemplars = await ifPresent(read, 'exemplars', () =>
+    read.rows<ExemplarRow>(exemplarsQuery(tenant.code, window, tables)),
+  );
+  const filled = await fillBuckets(deps, read, tenant, buckets, tables);
   await deps.ledger.query('SELECT ensure_partitions($1)', [iso(window.from)]);
   return context.commit(async (tx) => {
     const resources = [
@@ -129,6 +114,31 @@ async function runOver(
       leftOut: read.leftOut,
     };
   });
+}
+
+const ifPresent = async <Row>(read: Reader, dataset: VolumeRow['dataset'], rows: () => Promise<Row[]>) =>
+  read.present.has(dataset) ? rows() : [];
+
+async function fillBuckets(
+  deps: OoAggDeps,
+  read: Reader,
+  tenant: Tenant,
+  buckets: readonly SliceWindows[],
+  tables: Tables,
+): Promise<Bucket[]> {
+  const filled: Bucket[] = [];
+  for (const bucket of buckets) {
+    const { sliceMs } = bucket;
+    const slices = new Map(bucket.known);
+    const runAfter = Math.max(0, ...slices.values());
+    for (const window of bucket.missing) {
+      const step = { tenant: tenant.code, sliceMs, window, runAfter, now: deps.clock.now() };
+      const run = await computeSlices(deps.detail, { ...step, tables });
+      for (let at = window.from; at < window.to; at += sliceMs) slices.set(at, run);
+    }
+    filled.push(await readBucket(deps, read, tenant, { ...bucket, slices }, tables));
+  }
+  return filled;
 }
 
 async function isEmpty(
@@ -149,16 +159,17 @@ async function readMetrics(
   window: TimeWindow,
   tables: Tables,
 ): Promise<MetricRow[]> {
-  const { present } = read;
-  const code = tenant.code;
-  const services = present.has('spans')
-    ? await read.rows<ServiceRow>(servicesQuery(code, window, tables))
-    : [];
-  const series = present.has('samples') ? await read.rows<MetricRow>(samplesQuery(code, window, tables)) : [];
-  const histograms = present.has('histograms')
-    ? await read.rows<HistogramRow>(histogramsQuery(code, window, tables))
-    : [];
-  if (present.has('samples') || present.has('histograms')) {
+  const { code } = tenant;
+  const services = await ifPresent(read, 'spans', () =>
+    read.rows<ServiceRow>(servicesQuery(code, window, tables)),
+  );
+  const series = await ifPresent(read, 'samples', () =>
+    read.rows<MetricRow>(samplesQuery(code, window, tables)),
+  );
+  const histograms = await ifPresent(read, 'histograms', () =>
+    read.rows<HistogramRow>(histogramsQuery(code, window, tables)),
+  );
+  if (read.present.has('samples') || read.present.has('histograms')) {
     const [overlong] = await read.rows<{ n: number }>(overlongLabelsQuery(code, window, tables));
     read.addLeftOut('series_with_long_labels', overlong?.n ?? 0);
   }
@@ -191,13 +202,14 @@ const sliceMsOf = (windowMs: number): number => {
 interface SliceWindows extends BucketWindows {
   /** Stretches of whole slices that have to be computed. */
   missing: TimeWindow[];
-  /** Highest run of the slices that are there. */
-  runAfter: number;
+  /** Slices that are there, with the run of each that counts. */
+  known: Slices;
 }
 
 /**
- * The slices of the window, and those before it in its bucket that are not there (after a start, a pause, a window that
- * failed for good). Later ones are left to their own windows, unless slices of that time have been forgotten.
+ * The slices of the window, and those of its bucket that are not there and should be: of the time before it (after a start, a
+ * pause, a window that failed for good), and of windows after it that were done, when slices of that time have been
+ * forgotten or are in another process's detail store. The rest is left to its own windows.
  */
 async function missingSlices(
   deps: OoAggDeps,
@@ -208,15 +220,29 @@ async function missingSlices(
   const { complete, sliceMs } = bucket;
   const known = await knownSlices(deps.detail, tenant.code, complete);
   const forgotten = complete.from < deps.clock.now() - slicesKeptMs;
+  const all: EpochMs[] = [];
+  for (let at = complete.from; at < complete.to; at += sliceMs) all.push(at);
+  const isOwn = (at: EpochMs) => at >= window.from && at < window.to;
+  const isLater = (at: EpochMs) => at >= window.to && !known.has(at);
+  const done = all.some(isLater) && !forgotten ? await windowsDone(deps.ledger, tenant, complete) : [];
+  const wasDone = (at: EpochMs) => forgotten || done.some((each) => at >= each.from && at < each.to);
   const missing: TimeWindow[] = [];
-  for (let at = complete.from; at < complete.to; at += sliceMs) {
-    const own = at >= window.from && at < window.to;
-    if (!own && (known.has(at) || (at > window.from && !forgotten))) continue;
+  for (const at of all) {
+    if (!isOwn(at) && (known.has(at) || (isLater(at) && !wasDone(at)))) continue;
     const last = missing.at(-1);
     if (last?.to === at) last.to = at + sliceMs;
     else missing.push({ from: at, to: at + sliceMs });
   }
-  return { ...bucket, missing, runAfter: Math.max(0, ...known.values()) };
+  return { ...bucket, missing, known };
+}
+
+async function windowsDone(ledger: Queryable, tenant: Tenant, within: TimeWindow): Promise<TimeWindow[]> {
+  const rows = await ledger.query<{ window_from: Date; window_to: Date }>(
+    `SELECT window_from, window_to FROM etl_job_run
+      WHERE job = $1 AND tenant_id = $2 AND window_from >= $3 AND window_to <= $4 AND successes > 0`,
+    [jobName, tenant.id, iso(within.from), iso(within.to)],
+  );
+  return rows.map((row) => ({ from: row.window_from.getTime(), to: row.window_to.getTime() }));
 }
 
 const resourceOf = (place: ServicePlace): ResourceRow => ({

@@ -1,4 +1,5 @@
 import type { DetailQuery, DetailStore } from '../detail/index.ts';
+import { plain } from './plain.ts';
 import type { VolumeRow } from './volume.ts';
 
 /** Runs queries of one window, counting rows and what bounds left out. */
@@ -15,7 +16,8 @@ export class Reader {
   }
 
   async rows<Row extends object>(query: DetailQuery): Promise<Row[]> {
-    const { rows } = await this.#detail.query<Row>(query);
+    const sql = `${query.sql}\nSETTINGS ${plain}`;
+    const { rows } = await this.#detail.query<Row>({ ...query, sql });
     return rows.map(storable);
   }
 

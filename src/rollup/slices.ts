@@ -5,13 +5,14 @@ import { nameBytesMax } from './call-sides.ts';
 import {
   type CallRow,
   callEdgesMax,
-  callMarginS,
-  callsHead,
+  callTime,
   edgeKeys,
   mergedCallsSql,
+  nearParams,
   partialCallsSql,
 } from './calls.ts';
 import { type ShapeRow, shapesMax } from './patterns.ts';
+import { plain } from './plain.ts';
 import type { Tables } from './source/tables.ts';
 
 /**
@@ -33,7 +34,7 @@ const shapesPerSliceMax = 2 * shapesMax;
  */
 export const heavy = { timeMsMax: 300_000, bytesReadMax: 1_099_511_627_776 } as const;
 const groupBytesMax = 200_000_000;
-const spill = `SETTINGS max_bytes_before_external_group_by = ${groupBytesMax}, max_bytes_before_external_sort = ${groupBytesMax}`;
+const settings = `SETTINGS max_bytes_before_external_group_by = ${groupBytesMax}, max_bytes_before_external_sort = ${groupBytesMax}, ${plain}`;
 
 /** Run numbers stay exact as doubles (2^53) for more runs than will ever be. */
 const runLeap = 2 ** 20;
@@ -46,20 +47,6 @@ interface SliceStep {
   run: number;
 }
 
-/**
- * Passes over the tree of the statement that change nothing here: without them a window of a thousand spans is a fifth
- * faster (94 instead of 117 ms), because analysing the statement takes longer than running it.
- */
-const plain = [
-  ...['syntax_fuse_functions', 'if_chain_to_multiif', 'multiif_to_if', 'injective_functions_inside_uniq'],
-  ...['arithmetic_operations_in_aggregate_functions', 'group_by_function_keys', 'group_by_constant_keys'],
-  ...['redundant_functions_in_order_by', 'rewrite_aggregate_function_with_if', 'rewrite_sum_if_to_count_if'],
-  ...['injective_functions_in_group_by', 'normalize_count_variants', 'uniq_to_count', 'or_like_chain'],
-  ...['time_filter_with_preimage', 'and_compare_chain'],
-]
-  .map((pass) => `optimize_${pass} = 0`)
-  .join(', ');
-
 const sliceOf = (at: string): string =>
   `toDateTime(intDiv(toUnixTimestamp(${at}), {slice_s:UInt32}) * {slice_s:UInt32}, 'UTC')`;
 
@@ -68,12 +55,10 @@ const insertCalls = (step: SliceStep): DetailQuery => ({
   tenant: step.tenant,
   window: step.window,
   sql: `INSERT INTO clew_internal.rollup_calls (Tenant, Run, Slice, ${edgeKeys}, calls, errors, ms, slowest_ms, slowest_trace, failed_trace)
-WITH ${callsHead}
-SELECT {tenant:String}, {run:UInt64}, * FROM (${partialCallsSql(step.tables.traces, sliceOf('e.4'))})
-ORDER BY calls DESC, ${edgeKeys} LIMIT {rows_max:UInt32} BY slice
-${spill}, ${plain}`,
+SELECT {tenant:String}, {run:UInt64}, * FROM (${partialCallsSql(step.tables.traces, sliceOf(callTime), 'ORDER BY calls DESC, who LIMIT {rows_max:UInt32} BY slice')})
+${settings}`,
   params: {
-    margin: callMarginS,
+    ...nearParams(step.window),
     run: step.run,
     rows_max: rowsPerSliceMax,
     slice_s: step.sliceMs / 1_000,
@@ -94,7 +79,7 @@ WHERE Tenant = {tenant:String} AND Timestamp >= {from:DateTime64(9)} AND Timesta
   AND ServiceName != '' AND length(ServiceName) <= ${nameBytesMax}
 GROUP BY slice, ServiceName, Shape
 ORDER BY total DESC, ServiceName, Shape LIMIT {rows_max:UInt32} BY slice
-${spill}`,
+${settings}`,
   params: { run: step.run, rows_max: shapesPerSliceMax, slice_s: step.sliceMs / 1_000 },
   limits: heavy,
 });
@@ -105,7 +90,8 @@ const insertMarks = (step: SliceStep): DetailQuery => ({
   tenant: step.tenant,
   window: step.window,
   sql: `INSERT INTO clew_internal.rollup_slices (Tenant, Slice, Run)
-SELECT {tenant:String}, toDateTime({first:UInt32} + number * {slice_s:UInt32}, 'UTC'), {run:UInt64} FROM numbers({count:UInt32})`,
+SELECT {tenant:String}, toDateTime({first:UInt32} + number * {slice_s:UInt32}, 'UTC'), {run:UInt64} FROM numbers({count:UInt32})
+SETTINGS ${plain}`,
   params: {
     run: step.run,
     slice_s: step.sliceMs / 1_000,
@@ -132,46 +118,54 @@ export async function knownSlices(
   return new Map(rows.map((row) => [row.at, row.run]));
 }
 
-/** Computes the slices of a window from the details; what was there of them before no longer counts. */
+/** Computes the slices of a window from the details; what was there of them before no longer counts. Answers with the run. */
 export async function computeSlices(
   detail: DetailStore,
   step: Omit<SliceStep, 'run'> & { runAfter: number; now: EpochMs },
-): Promise<void> {
+): Promise<number> {
   // Rows of a run that died before its mark are still there. None may come to count with a later run's mark, and its number
   // must not be met again though the clock stands still or goes back: so it leaps by chance.
   const numbered = {
     ...step,
     run: Math.max(step.now, step.runAfter) + 1 + Math.floor(randomUnit() * runLeap),
   };
-  // One after the other: the engine has two connections for queries, and the console needs one.
+  // One after the other: the engine has two connections for queries, and the console needs one. (Two at once are no faster:
+  // the embedded engine analyses one statement at a time.)
   await detail.derive(insertCalls(numbered));
   await detail.derive(insertShapes(numbered));
   await detail.derive(insertMarks(numbered));
+  return numbered.run;
 }
 
-const counted = (table: string): string => `
-SELECT * FROM clew_internal.${table}
-WHERE Tenant = {tenant:String} AND Slice >= {from:DateTime64(9)} AND Slice < {to:DateTime64(9)}
-  AND (Slice, Run) IN (
-    SELECT Slice, max(Run) FROM clew_internal.rollup_slices
-    WHERE Tenant = {tenant:String} AND Slice >= {from:DateTime64(9)} AND Slice < {to:DateTime64(9)} GROUP BY Slice)`;
+/** Starts of slices with the run of each that counts. */
+export type Slices = ReadonlyMap<EpochMs, number>;
 
-export const mergedCalls = (tenant: string, window: TimeWindow): DetailQuery => ({
+/** Rows of the runs that count; a slice that has none has no rows. */
+const counted = (table: string, slices: Slices): string => {
+  const pairs = [...slices].map(([at, run]) => `(${at / 1_000}, ${run})`);
+  return `clew_internal.${table}
+WHERE Tenant = {tenant:String} AND Slice >= {from:DateTime64(9)} AND Slice < {to:DateTime64(9)}
+  AND (toUnixTimestamp(Slice), Run) IN (${['(0, 0)', ...pairs].join(', ')})`;
+};
+
+export const mergedCalls = (tenant: string, window: TimeWindow, slices: Slices): DetailQuery => ({
   name: 'rollup.bucket_calls',
   tenant,
   window,
-  sql: mergedCallsSql(`SELECT * EXCEPT (ms), ms AS ms_state FROM (${counted('rollup_calls')})`),
+  sql: mergedCallsSql(
+    `SELECT ${edgeKeys}, calls, errors, ms AS ms_state, slowest_ms, slowest_trace, failed_trace FROM ${counted('rollup_calls', slices)}`,
+  ),
   params: { edges_max: callEdgesMax + 1 },
 });
 export type MergedCall = CallRow;
 
-export const mergedShapes = (tenant: string, window: TimeWindow): DetailQuery => ({
+export const mergedShapes = (tenant: string, window: TimeWindow, slices: Slices): DetailQuery => ({
   name: 'rollup.bucket_shapes',
   tenant,
   window,
   sql: `SELECT service, toString(shape) AS shape, toFloat64(sum(s.total)) AS total, toFloat64(sum(s.errors)) AS errors,
   max(s.severity_number) AS severity_number, toFloat64(min(s.first_ms)) AS first_ms, toFloat64(max(s.last_ms)) AS last_ms
-FROM (${counted('rollup_shapes')}) AS s
+FROM (SELECT * FROM ${counted('rollup_shapes', slices)}) AS s
 GROUP BY s.service, s.shape ORDER BY total DESC, s.service, s.shape LIMIT {shapes_max:UInt32}`,
   params: { shapes_max: shapesMax + 1 },
 });
