@@ -1,5 +1,5 @@
 /** Faults of every kind, as what they do to the system from their onset on, and what a diagnosis should answer. */
-import type { Random, System } from './system.ts';
+import type { Operation, Random, System } from './system.ts';
 
 export const faultKinds = [
   'latency_regression',
@@ -43,6 +43,7 @@ export interface Truth {
 /** Only operations that requests reach can show a fault. */
 export function makeFault(kind: FaultKind, system: System, random: Random): Fault {
   const reached = reachedServices(system);
+  if (kind === 'provider_outage') letProviderBeCalled(system);
   const candidates = [...reached].filter((service) => {
     if (kind === 'slow_query') return system.services[service]?.database !== null;
     return service > 0;
@@ -65,13 +66,29 @@ export function makeFault(kind: FaultKind, system: System, random: Random): Faul
 
 export function reachedServices(system: System): Set<number> {
   const reached = new Set<number>();
+  eachReached(system, (service) => reached.add(service));
+  return reached;
+}
+
+/** An outage that no request meets is none: where the caller is never asked, the last operation that is calls the provider. */
+function letProviderBeCalled(system: System): void {
+  let last: Operation | undefined;
+  let called = false;
+  eachReached(system, (service, operation) => {
+    last = system.services[service]?.operations[operation];
+    called ||= last?.callsProvider === true;
+  });
+  if (!called && last !== undefined) last.callsProvider = true;
+}
+
+/** Operations that requests meet, callers before whom they call; some more than once. */
+function eachReached(system: System, take: (service: number, operation: number) => void): void {
   const visit = (service: number, operation: number): void => {
-    reached.add(service);
+    take(service, operation);
     for (const call of system.services[service]?.operations[operation]?.calls ?? [])
       visit(call.service, call.operation);
   };
   for (const [index] of (system.services[0]?.operations ?? []).entries()) visit(0, index);
-  return reached;
 }
 
 function calledOperation(system: System, target: number): number {

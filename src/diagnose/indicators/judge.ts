@@ -187,6 +187,8 @@ function beyondLimit({ limit, worse, floor }: Indicator, baseline: number | null
   if (limit === undefined) return 0;
   const lower = worse === 'lower';
   if (lower ? value >= limit : value <= limit || value < floor) return 0;
+  // A share of nothing reads as nothing, too.
+  if (lower && baseline === null && value === 0) return 0;
   if (baseline !== null && (lower ? value * worseThanBefore >= baseline : value < baseline * worseThanBefore))
     return 0;
   const times = lower ? limit / Math.max(value, limit / 1e3) : value / Math.max(limit, 1e-9);

@@ -36,7 +36,8 @@ export interface AnswerCause {
   score: number;
   layer: Layer;
   reasons: string[];
-  said: Said[];
+  /** Of each reason what it was made of, and the references of its rows. */
+  said: (Said & { evidence: string[] })[];
   evidence: FactEvidence[];
   explains: string[];
   unexplained: string[];
@@ -192,7 +193,7 @@ function reasonsOf(
     for (const each of one.evidence) if (evidence.size < evidenceMax) evidence.set(each.ref, each);
   return {
     reasons: all.map((one) => one.says.text),
-    said: all.map((one) => saidOf(one.says)),
+    said: all.map((one) => ({ ...saidOf(one.says), evidence: one.evidence.map(({ ref }) => ref) })),
     evidence: [...evidence.values()],
   };
 }

@@ -11,7 +11,7 @@ section{border-top:1px solid var(--line);padding:1.25rem 0}
 .facts{margin:0;color:var(--soft)}ul{padding-left:1.2rem;margin:.5rem 0}li{overflow-wrap:anywhere}
 code{font:13px ui-monospace,monospace;overflow-wrap:anywhere}
 table{border-collapse:collapse;width:100%;font-size:14px}td,th{text-align:left;vertical-align:top;padding:.3rem .6rem .3rem 0;border-bottom:1px solid var(--line)}
-td{overflow-wrap:anywhere}td:nth-child(3){white-space:nowrap}
+td{overflow-wrap:anywhere}td:nth-child(-n+3){white-space:nowrap}
 .charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(20rem,1fr));gap:.75rem}figure{margin:0}figcaption{font-size:13px;color:var(--soft);overflow-wrap:anywhere}
 section.layer ul code{display:block;color:var(--soft);font-size:12px}
 .strip{display:grid;grid-template-columns:repeat(5,1fr);gap:.5rem;list-style:none;padding:0;margin:1rem 0}
