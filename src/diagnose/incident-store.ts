@@ -13,6 +13,7 @@ import {
   type TopologyEdge,
 } from './incident.ts';
 import { ratesOf } from './indicators/index.ts';
+import { Repeats } from './repeats.ts';
 import { seriesName } from './series-name.ts';
 
 /** Points of a series: what a chart shows, and enough to see an onset. */
@@ -248,7 +249,7 @@ FROM otel_traces WHERE ${within} AND cityHash64(TraceId) % {share:UInt32} = 0 LI
   const rows = await Promise.all(
     [before, during].map((part) => ask<SpanAnswer>('traces', part, sql, { share }, 2 * spansMax)),
   );
-  return rows.flat().map((row) => ({
+  const spans = rows.flat().map((row) => ({
     traceId: row.trace,
     spanId: row.span,
     parentId: row.parent,
@@ -259,6 +260,11 @@ FROM otel_traces WHERE ${within} AND cityHash64(TraceId) % {share:UInt32} = 0 LI
     status: row.failed === 1 ? 'ERROR' : 'OK',
     attributes: row.message === '' ? row.attributes : { ...row.attributes, 'status.message': row.message },
   }));
+  const repeats = new Repeats();
+  const once = spans.filter((span) => repeats.isNewSpan(span));
+  if (repeats.spans > 0)
+    caveats.push(caveat('otel_traces', sentence('caveat.repeated_spans', { count: repeats.spans })));
+  return once;
 }
 
 interface LogAnswer {
@@ -282,7 +288,14 @@ FROM otel_logs WHERE ${within} AND cityHash64(EventId, Timestamp) % {share:UInt3
   const rows = await Promise.all(
     [before, during].map((part) => ask<LogAnswer>('logs', part, sql, { share }, 2 * logsMax)),
   );
-  return rows.flat().map(({ trace, span, ...row }) => ({ ...row, traceId: trace, spanId: span }));
+  const repeats = new Repeats();
+  const once = rows
+    .flat()
+    .map(({ trace, span, ...row }) => ({ ...row, traceId: trace, spanId: span }))
+    .filter((log) => repeats.isNewLog(log, log.at));
+  if (repeats.logs > 0)
+    caveats.push(caveat('otel_logs', sentence('caveat.repeated_logs', { count: repeats.logs })));
+  return once;
 }
 
 interface ChangeAnswer {

@@ -62,3 +62,28 @@ it('makes no load of a service out of a few kept traces', async () => {
   const services = series.filter((one) => one.metric === 'request_rate').map((one) => one.service);
   expect(services).toEqual(['busy']);
 });
+
+it('counts a span and a line of it once though they were sent twice', async () => {
+  const at = new Date(noon + 18 * minute).toISOString().replace('T', ' ').replace('Z', '');
+  const twice = {
+    Tenant: tenant,
+    Timestamp: at,
+    TraceId: 'ab'.repeat(16),
+    SpanId: 'cd'.repeat(8),
+    ServiceName: 'twice',
+  };
+  const span = { ...twice, SpanName: 'POST /', SpanKind: 'Server', Duration: 1_000_000, StatusCode: 'Unset' };
+  await store.insert('otel_traces', [span, span]);
+  const log = { ...twice, SeverityText: 'INFO', Body: 'said once' };
+  await store.insert('otel_logs', [
+    { ...log, EventId: 90 },
+    { ...log, EventId: 91 },
+  ]);
+  const { logs, spans, caveats } = await readIncident({ store, edges: async () => [] }, question);
+  expect(spans.filter((row) => row.service === 'twice')).toHaveLength(1);
+  expect(logs.filter((row) => row.service === 'twice')).toHaveLength(1);
+  expect(caveats.map((one) => one.code).toSorted()).toEqual([
+    'caveat.repeated_logs',
+    'caveat.repeated_spans',
+  ]);
+});

@@ -4,6 +4,7 @@ import { gunzipSync } from 'node:zlib';
 import { ClewError } from '../../lib/index.ts';
 import { type Sentence, sayIn, sentence, type TimeWindow } from '../../model/index.ts';
 import { type Alert, type Caveat, caveat, type Incident, type RowKind, type Symptom } from '../incident.ts';
+import { Repeats } from '../repeats.ts';
 import {
   attributesOf,
   FieldError,
@@ -159,24 +160,19 @@ function alertOf(value: unknown): Alert | null {
 }
 
 async function readSpans(table: TableReader, incident: Incident): Promise<void> {
-  const seen = new Set<string>();
-  let repeated = 0;
+  const repeats = new Repeats();
   await table.ndjson('spans', (row) => {
     const traceId = textOf(row.trace_id);
     const spanId = textOf(row.span_id);
+    const service = nameOf(row.service, 'service');
     const start = timeOf(row.start ?? row.ts, 'start');
     const durationMs = numberOf(row.duration_ms, 'duration_ms') ?? 0;
-    const key = `${traceId} ${spanId}`;
-    if (spanId !== '' && seen.has(key)) {
-      repeated++;
-      return;
-    }
-    seen.add(key);
+    if (!repeats.isNewSpan({ traceId, spanId, service })) return;
     incident.spans.push({
       traceId,
       spanId,
       parentId: textOf(row.parent_id),
-      service: nameOf(row.service, 'service'),
+      service,
       name: textOf(row.name),
       start,
       durationMs: Math.max(0, durationMs),
@@ -185,12 +181,11 @@ async function readSpans(table: TableReader, incident: Incident): Promise<void> 
     });
   });
   incident.spans.sort((a, b) => a.start - b.start);
-  table.tell('spans', 'caveat.repeated_spans', repeated);
+  table.tell('spans', 'caveat.repeated_spans', repeats.spans);
 }
 
 async function readLogs(table: TableReader, incident: Incident): Promise<void> {
-  const seen = new Set<string>();
-  let repeated = 0;
+  const repeats = new Repeats();
   await table.ndjson('logs', (row) => {
     const attributes = attributesOf(row.attributes, 'attributes');
     const log = {
@@ -202,18 +197,9 @@ async function readLogs(table: TableReader, incident: Incident): Promise<void> {
       spanId: textOf(row.span_id ?? attributes.span_id),
       attributes,
     };
-    // One span does not say the same thing twice at the same instant; the file says it twice.
-    if (log.spanId !== '') {
-      const key = `${textOf(row.ts)} ${log.spanId} ${log.body}`;
-      if (seen.has(key)) {
-        repeated++;
-        return;
-      }
-      seen.add(key);
-    }
-    incident.logs.push(log);
+    if (repeats.isNewLog(log, textOf(row.ts))) incident.logs.push(log);
   });
-  table.tell('logs', 'caveat.repeated_logs', repeated);
+  table.tell('logs', 'caveat.repeated_logs', repeats.logs);
   incident.logs.sort((a, b) => a.at - b.at);
 }
 
