@@ -8,7 +8,7 @@ export const connectionsSchema = z
       .int()
       .min(1)
       .default(4_096)
-      .describe('Open connections per HTTP port (API, OTLP/HTTP); further ones are closed at once.'),
+      .describe('Open connections per port (API, OTLP/HTTP, OTLP/gRPC); further ones are closed at once.'),
     headersSMax: z.coerce
       .number()
       .int()
@@ -23,7 +23,7 @@ export const connectionsSchema = z
       .min(1)
       .default(60)
       .describe(
-        'Longest time until the body of a request is there whole, seconds; then it is answered 503 and closed. Uploads of the journal may take any time.',
+        'Longest time until the body of a request is there whole, seconds; then it is answered 503 (OTLP/gRPC: DEADLINE_EXCEEDED) and closed. Uploads of the journal may take any time.',
       ),
     idleSMax: z.coerce
       .number()

@@ -3,7 +3,8 @@ import type { FastifyInstance } from 'fastify';
 import { type Config, configSchema } from '../config/index.ts';
 import { ClewError, counter, publicError, systemClock } from '../lib/index.ts';
 
-type Limits = Config['connections'];
+export type ConnectionLimits = Config['connections'];
+type Limits = ConnectionLimits;
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -12,9 +13,9 @@ declare module 'fastify' {
   }
 }
 
-const refused = counter(
+export const refusedConnections = counter(
   'clew_connections_refused_total',
-  'Connections to an HTTP port that were closed at once because connections.max were open.',
+  'Connections to a port of HTTP or gRPC that were closed at once because connections.max were open.',
   [],
 );
 
@@ -57,7 +58,7 @@ function brokenOf(code: string, limits: Limits): [string, ClewError] {
 const apiForm = (error: ClewError): string => JSON.stringify({ error: publicError(error) });
 
 /** Options of a server whose connections have limits. */
-export function connectionOptions(limits: Limits = defaults(), body = apiForm) {
+export function connectionOptions(limits: Limits = defaultConnections(), body = apiForm) {
   return {
     // While it stops, what comes on open connections is still served; the library's own 503 says nothing of when.
     return503OnClosing: false,
@@ -73,13 +74,17 @@ export function connectionOptions(limits: Limits = defaults(), body = apiForm) {
   };
 }
 
-const defaults = (): Limits => configSchema.shape.connections.parse(undefined);
+export const defaultConnections = (): Limits => configSchema.shape.connections.parse(undefined);
 
 /** How many connections, and how long a body may take. Called before routes are registered. */
-export function limitConnections(app: FastifyInstance, limits: Limits = defaults(), body = apiForm): void {
+export function limitConnections(
+  app: FastifyInstance,
+  limits: Limits = defaultConnections(),
+  body = apiForm,
+): void {
   const { server } = app;
   server.maxConnections = limits.max;
-  server.on('drop', () => refused.inc());
+  server.on('drop', () => refusedConnections.inc());
   const giveUp = answerBroken(limits, body);
   app.addHook('onRequest', async ({ raw, routeOptions }, reply) => {
     if (routeOptions.config.readsAsItComes === true || raw.complete) return;

@@ -43,9 +43,9 @@ const makeDoor = (token: string) =>
 export const makeServer = (token = '') =>
   createOtlpServer({ door: makeDoor(token), config: config.ingest, clock: systemClock, log });
 
-export function makeGrpcServer(token = '') {
+export function makeGrpcServer(token = '', connections = config.connections) {
   const ready = () => store.health().ready;
-  const deps = { door: makeDoor(token), config: config.ingest, clock: systemClock, log, ready };
+  const deps = { door: makeDoor(token), config: config.ingest, connections, clock: systemClock, log, ready };
   return createOtlpGrpcServer(deps, createOtlpIntake(deps));
 }
 

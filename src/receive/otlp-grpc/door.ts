@@ -1,3 +1,4 @@
+import { constants, type ServerHttp2Stream } from 'node:http2';
 import {
   type Metadata,
   ServerInterceptingCall,
@@ -11,8 +12,8 @@ import type { OtlpDeps } from '../otlp/server.ts';
 
 /** gRPC announces no length: until a message was read, it is taken for this, or for the largest if that is less. */
 const unannouncedBytes = 1_048_576;
-/** A call whose message has not come by then is given up, and its room with it. */
-const messageMsMax = 60_000;
+/** Once answered, a call ends within this, or it is cut off: a peer that reads no answer would keep its room. */
+const endMsMax = 10_000;
 
 /** How a call ends that failed. */
 export interface Failure {
@@ -29,22 +30,53 @@ const knownEncodings = ['identity', 'gzip', 'deflate', 'zstd'];
 export const bearerIn = (metadata: Metadata): string =>
   bearerOf(String(metadata.get('authorization')[0] ?? ''));
 
-/** Exports come in only past the door: credentials and room first, the message afterwards. Health checks need neither. */
-export function atTheDoor(deps: OtlpDeps, statusOf: (error: unknown) => Failure): ServerInterceptor {
+/**
+ * Exports come in only past the door: credentials and room first, the message afterwards. Health checks need neither. No call
+ * lasts: its message comes within `requestSMax` seconds, and once it is answered it ends.
+ */
+export function atTheDoor(
+  deps: OtlpDeps,
+  requestSMax: number,
+  statusOf: (error: unknown) => Failure,
+): ServerInterceptor {
   const announced = Math.min(unannouncedBytes, deps.config.bodyBytesMax);
   return (method, call) => {
-    if (!method.path.endsWith('/Export')) return new ServerInterceptingCall(call);
+    const read = new AbortController();
     // The library's own refusals (size, encoding) pass no interceptor on their way out, so its method is wrapped.
-    const send = call.sendStatus.bind(call);
-    call.sendStatus = (status) => send(inOurWords(status, deps.config.bodyBytesMax, statusOf));
+    const sendStatus = call.sendStatus.bind(call);
+    const sendMessage = call.sendMessage.bind(call);
+    let answered = false;
+    const answer = () => {
+      if (!answered) void cutOff(deps, call);
+      answered = true;
+    };
+    call.sendStatus = (status) => {
+      sendStatus(inOurWords(status, deps.config.bodyBytesMax, statusOf));
+      answer();
+    };
+    // The status is sent after the message was: never, where the peer takes no message.
+    call.sendMessage = (message, sent) => {
+      sendMessage(message, sent);
+      answer();
+    };
+    const giveUp = async () => {
+      await deps.clock.sleep(requestSMax * 1_000, read.signal);
+      if (!read.signal.aborted) call.sendStatus(statusOf(tooSlow(requestSMax)));
+    };
+    if (!method.path.endsWith('/Export')) {
+      void giveUp();
+      const untilRead = new ServerListenerBuilder()
+        .withOnReceiveHalfClose((next) => {
+          read.abort();
+          next();
+        })
+        .withOnCancel(() => read.abort())
+        .build();
+      return new ServerInterceptingCall(call, { start: (next) => next(untilRead) });
+    }
     Object.assign(call, { decompressMessage: asItCame });
     let tenant = '';
     let leave = () => {};
-    const read = new AbortController();
-    const giveUp = async () => {
-      await deps.clock.sleep(messageMsMax, read.signal);
-      if (!read.signal.aborted) call.sendStatus(statusOf(tooSlow()));
-    };
     const listener = new ServerListenerBuilder()
       .withOnReceiveMetadata((metadata, next) => {
         try {
@@ -95,8 +127,26 @@ async function asItCame(framed: Buffer, encoding: string): Promise<Buffer> {
   return message;
 }
 
-const tooSlow = (): ClewError =>
-  new ClewError('timeout', `The message did not come whole within ${messageMsMax / 1000} s.`);
+const tooSlow = (requestSMax: number): ClewError =>
+  new ClewError(
+    'timeout',
+    `The message did not come whole within ${requestSMax} s, the limit of connections.request_s_max.`,
+  );
+
+/** The stream below the call; the library shows it nowhere else. */
+interface OfStream {
+  stream?: Pick<ServerHttp2Stream, 'destroyed' | 'close' | 'once'>;
+}
+
+/** Ends the stream of a call that was answered, where its peer does not. */
+async function cutOff({ clock }: OtlpDeps, call: object): Promise<void> {
+  const { stream }: OfStream = call;
+  if (stream === undefined || stream.destroyed) return;
+  const closed = new AbortController();
+  stream.once('close', () => closed.abort());
+  await clock.sleep(endMsMax, closed.signal);
+  if (!stream.destroyed) stream.close(constants.NGHTTP2_CANCEL);
+}
 
 type Sent = Parameters<ServerInterceptingCall['sendStatus']>[0];
 

@@ -1,3 +1,4 @@
+import { createServer, type Server as NetServer } from 'node:net';
 import {
   type handleUnaryCall,
   logVerbosity,
@@ -9,6 +10,7 @@ import {
   status as statusCodes,
 } from '@grpc/grpc-js';
 import { ClewError, publicError } from '../../lib/index.ts';
+import { type ConnectionLimits, defaultConnections, refusedConnections } from '../connections.ts';
 import { mapError, retryAfterOf } from '../http.ts';
 import { retryStatus, rpcCodes, type Signal } from '../otlp/answer.ts';
 import type { OtlpIntake } from '../otlp/intake.ts';
@@ -60,6 +62,7 @@ const stopMsMax = 5_000;
  */
 export function createOtlpGrpcServer(deps: OtlpGrpcDeps, intake: OtlpIntake): GrpcServer {
   const { bodyBytesMax } = deps.config;
+  const connections = deps.connections ?? defaultConnections();
   // What goes wrong is answered or thrown; the library would write it to stderr once more.
   setLogVerbosity(logVerbosity.NONE);
   const server = new Server({
@@ -67,14 +70,18 @@ export function createOtlpGrpcServer(deps: OtlpGrpcDeps, intake: OtlpIntake): Gr
     'grpc.max_concurrent_streams': callsPerConnectionMax,
     // Bookkeeping of every call that nothing here reads.
     'grpc.enable_channelz': 0,
+    // Clients open another connection for the next call; one that never makes a call is idle too.
+    'grpc.max_connection_idle_ms': connections.idleSMax * 1_000,
     ...keepalive,
-    interceptors: [atTheDoor(deps, (error) => statusOf(deps, error))],
+    interceptors: [atTheDoor(deps, connections.requestSMax, (error) => statusOf(deps, error))],
   });
+  const port = portOf(server, connections);
   for (const [signal, path] of exportPaths) serveUnary(server, path, exportCall(deps, intake, signal));
   serveUnary(server, '/grpc.health.v1.Health/Check', (_call, answer) => answer(null, health(deps.ready())));
   return {
-    listen: (address) => bind(server, address),
+    listen: (address) => bind(port, address),
     close: async () => {
+      port.close();
       const late = new AbortController();
       const closed = new Promise<void>((resolve) => server.tryShutdown(() => resolve()));
       await Promise.race([closed, deps.clock.sleep(stopMsMax, late.signal)]);
@@ -125,15 +132,23 @@ function statusOf(deps: OtlpGrpcDeps, error: unknown): Failure {
 /** HealthCheckResponse { status = 1 }: SERVING = 1, NOT_SERVING = 2. */
 const health = (ready: boolean): Buffer => Buffer.from([0x08, ready ? 1 : 2]);
 
-async function bind(server: Server, { host, port }: { host: string; port: number }): Promise<string> {
-  const name = host.includes(':') ? `[${host}]` : host;
-  const bound = await new Promise<number>((resolve, reject) =>
-    server.bindAsync(`${name}:${port}`, ServerCredentials.createInsecure(), (error, result) => {
-      if (error === null) resolve(result);
-      else if (error.message.includes('EADDRINUSE'))
-        reject(Object.assign(new Error(error.message), { code: 'EADDRINUSE' }));
-      else reject(error);
-    }),
-  );
-  return `${name}:${bound}`;
+/** The library's own port takes any number of connections, so they are taken here and handed to it. */
+function portOf(server: Server, { max }: ConnectionLimits): NetServer {
+  const { injectConnection } = server.createConnectionInjector(ServerCredentials.createInsecure());
+  const port = createServer({ noDelay: true }, injectConnection);
+  port.maxConnections = max;
+  port.on('drop', () => refusedConnections.inc());
+  return port;
+}
+
+function bind(port: NetServer, { host, port: wanted }: { host: string; port: number }): Promise<string> {
+  return new Promise((resolve, reject) => {
+    port.once('error', reject);
+    port.listen(wanted, host, () => {
+      port.off('error', reject);
+      const address = port.address();
+      const bound = typeof address === 'object' && address !== null ? address.port : wanted;
+      resolve(`${host.includes(':') ? `[${host}]` : host}:${bound}`);
+    });
+  });
 }
