@@ -7,7 +7,7 @@ import { hostname } from 'node:os';
 import { join, resolve } from 'node:path';
 import { createCardinality } from './admit/index.ts';
 import { type Bus, createBus } from './bus/index.ts';
-import { type Cases, createCases } from './cases/index.ts';
+import { type Cases, createCases, namedCause } from './cases/index.ts';
 import {
   type Config,
   directoriesOf,
@@ -17,7 +17,13 @@ import {
 } from './config/index.ts';
 import { openDetailStore, type WritableStore } from './detail/index.ts';
 import { anomalyJob, createDetection, type Detection, loadObjectives } from './detect/index.ts';
-import { createDiagnosis, type Indicator, loadIndicators } from './diagnose/index.ts';
+import {
+  createDiagnosis,
+  createLearning,
+  type Indicator,
+  type Learning,
+  loadIndicators,
+} from './diagnose/index.ts';
 import { type CallsGraphs, type Ledger, openGraphs, openLedger } from './ledger/index.ts';
 import { collectGarbage, inlineMore, isClewError, type Logger, newUuid, sha256Hex } from './lib/index.ts';
 import {
@@ -87,6 +93,7 @@ interface Loop {
   bus: Bus;
   /** The catalogue of checks. */
   indicators: readonly Indicator[];
+  learning: Learning;
 }
 
 /** Detection opens cases and cases ask for a diagnosis of what detection sees: the one knot, tied here. */
@@ -101,7 +108,7 @@ async function createLoop(config: Config, log: Logger, stores: Stores): Promise<
     log,
     bus,
     automatic: config.cases.automatic,
-    diagnose: (tenant, input) => diagnosis.diagnose(tenant, input),
+    diagnose: async (tenant, input) => learning.applied(tenant, await diagnosis.diagnose(tenant, input)),
     evidenceRows: async (tenant, filter, limit) => (await readRows(detail, tenant, filter, limit)).rows,
   });
   const detection = createDetection({
@@ -128,6 +135,13 @@ async function createLoop(config: Config, log: Logger, stores: Stores): Promise<
     baselineS: config.detect.baselineS,
     indicators,
   });
+  const learning = createLearning({
+    ledger,
+    clock,
+    bus,
+    enabled: config.diagnose.learning,
+    causeOf: (caseId) => namedCause(cases, caseId),
+  });
   const remedy = createRemedy({
     ledger,
     clock,
@@ -146,7 +160,7 @@ async function createLoop(config: Config, log: Logger, stores: Stores): Promise<
           about.fingerprints.includes(signal.fingerprint),
       ),
   });
-  return { detection, cases, remedy, bus, indicators };
+  return { detection, cases, remedy, bus, indicators, learning };
 }
 
 async function stateOf(cases: Cases, caseId: string) {

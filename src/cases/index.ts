@@ -15,6 +15,7 @@ export { checkPlan } from './guards.ts';
 export type { OpenIncident } from './incident.ts';
 export { Jobs } from './jobs.ts';
 export { consolePath } from './link.ts';
+export { namedCause } from './named-cause.ts';
 export type { Orchestrator, Product, TransitionRequest } from './orchestrator.ts';
 export { type CaseDetail, type CaseSummary, summaryOf, type TimelineEntry } from './read.ts';
 export { mayHappen, nextState } from './workflow.ts';

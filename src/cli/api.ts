@@ -10,12 +10,17 @@ export interface ApiAddress {
 
 const requestMsMax = 120_000;
 
-/** The answer to GET, or to POST where there is a body. Throws with Clew's own words where it refuses. */
-export async function callApi<T>({ url, token }: ApiAddress, path: string, body?: object): Promise<T> {
+/** The answer to GET, to POST where there is a body, or to another method that is named. Throws with Clew's own words where it refuses. */
+export async function callApi<T>(
+  { url, token }: ApiAddress,
+  path: string,
+  body?: object,
+  method?: 'DELETE',
+): Promise<T> {
   let response: Response;
   try {
     response = await fetch(`${url}/api/v1${path}`, {
-      method: body === undefined ? 'GET' : 'POST',
+      method: method ?? (body === undefined ? 'GET' : 'POST'),
       headers: {
         ...(token === '' ? {} : { authorization: `Bearer ${token}` }),
         ...(body === undefined ? {} : { 'content-type': 'application/json' }),

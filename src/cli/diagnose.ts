@@ -1,7 +1,9 @@
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { basename } from 'node:path';
 import {
   answerIn,
   builtInIndicators,
+  type FullDiagnosis,
   fullDiagnosis,
   htmlOf,
   readBundle,
@@ -10,10 +12,10 @@ import {
 import { ClewError } from '../lib/index.ts';
 import { type Language, languageOf, languages } from '../model/index.ts';
 
-export const diagnoseUsage = `  clew diagnose DIR [--json] [--html FILE] [--lang en|zh] [--catalog DIR[,DIR…]]
+export const diagnoseUsage = `  clew diagnose DIR [--json] [--html FILE] [--lang en|zh] [--catalog DIR[,DIR…]] [--priors FILE]
                                                      what broke and why, from the files of an incident`;
 
-const flagsKnown = ['json', 'html', 'lang', 'catalog', 'help'];
+const flagsKnown = ['json', 'html', 'lang', 'catalog', 'priors', 'help'];
 
 /** Answers the exit code: 0 whenever there is an answer, be it "inconclusive". */
 export async function diagnoseCommand(
@@ -31,11 +33,20 @@ export async function diagnoseCommand(
   if (html === 'true') throw new ClewError('bad_request', '--html names the file of the report.');
   const language = languageNamed(flags.lang);
   const incident = await readBundle(dir);
-  const diagnosis = fullDiagnosis(incident, await indicatorsOf(catalog));
+  const diagnosis = await withPriors(fullDiagnosis(incident, await indicatorsOf(catalog)), flags.priors);
   if (html !== undefined) writeFileSync(html, htmlOf(incident, diagnosis, language));
   const { answer } = diagnosis;
   options.write(options.json ? `${JSON.stringify(answerIn(language, answer))}\n` : textOf(answer, language));
   return 0;
+}
+
+/** What cases of a running Clew taught (`clew priors --json`); without a file nothing is added to what the files say. */
+async function withPriors(diagnosis: FullDiagnosis, file: string | undefined): Promise<FullDiagnosis> {
+  if (file === undefined) return diagnosis;
+  if (file === 'true') throw new ClewError('bad_request', '--priors names a file.');
+  const { answerWithPriors, parsePriors } = await import('../diagnose/priors/index.ts');
+  const priors = parsePriors(readFileSync(file, 'utf8'), basename(file));
+  return { ...diagnosis, answer: answerWithPriors(diagnosis.answer, priors, basename(file)) };
 }
 
 function languageNamed(name: string | undefined): Language {

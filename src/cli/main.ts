@@ -7,19 +7,31 @@ import { parseArguments } from './index.ts';
 
 /** Of all commands. A command loads only what it needs, and this needs all of them. */
 async function usage(): Promise<string> {
-  const [deadLetters, lint, pipeline, diagnose, patterns, patternsLive, anomalies, bundle, topology, jobs] =
-    await Promise.all([
-      import('./dead-letters.ts'),
-      import('./lint.ts'),
-      import('./pipeline.ts'),
-      import('./diagnose.ts'),
-      import('./patterns.ts'),
-      import('./patterns-live.ts'),
-      import('./anomalies.ts'),
-      import('./bundle.ts'),
-      import('./topology.ts'),
-      import('./jobs.ts'),
-    ]);
+  const [
+    deadLetters,
+    lint,
+    pipeline,
+    diagnose,
+    patterns,
+    patternsLive,
+    anomalies,
+    bundle,
+    topology,
+    jobs,
+    priors,
+  ] = await Promise.all([
+    import('./dead-letters.ts'),
+    import('./lint.ts'),
+    import('./pipeline.ts'),
+    import('./diagnose.ts'),
+    import('./patterns.ts'),
+    import('./patterns-live.ts'),
+    import('./anomalies.ts'),
+    import('./bundle.ts'),
+    import('./topology.ts'),
+    import('./jobs.ts'),
+    import('./priors.ts'),
+  ]);
   return `clew — from a symptom to a verified fix
 
   clew serve [--config FILE] [--<setting> VALUE …]   run Clew (settings: docs/reference/configuration.md)
@@ -35,6 +47,7 @@ ${anomalies.anomaliesUsage}
 ${bundle.bundleUsage}
 ${topology.topologyUsage}
 ${jobs.jobsUsage}
+${priors.priorsUsage}
   clew bench ingest|validate [options]               measure ingest; run the validation plan (clew bench help)
   clew version
   clew help
@@ -144,6 +157,7 @@ const asking = new Map<string, Ask>([
     'dead-letters',
     async (rest, flags) => (await import('./dead-letters.ts')).deadLetters(rest, flags, serverOf(flags)),
   ],
+  ['priors', async (rest, flags) => (await import('./priors.ts')).priors(rest, flags, serverOf(flags))],
   ['topology', async (rest, flags) => (await import('./topology.ts')).topology(rest, flags, serverOf(flags))],
   [
     'jobs',

@@ -356,6 +356,13 @@ export const configSchema = z.strictObject({
         ),
     })
     .prefault({}),
+  diagnose: z
+    .strictObject({
+      learning: flag(true).describe(
+        'Whether verified cases move the scores of later causes of their kind (never more than 0.05), and new ones are counted.',
+      ),
+    })
+    .prefault({}),
   alerts: z
     .strictObject({
       openCases: list

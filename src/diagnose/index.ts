@@ -14,4 +14,5 @@ export { diagnoseIncident } from './incident-diagnosis.ts';
 export { type IncidentQuestion, type IncidentReader, readIncident } from './incident-store.ts';
 export { type Indicator, loadIndicators } from './indicators/index.ts';
 export type * from './picture.ts';
+export { createLearning, type Learning, type NamedCause, namedBy } from './priors/index.ts';
 export { answerIn, type FullAnswer, fullDiagnosis } from './report/index.ts';

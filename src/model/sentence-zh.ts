@@ -122,6 +122,9 @@ export const sentencesZh: Record<SentenceCode, string> = {
   'rca.check_ok': '已检查 {count} 条序列或操作,均与平时一样。',
   'rca.check_no_data': '没有数据。',
 
+  learned:
+    '[{zh}|{en}]在此前的事件中被认定过:经修复验证证实 {confirmed} 次,被否定 {refuted} 次;得分因此由 {from} 变为 {to}。',
+
   'missing.baseline': '要判定,还需要故障之前的遥测数据。',
   'missing.traces': '要判定,还需要受影响请求的链路。',
   'missing.logs': '要判定,还需要日志。',

@@ -134,6 +134,9 @@ export const sentences = {
   'rca.check_ok': '{count} series or operations looked at; all as usual.',
   'rca.check_no_data': 'No data.',
 
+  learned:
+    '[{en}|{zh}] was named by earlier cases here and confirmed {confirmed} times by a verified repair, refuted {refuted} times; this moved the score from {from} to {to}.',
+
   'missing.baseline': 'To decide: telemetry from before the incident.',
   'missing.traces': 'To decide: traces of the affected requests.',
   'missing.logs': 'To decide: logs.',

@@ -34,6 +34,12 @@ export const wordsZh = {
   'change.commit': '提交',
   'change.change': '变更',
 
+  'type.service': '服务',
+  'type.database': '数据库',
+  'type.queue': '队列',
+  'type.host': '主机',
+  'type.external': '外部服务',
+
   'verdict.root_cause': '已找到根因',
   'verdict.external': '原因在外部',
   'verdict.inconclusive': '无法定论',

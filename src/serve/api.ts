@@ -5,7 +5,7 @@ import type { Cases } from '../cases/index.ts';
 import type { Config } from '../config/index.ts';
 import type { WritableStore } from '../detail/index.ts';
 import type { Detection } from '../detect/index.ts';
-import type { Indicator } from '../diagnose/index.ts';
+import type { Indicator, Learning } from '../diagnose/index.ts';
 import { type CallsGraphs, type Ledger, tenantLedger } from '../ledger/index.ts';
 import { type Clock, type Logger, newUuid } from '../lib/index.ts';
 import { greyFailures, type Health, type Intake, type Storage } from '../operate/index.ts';
@@ -39,6 +39,7 @@ import { intakeRoutes } from './intake.ts';
 import { objectiveRoutes } from './objectives.ts';
 import { patternRoutes } from './patterns/index.ts';
 import { pipelineRoutes } from './pipelines.ts';
+import { priorRoutes } from './priors.ts';
 import { questionRoutes } from './questions.ts';
 import { createReplay } from './replay.ts';
 import { telemetrySenders } from './senders.ts';
@@ -74,6 +75,7 @@ export interface ApiDeps {
   remedy: Remedy;
   /** The catalogue of checks. */
   indicators: readonly Indicator[];
+  learning: Learning;
   /** Where `web/dist` lies. */
   productDir: string;
 }
@@ -171,6 +173,7 @@ function versioned(deps: ApiDeps): RouteGroup {
     await app.register(objectiveRoutes({ ...common, detection }));
     await app.register(diagnoseFileRoutes(deps));
     await app.register(diagnoseRoutes({ ...common, edges: edgesAt(ledger), indicators: deps.indicators }));
+    await app.register(priorRoutes({ learning: deps.learning, enabled: config.diagnose.learning, tenantOf }));
     await app.register(pipelineRoutes({ pipelines: deps.pipelines, tenantOf }));
     await app.register(targetRoutes({ state: () => deps.scraper.state() }));
     await app.register(topologyTimeRoutes({ ledger: reader, clock, tenantOf }));
