@@ -30,6 +30,13 @@ export class Tracer extends Rows {
 
   #rows = 0;
 
+  /** What is wrong with one sentence. */
+  async problemsOf(text: string, said: Said, refs: readonly string[]): Promise<string[]> {
+    const known = this.#problems.length;
+    await this.#sentence(text, said, refs);
+    return this.#problems.splice(known);
+  }
+
   async trace(): Promise<Traced> {
     const { causes, checks, changes, layers, missing, missingSaid, caveats } = this.answer;
     for (const cause of causes)
