@@ -1,6 +1,7 @@
 import { caseEn } from './case.en.ts';
 import { intakeEn } from './intake.en.ts';
 import { jobsEn } from './jobs.en.ts';
+import { learningEn } from './learning.en.ts';
 import { mapEn } from './map.en.ts';
 import { patternsEn } from './patterns.en.ts';
 import { questionsEn } from './questions.en.ts';
@@ -394,6 +395,7 @@ export const en = {
   ...caseEn,
   ...intakeEn,
   ...jobsEn,
+  ...learningEn,
   ...questionsEn,
   ...storageEn,
   ...mapEn,

@@ -2,6 +2,7 @@ import { caseZh } from './case.zh.ts';
 import type { MessageKey } from './en.ts';
 import { intakeZh } from './intake.zh.ts';
 import { jobsZh } from './jobs.zh.ts';
+import { learningZh } from './learning.zh.ts';
 import { mapZh } from './map.zh.ts';
 import { patternsZh } from './patterns.zh.ts';
 import { questionsZh } from './questions.zh.ts';
@@ -383,6 +384,7 @@ export const zh: Record<MessageKey, string> = {
   ...caseZh,
   ...intakeZh,
   ...jobsZh,
+  ...learningZh,
   ...questionsZh,
   ...storageZh,
   ...mapZh,

@@ -5,6 +5,7 @@ import { useT, useWords } from '../i18n/index.tsx';
 import { formatOwnMetric } from '../model/format.ts';
 import { byDimension } from '../model/healthrows.ts';
 import { Health, Panel, Problem, Skeleton } from '../panel/bits.tsx';
+import { LearningPanel } from '../panel/learning.tsx';
 
 type Namespace = HealthReport['namespaces'][number];
 type Metric = Namespace['data'][number];
@@ -36,6 +37,7 @@ export function AdminPage() {
             .map((each) => (
               <NamespacePanel key={each.namespace} report={each} />
             ))}
+          <LearningPanel />
         </div>
       )}
     </div>
