@@ -41,7 +41,7 @@ export function lateWatch(options: LateOptions): () => Promise<void> {
 }
 
 async function lookOnce(
-  { ledger, arrivals, clock, latenessMs }: LateOptions,
+  { ledger, arrivals, clock, latenessMs, jobs: allJobs }: LateOptions,
   jobs: readonly Job[],
   tables: readonly DetailTable[],
 ): Promise<void> {
@@ -49,25 +49,59 @@ async function lookOnce(
   const now = clock.now();
   const before = Math.max(...jobs.map((job) => upperBound(now, job)));
   const look = await arrivals.look({ tables, seen, before, since: now - latenessMs });
-  for (const job of jobs) await reopen(ledger, job, look.late, now);
+  for (const job of jobs) await reopen(ledger, job, allJobs, look.late, now);
   for (const [table, rows] of Object.entries(look.tooLate)) tooLateTotal.inc({ table }, rows);
   await writeSeen(ledger, seen, look.seen, now);
   look.done();
 }
 
-async function reopen(ledger: Ledger, job: Job, late: readonly LateMinute[], now: EpochMs): Promise<void> {
-  const upper = upperBound(now, job);
-  for (const [tenant, windows] of windowsByTenant(job, late, upper)) {
-    const opened = await requeueWindows(ledger, {
-      job: job.name,
-      tenantId: await ledger.tenantId(tenant),
-      windows,
-      kind: 'late',
-      now,
-      notBefore: now + lateSettleMs,
-    });
+async function reopen(
+  ledger: Ledger,
+  job: Job,
+  jobs: readonly Job[],
+  late: readonly LateMinute[],
+  now: EpochMs,
+): Promise<void> {
+  const again = { kind: 'late', now, notBefore: now + lateSettleMs } as const;
+  for (const [tenant, windows] of windowsByTenant(job, late, upperBound(now, job))) {
+    const tenantId = await ledger.tenantId(tenant);
+    const opened = await requeueWindows(ledger, { ...again, job: job.name, tenantId, windows });
     if (opened > 0) lateTotal.inc({ job: job.name }, opened);
+    // The claim holds them back until the windows that they come after are done.
+    for (const next of followersOf(job, jobs)) {
+      const theirs = windowsOver(next, windows, upperBound(now, next));
+      const what = { ...again, job: next.name, tenantId, windows: theirs, onlyKnown: true };
+      const followed = await requeueWindows(ledger, what);
+      if (followed > 0) lateTotal.inc({ job: next.name }, followed);
+    }
   }
+}
+
+/** Jobs of tenants that come after `job`, directly or through others. */
+export function followersOf(job: Job, jobs: readonly Job[]): Job[] {
+  const followers = new Set<Job>();
+  const add = (name: string) => {
+    for (const next of jobs) {
+      if (next.scope === 'ledger' || followers.has(next) || !next.after.includes(name)) continue;
+      followers.add(next);
+      add(next.name);
+    }
+  };
+  add(job.name);
+  return [...followers];
+}
+
+/** The windows of a job that touch those of another one and are over; each once. */
+export function windowsOver(
+  job: Pick<Job, 'alignMs'>,
+  windows: readonly TimeWindow[],
+  upper: EpochMs,
+): TimeWindow[] {
+  const starts = new Set<EpochMs>();
+  for (const { from, to } of windows)
+    for (let at = floorTo(from, job.alignMs); at < to; at += job.alignMs)
+      if (at + job.alignMs <= upper) starts.add(at);
+  return [...starts].sort((a, b) => a - b).map((from) => ({ from, to: from + job.alignMs }));
 }
 
 /** The windows of a job that hold the minutes. One that is not ready yet will read the rows anyway. */

@@ -99,6 +99,8 @@ export interface Requeue {
   kind: 'late' | 'replay';
   now: EpochMs;
   notBefore: EpochMs | null;
+  /** Windows that were never made stay so. */
+  onlyKnown?: boolean;
 }
 
 // A waiting window only loses its pause. A running one may have read before the rows came: it is queued once more when it
@@ -107,6 +109,7 @@ const requeueSql = `
 INSERT INTO etl_job_run AS r (job, tenant_id, window_from, window_to, queued_at, kind, planned, not_before)
 SELECT $1, $2, w_from, w_to, $5, $6, false, coalesce($7::timestamptz, '-infinity')
   FROM unnest($3::timestamptz[], $4::timestamptz[]) AS w(w_from, w_to)
+ WHERE NOT $8 OR EXISTS (SELECT FROM etl_job_run k WHERE (k.job, k.tenant_id, k.window_from, k.window_to) = ($1, $2, w_from, w_to))
 ON CONFLICT (job, tenant_id, window_from, window_to) DO UPDATE SET
   requeue = CASE WHEN r.state = 'running' THEN excluded.kind END,
   kind = CASE WHEN r.state IN ('success', 'failed') THEN excluded.kind ELSE r.kind END,
@@ -130,6 +133,7 @@ export async function requeueWindows(ledger: Queryable, what: Requeue): Promise<
       iso(what.now),
       what.kind,
       what.notBefore === null ? null : iso(what.notBefore),
+      what.onlyKnown ?? false,
     ]);
     queued += rows.length;
   }

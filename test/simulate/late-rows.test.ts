@@ -9,8 +9,9 @@ import { openDetailStore, type WritableStore } from '../../src/detail/index.ts';
 import type { Ledger } from '../../src/ledger/index.ts';
 import { openTestLedger } from '../../src/ledger/testing.ts';
 import { type Clock, createLogger, systemClock } from '../../src/lib/index.ts';
+import { floorTo } from '../../src/model/index.ts';
 import { createOtlpIntake, otlpRoutes } from '../../src/receive/index.ts';
-import { createRollup, knownTenants, type Rollup } from '../../src/rollup/index.ts';
+import { createRollup, type Job, knownTenants, type Rollup } from '../../src/rollup/index.ts';
 import { lateSettleMs } from '../../src/rollup/late.ts';
 
 const log = createLogger({ level: 'silent' });
@@ -21,6 +22,16 @@ let now = Math.floor(systemClock.now() / minute) * minute;
 const start = now;
 let monotonic = 0;
 const clock: Clock = { ...systemClock, now: () => now, monotonic: () => monotonic };
+
+/** Comes after oo-agg with longer windows, and never looks at details itself. */
+const follower: Job = {
+  name: 'follower',
+  after: ['oo-agg'],
+  alignMs: 5 * minute,
+  delayMs: config.rollup.delayS * 1_000,
+  initialLookbackMs: 20 * minute,
+  run: async () => ({ rowsRead: 0, rowsWritten: 0, rowsConflict: 0, leftOut: {} }),
+};
 
 let dir = '';
 let detail: WritableStore;
@@ -52,6 +63,7 @@ beforeAll(async () => {
     clock,
     log,
     worker: 'late',
+    jobs: [follower],
   });
 }, 60_000);
 afterAll(async () => {
@@ -114,6 +126,17 @@ it('opens exactly the windows again that late rows belong to, once for a stream 
   await look();
   expect(await counted()).toBe('11');
   expect(await doneAgain()).toEqual([8, 4]);
+
+  // What comes after them is done again too, once, though two of the minutes may lie in one of its windows.
+  const starts = [8, 4].map((ago) => floorTo(start - ago * minute, follower.alignMs));
+  const over = starts.filter((from) => from + follower.alignMs + follower.delayMs <= start);
+  const followed = await ledger.query<{ window_from: Date; successes: number }>(
+    `SELECT window_from, successes FROM etl_job_run WHERE job = 'follower' AND successes > 1 ORDER BY window_from`,
+  );
+  expect(followed.map((row) => [row.window_from.getTime(), row.successes])).toEqual(
+    [...new Set(over)].map((from) => [from, 2]),
+  );
+  expect(over.length).toBeGreaterThan(0);
 
   // Rows of a minute that no window was made for are not lost either; older ones than the lateness are only counted.
   await send(start - 40 * minute, 7);
