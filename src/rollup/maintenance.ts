@@ -1,6 +1,7 @@
 import type { Ledger } from '../ledger/index.ts';
 import { iso } from '../model/index.ts';
 import type { Job } from './job.ts';
+import { forgetLocators } from './locators.ts';
 
 /** Job runs older than this are deleted; the last success of a job is always younger while it runs. */
 const runsKeptMs = 30 * 86_400_000;
@@ -16,7 +17,7 @@ const deadShareMin = 0.2;
 const adoptedMax = 50;
 
 /**
- * `ledger-maintenance`: partitions ahead of time, partitions beyond retention and old runs removed. The embedded engine
+ * `ledger-maintenance`: partitions ahead of time, partitions beyond retention, their locators and old runs removed. The embedded engine
  * has no background processes: without this its log would grow without bound (161 MB after 150 000 updates, whatever
  * max_wal_size says) and dead rows would never be reused.
  */
@@ -36,10 +37,11 @@ export const ledgerMaintenance = (ledger: Ledger): Job => ({
       `DELETE FROM etl_job_run WHERE state IN ('success', 'failed') AND window_to < $1 RETURNING run_id`,
       [iso(window.to - runsKeptMs)],
     );
+    const locators = await forgetLocators(ledger, window.to);
     if (ledger.capabilities.embedded) await vacuumEmbedded(ledger);
     return {
       rowsRead: 0,
-      rowsWritten: Number(dropped[0]?.n ?? 0) + runs.length,
+      rowsWritten: Number(dropped[0]?.n ?? 0) + runs.length + locators,
       rowsConflict: 0,
       leftOut: {},
     };
