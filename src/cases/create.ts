@@ -1,4 +1,4 @@
-import type { Ledger } from '../ledger/index.ts';
+import { type Ledger, tenantLedger } from '../ledger/index.ts';
 import { type Clock, type Logger, newUuid } from '../lib/index.ts';
 import type { BusPort, CaseHead, CaseState, RowFilter, Signal, Verdict } from '../model/index.ts';
 import { Analyst, type Diagnose } from './analyst.ts';
@@ -9,6 +9,7 @@ import { Orchestrator } from './orchestrator.ts';
 import {
   type CaseDetail,
   type CaseSummary,
+  hasCases,
   listCases,
   readCase,
   readEvidence,
@@ -42,9 +43,13 @@ export interface Cases {
   head(caseId: string): Promise<CaseHead>;
   read(caseId: string): Promise<CaseDetail>;
   timeline(caseId: string): Promise<TimelineEntry[]>;
-  list(filter: { tenant?: string; status?: readonly CaseState[]; limit: number }): Promise<CaseSummary[]>;
-  locator(locatorId: string): Promise<{ tenant: string; filter: RowFilter }>;
-  evidence(evidenceId: string): Promise<{ locatorId: string | null; frozen: Record<string, unknown>[] }>;
+  /** What answers users is read as one tenant, the case's or the one named: the ledger itself shows no row of another. */
+  list(filter: { tenant: string; status?: readonly CaseState[]; limit: number }): Promise<CaseSummary[]>;
+  locator(tenant: string, locatorId: string): Promise<{ tenant: string; filter: RowFilter }>;
+  evidence(
+    tenant: string,
+    evidenceId: string,
+  ): Promise<{ locatorId: string | null; frozen: Record<string, unknown>[] }>;
   /** Takes up automatic cases that a stop or crash left in NEW or ANALYZING. After the bus has started. */
   start(): Promise<void>;
   /** Waits for work under way to reach a point where it can be taken up again. Idempotent. */
@@ -71,6 +76,8 @@ export function createCases(deps: CaseDeps): Cases {
     findings,
     diagnose: deps.diagnose,
   });
+  // A request names a case, not a tenant. Whose it is, is asked of the whole ledger; everything else is read as that tenant.
+  const readerOf = async (caseId: string) => tenantLedger(ledger, (await findHead(ledger, caseId)).tenant);
   return {
     orchestrator,
     openIncident: (incident) => incidents.open(incident),
@@ -80,11 +87,12 @@ export function createCases(deps: CaseDeps): Cases {
     recordVerdict: (caseId, verdict, traceId) => findings.record(caseId, verdict, traceId),
     verifyEvidence: (caseId) => findings.verify(caseId),
     head: (caseId) => findHead(ledger, caseId),
-    read: (caseId) => readCase(ledger, caseId),
-    timeline: (caseId) => readTimeline(ledger, caseId),
-    list: (filter) => listCases(ledger, filter),
-    locator: (locatorId) => readLocator(ledger, locatorId),
-    evidence: (evidenceId) => readEvidence(ledger, evidenceId),
+    read: async (caseId) => readCase(await readerOf(caseId), caseId),
+    timeline: async (caseId) => readTimeline(await readerOf(caseId), caseId),
+    list: async (filter) =>
+      (await hasCases(ledger, filter.tenant)) ? listCases(tenantLedger(ledger, filter.tenant), filter) : [],
+    locator: (tenant, locatorId) => readLocator(tenantLedger(ledger, tenant), locatorId),
+    evidence: (tenant, evidenceId) => readEvidence(tenantLedger(ledger, tenant), evidenceId),
     start: () => analyst.start(),
     stop: () => jobs.close(),
   };

@@ -107,11 +107,12 @@ export interface TimelineEntry {
 const timelineMax = 1_000;
 
 const sql = {
+  any: 'SELECT 1 FROM ops_case WHERE tenant = $1 LIMIT 1',
   list: `SELECT ${headColumns}, verdict->>'verdict' AS verdict_kind, verdict->'causes'->0 AS cause,
       (SELECT jsonb_build_object('code', s.signal->'code', 'params', s.signal->'params') FROM case_signal s
         WHERE s.case_id = ops_case.id AND s.signal->>'title' = ops_case.title AND s.signal ? 'code' LIMIT 1) AS said
     FROM ops_case
-    WHERE ($1::text IS NULL OR tenant = $1) AND ($2::text[] IS NULL OR status = ANY($2))
+    WHERE tenant = $1 AND ($2::text[] IS NULL OR status = ANY($2))
     ORDER BY created_at DESC, number DESC LIMIT $3`,
   row: `SELECT ${headColumns}, verdict, evidence_hash FROM ops_case WHERE id = $1`,
   timeline: `SELECT id, event, actor, reason, correlation_id, meta, created_at, from_status, to_status, version
@@ -147,9 +148,13 @@ export const summaryOf = (head: CaseHead): CaseSummary => ({
   trace_id: head.traceId,
 });
 
+/** Asked first, so that a question about a tenant that is not there does not make it one. */
+export const hasCases = async (ledger: Ledger, tenant: string): Promise<boolean> =>
+  (await ledger.query(sql.any, [tenant])).length > 0;
+
 export async function listCases(
   ledger: Ledger,
-  filter: { tenant?: string; status?: readonly CaseState[]; limit: number },
+  filter: { tenant: string; status?: readonly CaseState[]; limit: number },
 ): Promise<CaseSummary[]> {
   const rows = await ledger.query<
     HeadRow & {
@@ -157,7 +162,7 @@ export async function listCases(
       cause: { resource: string; service: string; kind: string; score: number } | null;
       said: Said | null;
     }
-  >(sql.list, [filter.tenant ?? null, filter.status ?? null, filter.limit]);
+  >(sql.list, [filter.tenant, filter.status ?? null, filter.limit]);
   return rows.map((row) => ({
     ...summaryOf(toHead(row)),
     verdict_kind: row.verdict_kind,

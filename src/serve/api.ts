@@ -158,7 +158,7 @@ function versioned(deps: ApiDeps): RouteGroup {
     await app.register(
       evidenceRoutes({
         ...common,
-        frozenRows: async (_tenant, evidenceId) => (await deps.cases.evidence(evidenceId)).frozen,
+        frozenRows: async (tenant, evidenceId) => (await deps.cases.evidence(tenant, evidenceId)).frozen,
       }),
     );
     await app.register(
@@ -177,7 +177,7 @@ function versioned(deps: ApiDeps): RouteGroup {
     await app.register(pipelineRoutes({ pipelines: deps.pipelines, tenantOf }));
     await app.register(targetRoutes({ state: () => deps.scraper.state() }));
     await app.register(topologyTimeRoutes({ ledger: reader, clock, tenantOf }));
-    await app.register(cypherRoutes({ ledger, clock, tenantOf, ask: cypherWindow(deps) }));
+    await app.register(cypherRoutes({ ledger: reader, clock, tenantOf, ask: cypherWindow(deps) }));
     await app.register(
       topologyRoutes({
         ledger: reader,
@@ -241,9 +241,16 @@ export async function createApi(deps: ApiDeps): Promise<FastifyInstance> {
   await app.register(caseRoutes({ ...deps, tenant: config.tenant }));
   // The source writes this call without a prefix; both are the same handlers.
   for (const prefix of ['', '/api/v1']) {
-    await app.register(etlRoutes({ ledger, rollup, clock: deps.clock, tenantOf: () => config.tenant }), {
-      prefix,
-    });
+    await app.register(
+      etlRoutes({
+        ledger,
+        reader: tenantLedger(ledger, config.tenant),
+        rollup,
+        clock: deps.clock,
+        tenantOf: () => config.tenant,
+      }),
+      { prefix },
+    );
   }
   if (deps.receives) await app.register(telemetrySenders(config, frontOf(deps), deps.otlp));
   await app.register(ownSenders(deps, frontOf(deps)));

@@ -140,18 +140,18 @@ function routes(deps: CaseRouteDeps): FastifyPluginAsyncZod {
   };
 }
 
-function readRoutes({ cases, remedy }: CaseRouteDeps): FastifyPluginAsyncZod {
+function readRoutes({ cases, remedy, ...deps }: CaseRouteDeps): FastifyPluginAsyncZod {
   return async (app) => {
     app.get(
       '/case',
       { schema: { tags, summary: 'Cases, newest first', querystring: listQuery } },
       async (request) => {
-        const { status, tenant, limit } = request.query;
+        const { status, tenant = deps.tenant, limit } = request.query;
         const states = statesOf(status);
         return {
           data: await cases.list({
             limit,
-            ...(tenant ? { tenant } : {}),
+            tenant,
             ...(states ? { status: states } : {}),
           }),
         };

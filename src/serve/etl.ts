@@ -7,7 +7,10 @@ import type { RouteGroup } from './server.ts';
 import { type TenantOf, windowOf } from './window.ts';
 
 export interface EtlDeps {
+  /** For the operator's request to run windows again, which may name any tenant. */
   ledger: Ledger;
+  /** What is shown of jobs and windows, as `tenantOf` may see it. */
+  reader: Ledger;
   rollup: Pick<Rollup, 'replay' | 'probe' | 'jobs' | 'config'>;
   clock: Clock;
   tenantOf: TenantOf;
@@ -70,7 +73,7 @@ function jobOf(jobs: Rollup['jobs'], name: string): Rollup['jobs'][number] {
 /** The job ledger, and replay of windows. `POST /events/enqueue` also stands without the prefix, as its callers write it. */
 export function etlRoutes(deps: EtlDeps): RouteGroup {
   const tags = ['etl'];
-  const { ledger, rollup } = deps;
+  const { ledger, reader, rollup } = deps;
   return async (app) => {
     app.post(
       '/events/enqueue',
@@ -95,8 +98,8 @@ export function etlRoutes(deps: EtlDeps): RouteGroup {
       '/etl/runs',
       { schema: { tags, summary: 'Windows of jobs, the newest first', querystring: runsQuery } },
       async (request) => {
-        const tenantId = await ledger.tenantId(deps.tenantOf(request));
-        return { data: await listRuns(ledger, { tenantId, ...request.query }) };
+        const tenantId = await reader.tenantId(deps.tenantOf(request));
+        return { data: await listRuns(reader, { tenantId, ...request.query }) };
       },
     );
     await app.register(jobRoutes(deps));
@@ -106,7 +109,7 @@ export function etlRoutes(deps: EtlDeps): RouteGroup {
 /** How jobs stand, their history, and the probe of a paused one. */
 function jobRoutes(deps: EtlDeps): RouteGroup {
   const tags = ['etl'];
-  const { ledger, rollup, clock } = deps;
+  const { reader, rollup, clock } = deps;
   const jobNamed = (name: string) => jobOf(rollup.jobs, name);
   return async (app) => {
     app.get(
@@ -114,8 +117,8 @@ function jobRoutes(deps: EtlDeps): RouteGroup {
       { schema: { tags, summary: 'Jobs: timing, lag, what waits, circuit' } },
       async (request) => {
         const tenant = deps.tenantOf(request);
-        const tenantId = await ledger.tenantId(tenant);
-        const statuses = await jobStatuses(ledger, rollup.jobs, tenantId, clock.now());
+        const tenantId = await reader.tenantId(tenant);
+        const statuses = await jobStatuses(reader, rollup.jobs, tenantId, clock.now());
         return {
           data: rollup.jobs.map((job): Partial<JobRow> & { name: string } => ({
             name: job.name,
@@ -143,10 +146,10 @@ function jobRoutes(deps: EtlDeps): RouteGroup {
       },
       async (request) => {
         const job = jobNamed(request.params.job);
-        const tenantId = await ledger.tenantId(deps.tenantOf(request));
+        const tenantId = await reader.tenantId(deps.tenantOf(request));
         const asked = windowOf(request.query, clock, historyMsMax);
         const { cellMs, ...range } = cellsOf(asked, job.alignMs, request.query.cells);
-        const cells = await jobHistory(ledger, job.name, tenantId, range, cellMs);
+        const cells = await jobHistory(reader, job.name, tenantId, range, cellMs);
         const answer: JobHistory = { job: job.name, ...range, cell_ms: cellMs, align_ms: job.alignMs, cells };
         return { data: answer };
       },
@@ -163,7 +166,7 @@ function jobRoutes(deps: EtlDeps): RouteGroup {
       async (request, reply) => {
         const job = jobNamed(request.params.job);
         const code = deps.tenantOf(request);
-        const tenant = { code, id: await ledger.tenantId(code) };
+        const tenant = { code, id: await reader.tenantId(code) };
         if (!(await rollup.probe(job.name, tenant)))
           throw new ClewError('illegal_transition', `The circuit of ${job.name} is closed: the job runs.`);
         return reply.status(202).send({ data: { job: job.name, tenant: code } });

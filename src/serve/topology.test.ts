@@ -68,7 +68,9 @@ beforeAll(async () => {
     log,
     worker: 'w',
   });
-  await app.register(etlRoutes({ ledger, rollup, clock: systemClock, tenantOf }), { prefix: '/api/v1' });
+  await app.register(etlRoutes({ ledger, reader: ledger, rollup, clock: systemClock, tenantOf }), {
+    prefix: '/api/v1',
+  });
   await app.ready();
 });
 afterAll(async () => {

@@ -108,7 +108,8 @@ export function cypherWindow(deps: { ledger: Ledger; graphs: CallsGraphs; clock:
     let graph = known.get(tenantId);
     if (graphs.unavailable === null && (graph === undefined || clock.now() - graph.refreshed_at > staleMs)) {
       const at = clock.now();
-      const active = await activeGraph(ledger, tenantId, at);
+      const active = await activeGraph(ledger.forTenant(tenantId), tenantId, at);
+      // Writing the graph is the program's own work; what is asked of it afterwards is bound to the tenant's graph.
       await ledger.transaction((tx) => graphs.replace(tx, tenantId, active));
       graph = {
         name: graphs.nameOf(tenantId),

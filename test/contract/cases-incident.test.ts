@@ -159,10 +159,14 @@ describe('findings', () => {
     expect(detail.evidence[1]?.rows[0]).toEqual({ Body: 'copied from the detail store' });
     for (const each of detail.evidence) {
       expect(each.sha256).toMatch(/^[0-9a-f]{64}$/);
-      const found = await world.cases.evidence(each.id);
+      const found = await world.cases.evidence('t-find', each.id);
       expect(found.locatorId).toBe(each.locator_id);
-      const locator = await world.cases.locator(each.locator_id ?? '');
+      const locator = await world.cases.locator('t-find', each.locator_id ?? '');
       expect(locator).toMatchObject({ tenant: 't-find', filter: { equals: { ServiceName: 'payments' } } });
+      await expect(world.cases.evidence('t-other', each.id)).rejects.toMatchObject({ code: 'not_found' });
+      await expect(world.cases.locator('t-other', each.locator_id ?? '')).rejects.toMatchObject({
+        code: 'not_found',
+      });
     }
     const links = await ledger.query<{ n: number }>(
       `SELECT count(*)::int AS n FROM evidence_link l JOIN event_envelope e USING (event_id)

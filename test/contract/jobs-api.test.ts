@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { jobs as jobsCommand } from '../../src/cli/jobs.ts';
-import type { Ledger } from '../../src/ledger/index.ts';
+import { type Ledger, tenantLedger } from '../../src/ledger/index.ts';
 import { openTestLedger } from '../../src/ledger/testing.ts';
 import { type Clock, createLogger, metricsRegistry, systemClock } from '../../src/lib/index.ts';
 import { rollupSource } from '../../src/operate/index.ts';
@@ -54,7 +54,13 @@ beforeAll(async () => {
     config,
   });
   app = await createServer({ log, token: '', bodyBytesMax: 100_000 });
-  const routes = etlRoutes({ ledger, rollup: scheduler, clock, tenantOf: () => 'shop' });
+  const routes = etlRoutes({
+    ledger,
+    reader: tenantLedger(ledger, 'shop'),
+    rollup: scheduler,
+    clock,
+    tenantOf: () => 'shop',
+  });
   await app.register(routes, { prefix: '/api/v1' });
   url = await app.listen({ host: '127.0.0.1', port: 0 });
 });

@@ -35,6 +35,7 @@ const world = worldOn(ledger, {
   },
 });
 const unfinished = await world.cases.list({
+  tenant: 'default',
   limit: 100,
   status: ['NEW', 'ANALYZING', 'PLANNING', 'WAIT_GATE', 'EXECUTING', 'VERIFYING'],
 });
@@ -53,7 +54,7 @@ for (let index = 0; index < Number(count); index++) {
   });
 }
 for (;;) {
-  const list = await world.cases.list({ limit: 100 });
+  const list = await world.cases.list({ tenant: 'default', limit: 100 });
   const { pending } = await world.bus.health();
   if (pending === 0 && list.every((each) => each.status === 'CLOSED' || each.status === 'PARKED')) break;
   await systemClock.sleep(50);

@@ -129,7 +129,7 @@ test(`a process killed again and again leaves no half-done transition and finish
 
   const ledger = await openLedger({ dir: join(dir, 'ledger'), clock: systemClock, log });
   const world = worldOn(ledger);
-  const list = await world.cases.list({ limit: 100 });
+  const list = await world.cases.list({ tenant: 'default', limit: 100 });
   expect(list.map((each) => each.number).sort()).toEqual([1, 2, 3, 4, 5]);
   for (const each of list) {
     await checkCase(ledger, each.id, each.status, each.version);
