@@ -2,6 +2,7 @@
 export interface TenantShare {
   /** Empty: of no tenant. */
   tenant: string;
+  /** The table's bytes, shared out by rows. */
   bytes: number;
   rows: number;
 }

@@ -2,15 +2,8 @@ import { statfs } from 'node:fs/promises';
 import type { DetailStore } from '../detail/index.ts';
 import { type Capability, type Ledger, ledgerUse, rowsOf } from '../ledger/index.ts';
 import type { Clock, Logger } from '../lib/index.ts';
+import type { TenantShare } from '../model/index.ts';
 import { detailUse } from '../query/index.ts';
-
-export interface TenantShare {
-  /** Code; '' for what belongs to no tenant. */
-  tenant: string;
-  /** The table's bytes, shared out by rows. */
-  bytes: number;
-  rows: number;
-}
 
 export interface TableUse {
   store: 'detail' | 'ledger';

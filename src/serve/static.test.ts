@@ -37,6 +37,7 @@ describe('the files of the console', () => {
       '/traces/abc',
       '/map',
       '/patterns',
+      '/series?metric=x',
       '/slo',
       '/admin',
     ]) {
@@ -59,6 +60,19 @@ describe('the files of the console', () => {
     expect(answer.statusCode).toBe(200);
     expect(answer.headers['cache-control']).toContain('immutable');
     expect((await app.inject('/assets/../index.html')).statusCode).toBe(404);
+    await app.close();
+  });
+
+  test('a browser that takes compressed files gets them where they were built, others the plain ones', async () => {
+    build();
+    writeFileSync(join(dir, 'assets', 'index-abc.js.br'), 'small');
+    const app = await serve();
+    const url = '/assets/index-abc.js';
+    const small = await app.inject({ url, headers: { 'accept-encoding': 'gzip, br' } });
+    expect([small.headers['content-encoding'], small.body]).toEqual(['br', 'small']);
+    expect(small.headers['content-type']).toMatch(/javascript/);
+    const plain = await app.inject({ url, headers: { 'accept-encoding': 'identity' } });
+    expect([plain.headers['content-encoding'], plain.body]).toEqual([undefined, 'export {};']);
     await app.close();
   });
 

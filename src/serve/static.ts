@@ -45,6 +45,8 @@ async function serveAssets(app: Parameters<RouteGroup>[0], root: string): Promis
       maxAge: '365d',
       immutable: true,
       index: false,
+      // `npm start` builds them beside the files.
+      preCompressed: true,
     });
     return;
   }

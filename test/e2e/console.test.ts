@@ -127,6 +127,7 @@ test.skipIf(!executable)(
     const injectedAt = Date.now();
     const row = page.getByTestId('case-row').first();
     await row.waitFor({ timeout: 60_000 });
+    await page.getByTestId('unusual-lane').first().waitFor({ timeout: 30_000 });
     await shot('home-incident');
     await row.click();
     await page.getByTestId('page-case').waitFor();
@@ -140,6 +141,8 @@ test.skipIf(!executable)(
     await shot('case-gate');
     const caseUrl = page.url();
 
+    await lookAtExplanation();
+    await page.goto(caseUrl);
     await lookAtEvidence();
     await page.goto(caseUrl);
     await approve.waitFor();
@@ -164,6 +167,28 @@ test.skipIf(!executable)(
     expect(troubles).toEqual([]);
   },
 );
+
+/** What the case shows of its cause: charts beside what is usual, the way on the map, the rows behind what was noticed. */
+async function lookAtExplanation(): Promise<void> {
+  const chart = page.getByTestId('evidence-chart').first();
+  await chart.waitFor();
+  expect(await chart.innerText()).toMatch(/usual .* – .*median /);
+  const map = page.getByTestId('case-map');
+  expect(await map.getByTestId('path-cause').textContent()).toMatch(/payments/);
+  expect(await map.getByTestId('path-edge').count()).toBeGreaterThan(0);
+  expect(await map.innerText()).toMatch(/The cause explains[\s\S]*It does not explain/);
+  const other = page.getByTestId('hypothesis').first();
+  if ((await other.count()) > 0) {
+    await other.locator('summary').click();
+    await other.getByTestId('evidence-ref').first().waitFor();
+  }
+  await page.getByTestId('case-signal').first().click();
+  const rows = page.getByTestId('event-dialog').locator('.rowstable tbody tr');
+  await rows.first().waitFor({ timeout: 30_000 });
+  await shot('event');
+  await page.getByTestId('event-link').first().click();
+  await page.getByTestId('trace-row').or(page.getByTestId('log-row')).first().waitFor();
+}
 
 /** One click from a sentence to raw rows. */
 async function lookAtEvidence(): Promise<void> {

@@ -1,17 +1,17 @@
 /** The map in a real browser, over calls that were sent and files that were read: impact, ways, moments, Cypher. */
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Browser, chromium, type Page } from 'playwright-core';
+import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type RunningClew, startClew } from '../support/clew.ts';
+import { chromiumPath, openConsole } from '../support/console.ts';
 
-const executable = ['/usr/bin/chromium', '/usr/bin/chromium-browser'].find((path) => existsSync(path));
 const dir = mkdtempSync(join(tmpdir(), 'clew-map-'));
 let clew: RunningClew;
 let browser: Browser;
 let page: Page;
-const troubles: string[] = [];
+let troubles: string[] = [];
 
 const hex = (value: number, length: number) => value.toString(16).padStart(length, '0');
 const calls = ['frontend>checkout', 'checkout>payments', 'checkout>cart', 'frontend>catalog'];
@@ -43,7 +43,7 @@ async function sendCalls(): Promise<void> {
 }
 
 beforeAll(async () => {
-  if (!executable) return;
+  if (!chromiumPath) return;
   mkdirSync(join(dir, 'infra'));
   writeFileSync(
     join(dir, 'infra', 'shop.yaml'),
@@ -51,9 +51,7 @@ beforeAll(async () => {
   );
   clew = await startClew(dir, { CLEW_ROLLUP_ENABLED: 'true', CLEW_TOPOLOGY_IAC_DIRS: join(dir, 'infra') });
   await sendCalls();
-  browser = await chromium.launch({ executablePath: executable, args: ['--no-sandbox', '--disable-gpu'] });
-  page = await browser.newPage({ viewport: { width: 1440, height: 900 }, locale: 'en-GB' });
-  page.on('pageerror', (error) => troubles.push(error.message));
+  ({ browser, page, troubles } = await openConsole());
 }, 180_000);
 afterAll(async () => {
   await browser?.close();
@@ -67,7 +65,7 @@ const open = async (path: string) => {
   await page.getByTestId('page-map').waitFor();
 };
 
-test.skipIf(!executable)(
+test.skipIf(!chromiumPath)(
   'the map tells who is affected, the way between two, what is new and what is declared',
   { timeout: 240_000 },
   async () => {
@@ -109,7 +107,7 @@ test.skipIf(!executable)(
   },
 );
 
-test.skipIf(!executable)(
+test.skipIf(!chromiumPath)(
   'a question in Cypher is answered, or it is said why there is none',
   { timeout: 180_000 },
   async () => {

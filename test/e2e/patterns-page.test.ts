@@ -1,19 +1,19 @@
 /** The page Patterns in a real browser: a pattern is found, named, merged with another one, and the merge undone. */
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Browser, chromium, type Page } from 'playwright-core';
+import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type RunningClew, startClew } from '../support/clew.ts';
+import { chromiumPath, openConsole } from '../support/console.ts';
 
-const executable = ['/usr/bin/chromium', '/usr/bin/chromium-browser'].find((path) => existsSync(path));
 const minute = 60_000;
 
 let clew: RunningClew;
 let browser: Browser;
 let page: Page;
 const dir = mkdtempSync(join(tmpdir(), 'clew-patterns-page-'));
-const troubles: string[] = [];
+let troubles: string[] = [];
 
 async function sendLogs(): Promise<void> {
   const at = Date.now() - 3 * minute;
@@ -40,12 +40,10 @@ async function sendLogs(): Promise<void> {
 }
 
 beforeAll(async () => {
-  if (!executable) return;
+  if (!chromiumPath) return;
   clew = await startClew(dir, { CLEW_ROLLUP_ENABLED: 'true', CLEW_ROLLUP_DELAY_S: '1' });
   await sendLogs();
-  browser = await chromium.launch({ executablePath: executable, args: ['--no-sandbox', '--disable-gpu'] });
-  page = await browser.newPage({ viewport: { width: 1440, height: 900 }, locale: 'en-GB' });
-  page.on('pageerror', (error) => troubles.push(error.message));
+  ({ browser, page, troubles } = await openConsole());
 }, 180_000);
 
 afterAll(async () => {
@@ -62,7 +60,7 @@ async function say(): Promise<void> {
   await page.getByTestId('pattern-form').waitFor({ state: 'detached' });
 }
 
-test.skipIf(!executable)(
+test.skipIf(!chromiumPath)(
   'a person finds a pattern, names it, merges it with another, and takes that back',
   { timeout: 240_000 },
   async () => {

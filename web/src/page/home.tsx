@@ -15,6 +15,7 @@ import { ServiceName } from '../panel/service.tsx';
 import { Spark } from '../panel/spark.tsx';
 import { StateMark } from '../panel/state.tsx';
 import { useTick } from '../panel/tick.ts';
+import { Widen } from '../panel/widen.tsx';
 import { FirstSteps } from './first.tsx';
 import { Unusual } from './unusual.tsx';
 import './home.css';
@@ -123,13 +124,7 @@ function Quiet({ frame }: { frame: Frame }) {
   return (
     <Empty title={t('home.quiet.title', { span: frame.span })}>
       <p>{t('home.quiet.text')}</p>
-      <button
-        type="button"
-        className="button"
-        onClick={() => frame.set({ range: '24h', from: undefined, to: undefined })}
-      >
-        {t('action.widen', { span: '24h' })}
-      </button>
+      <Widen />
     </Empty>
   );
 }

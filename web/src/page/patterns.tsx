@@ -13,6 +13,7 @@ import { Empty, Panel, Problem, Skeleton } from '../panel/bits.tsx';
 import { type Frame, useFrame } from '../panel/frame.ts';
 import { Histogram } from '../panel/histogram.tsx';
 import { useRowKeys } from '../panel/keys.ts';
+import { Widen } from '../panel/widen.tsx';
 import { Applications } from './patterns/applications.tsx';
 import { Changes } from './patterns/changes.tsx';
 import { Compare } from './patterns/compare.tsx';
@@ -89,13 +90,7 @@ function Listed(props: { frame: Frame; search: PatternsSearch; set: SetSearch; s
         {query.data?.rows.length === 0 && (
           <Empty title={t('pat.empty', { span: frame.span })}>
             <p>{t(Object.keys(filter).length > 0 ? 'pat.empty.filter' : 'pat.empty.text')}</p>
-            <button
-              type="button"
-              className="button"
-              onClick={() => frame.set({ range: '24h', from: undefined, to: undefined })}
-            >
-              {t('action.widen', { span: '24h' })}
-            </button>
+            <Widen />
           </Empty>
         )}
         {query.data && query.data.rows.length > 0 && (

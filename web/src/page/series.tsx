@@ -10,6 +10,7 @@ import { Empty, Problem, Skeleton } from '../panel/bits.tsx';
 import { type Frame, useFrame } from '../panel/frame.ts';
 import { MetricChart } from '../panel/metricchart.tsx';
 import { ServiceName } from '../panel/service.tsx';
+import { Widen } from '../panel/widen.tsx';
 import './series.css';
 
 const route = getRouteApi('/series');
@@ -62,22 +63,9 @@ function NoMetrics({ frame }: { frame: Frame }) {
     <section className="panel">
       <Empty title={t('series.empty', { span: frame.span })}>
         <p>{t('series.empty.text')}</p>
-        <Widen frame={frame} />
+        <Widen />
       </Empty>
     </section>
-  );
-}
-
-function Widen({ frame }: { frame: Frame }) {
-  const { t } = useWords();
-  return (
-    <button
-      type="button"
-      className="button"
-      onClick={() => frame.set({ range: '24h', from: undefined, to: undefined })}
-    >
-      {t('action.widen', { span: '24h' })}
-    </button>
   );
 }
 

@@ -24,21 +24,11 @@ export function SloPage() {
   const { poll } = useFrame();
   const query = useQuery(objectivesQuery(poll(livePollMs)));
   const rows = query.data;
-  const broken = rows?.filter((row) => stateOf(row) === 'broken').length ?? 0;
   return (
     <div className="page" data-testid="page-slo">
       <div className="page-head">
         <h1>{t('slo.title')}</h1>
-        {rows !== undefined && rows.length > 0 && (
-          <Health
-            state={broken > 0 ? 'failing' : 'ok'}
-            label={
-              broken > 0
-                ? t('slo.summary.broken', { broken, n: rows.length })
-                : t('slo.summary.hold', { n: rows.length })
-            }
-          />
-        )}
+        {rows !== undefined && rows.length > 0 && <Summary rows={rows} />}
         <span className="dim">{t('slo.window')}</span>
       </div>
       {query.error !== null && <Problem error={query.error} retry={() => void query.refetch()} />}
@@ -60,6 +50,24 @@ export function SloPage() {
         </>
       )}
     </div>
+  );
+}
+
+function Summary({ rows }: { rows: ObjectiveRow[] }) {
+  const { t } = useWords();
+  const count = (state: State): number => rows.filter((row) => stateOf(row) === state).length;
+  const [broken, nodata] = [count('broken'), count('nodata')];
+  const texts = [
+    broken > 0
+      ? t('slo.summary.broken', { broken, n: rows.length })
+      : t('slo.summary.hold', { n: count('holds') }),
+    nodata > 0 ? t('slo.summary.nodata', { n: nodata }) : '',
+  ];
+  return (
+    <Health
+      state={broken > 0 ? 'failing' : nodata === rows.length ? 'no_data' : 'ok'}
+      label={texts.filter((text) => text !== '').join(' · ')}
+    />
   );
 }
 

@@ -14,6 +14,7 @@ import { noteNewest } from '../panel/freshness.ts';
 import { opensRow, useRowKeys } from '../panel/keys.ts';
 import { Scatter } from '../panel/scatter.tsx';
 import { ServiceName } from '../panel/service.tsx';
+import { Widen } from '../panel/widen.tsx';
 import { Questions } from './trace/questions.tsx';
 import './trace/traces.css';
 
@@ -68,7 +69,7 @@ const coveredBy = (rows: TraceRow[], window: Window): Window =>
 
 function NoTraces() {
   const t = useT();
-  const { span, set } = useFrame();
+  const { span } = useFrame();
   const filtered = Object.keys(route.useSearch()).some(
     (key) => !['range', 'from', 'to', 'live'].includes(key),
   );
@@ -81,13 +82,7 @@ function NoTraces() {
             {t('logs.clear')}
           </Link>
         )}
-        <button
-          type="button"
-          className="button"
-          onClick={() => set({ range: '24h', from: undefined, to: undefined })}
-        >
-          {t('action.widen', { span: '24h' })}
-        </button>
+        <Widen />
       </div>
     </Empty>
   );

@@ -10,6 +10,7 @@ import { Empty, Problem, Severity, Skeleton, type ValueClick } from '../../panel
 import type { Frame } from '../../panel/frame.ts';
 import { useRowKeys } from '../../panel/keys.ts';
 import { ServiceName } from '../../panel/service.tsx';
+import { Widen } from '../../panel/widen.tsx';
 import { LineDetail } from './detail.tsx';
 import { type Lines as LineState, useLines } from './uselines.ts';
 
@@ -65,13 +66,7 @@ function NoLines({ frame, filter, clear }: { frame: Frame; filter: LogFilter; cl
             {t('logs.clear')}
           </button>
         )}
-        <button
-          type="button"
-          className="button"
-          onClick={() => frame.set({ range: '24h', from: undefined, to: undefined })}
-        >
-          {t('action.widen', { span: '24h' })}
-        </button>
+        <Widen />
       </div>
     </Empty>
   );
