@@ -156,6 +156,17 @@ export const sentences = {
   'caveat.contradictory_values': '{count} values are given twice and differ; the last one counts.',
   'caveat.repeated_spans': '{count} spans have an id that another span of their trace has; the first counts.',
   'caveat.repeated_logs': '{count} records are given twice; each counts once.',
+  'caveat.same_logs':
+    '{count} records say the same as another one of the same instant; each counts, for a program may say a thing twice.',
+  'caveat.repeated_events': '{count} events are given twice; each counts once.',
+  'caveat.no_numbers': '{count} rows have no number; they were left out.',
+  'caveat.negative_durations': '{count} spans end before they begin; they count as lasting 0 ms.',
+  'caveat.unordered': '{count} rows come after a later one; they were put in the order of time.',
+  'caveat.no_rows_inside': 'no row lies in the {field}; the data is from {from} to {to}.',
+  'caveat.baseline_overlaps':
+    'the baseline and the window share {seconds} s; what happened then counts as part of the window.',
+  'caveat.clock':
+    'the clock of {service} differs from that of its callers by about {seconds} s; which of them began first is not known.',
   'caveat.window_reversed': '{field} ends before it begins; read the other way round.',
   'caveat.skipped':
     '{count} of {rows} rows skipped; the first: line {line}[, field {field}]: [{why}|{why_zh}]',

@@ -103,8 +103,18 @@ describe('bad input gets a verdict with its caveat, or an error that names file,
     await expect(readBundle(dir)).rejects.toThrow(message);
   });
 
+  it('meta.json.gz that is no gzip', async () => {
+    const dir = bundle({ 'meta.json.gz': 'x' });
+    rmSync(join(dir, 'meta.json'));
+    await expect(readBundle(dir)).rejects.toThrow(/^meta\.json\.gz: /);
+  });
+
   const good = metrics({ failing: 'cart' });
   const lines = good.trimEnd().split('\n');
+  const at = '2026-03-03T10:00:00Z';
+  const logLine = JSON.stringify({ ts: at, service: 'shop', severity: 'INFO', body: 'sold' });
+  const eventLine = JSON.stringify({ ts: at, kind: 'deploy', id: 'd1', service: 'shop', title: 'shop 2' });
+  const spanRow = { trace_id: 't', span_id: 's', service: 'shop', name: 'buy', start: at, duration_ms: 20 };
   const caveats: [string, Record<string, string | Buffer>, object, RegExp][] = [
     [
       'one bad row',
@@ -157,6 +167,66 @@ describe('bad input gets a verdict with its caveat, or an error that names file,
       { 'metrics.csv': metrics({ failing: 'cart', from: 0 }) },
       { ...meta, incident_at: '2026-03-03T09:00:00Z' },
       /there is no baseline/,
+    ],
+    ['a header alone', { 'metrics.csv': 'ts,service,metric,value\n' }, meta, /it is empty/],
+    [
+      'rows without numbers',
+      { 'metrics.csv': `${good}2026-03-03T10:00:00Z,a,m,NaN\n` },
+      meta,
+      /1 rows have no number/,
+    ],
+    [
+      'rows in the wrong order',
+      { 'metrics.csv': [lines[0], ...lines.slice(1).reverse()].join('\n') },
+      meta,
+      /rows come after a later one/,
+    ],
+    [
+      'records said twice',
+      { 'logs.ndjson': `${logLine}\n${logLine}\n` },
+      meta,
+      /1 records say the same as another one of the same instant/,
+    ],
+    [
+      'events given twice',
+      { 'events.ndjson': `${eventLine}\n${eventLine}\n` },
+      meta,
+      /1 events are given twice/,
+    ],
+    [
+      'spans that end before they begin',
+      { 'spans.ndjson': JSON.stringify({ ...spanRow, duration_ms: -5 }) },
+      meta,
+      /1 spans end before they begin/,
+    ],
+    [
+      'a window with nothing in it',
+      { 'metrics.csv': good },
+      { ...meta, window: { from: '2040-01-01T00:00:00Z', to: '2040-01-01T01:00:00Z' } },
+      /no row lies in the window; the data is from 2026-03-03T10:00:00Z/,
+    ],
+    [
+      'a baseline inside the window',
+      { 'metrics.csv': good },
+      {
+        ...meta,
+        window: { from: '2026-03-03T10:10:00Z', to: '2026-03-03T10:20:00Z' },
+        baseline: { from: '2026-03-03T10:00:00Z', to: '2026-03-03T10:15:00Z' },
+      },
+      /the baseline and the window share 300 s/,
+    ],
+    [
+      'clocks that disagree',
+      {
+        'spans.ndjson': Array.from({ length: 6 }, (_, i) => {
+          const start = Date.parse('2026-03-03T10:00:00Z') + i * 1_000;
+          const caller = { ...spanRow, trace_id: `t${i}`, start, span_id: 'a' };
+          const callee = { ...caller, service: 'cart', span_id: 'b', parent_id: 'a', start: start - 90_000 };
+          return `${JSON.stringify(caller)}\n${JSON.stringify(callee)}`;
+        }).join('\n'),
+      },
+      meta,
+      /the clock of cart differs from that of its callers by about -90 s/,
     ],
   ];
   it.each(caveats)('%s', async (_, files, about, message) => {

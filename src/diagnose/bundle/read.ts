@@ -5,6 +5,7 @@ import { ClewError } from '../../lib/index.ts';
 import { type Sentence, sayIn, sentence, type TimeWindow } from '../../model/index.ts';
 import { type Alert, type Caveat, caveat, type Incident, type RowKind, type Symptom } from '../incident.ts';
 import { Repeats } from '../repeats.ts';
+import { doubtsOf } from './doubts.ts';
 import {
   attributesOf,
   FieldError,
@@ -30,6 +31,8 @@ export const bundleLimits = {
 
 /** Bad rows are skipped and told; a file in which more than this share is bad is not what its name says. */
 const badShareMax = 0.05;
+/** Fewer rows out of order come of a file that was put together from several. */
+const unorderedShareMin = 0.01;
 const metaBytesMax = 1_048_576;
 const bodyCharsMax = 4_096;
 
@@ -51,14 +54,18 @@ export async function readBundleTexts(
 async function readRows(incident: Incident, source: BundleSource): Promise<Incident> {
   const book = new SeriesBook();
   const table = new TableReader(source, incident);
+  let empty = 0;
   await table.csv('metrics', ['ts', 'service', 'metric', 'value'], (cell) => {
     const value = numberOf(cell('value'), 'value');
     const at = timeOf(cell('ts'), 'ts');
-    if (value !== null)
-      book.add(nameOf(cell('service'), 'service'), nameOf(cell('metric'), 'metric'), at, value);
+    if (value === null) empty++;
+    else book.add(nameOf(cell('service'), 'service'), nameOf(cell('metric'), 'metric'), at, value);
   });
-  const { series, repeated, contradictory } = book.done();
+  const { series, repeated, contradictory, unordered } = book.done();
   incident.series = series;
+  table.tell('metrics', 'caveat.no_numbers', empty);
+  const told = series.reduce((sum, { times }) => sum + times.length, 0);
+  table.tell('metrics', 'caveat.unordered', unordered > unorderedShareMin * told ? unordered : 0);
   table.tell('metrics', 'caveat.repeated_values', repeated);
   table.tell('metrics', 'caveat.contradictory_values', contradictory);
   await readSpans(table, incident);
@@ -82,6 +89,7 @@ async function readRows(incident: Incident, source: BundleSource): Promise<Incid
     }),
   );
   await readEvents(table, incident);
+  incident.caveats.push(...doubtsOf(incident, 'meta.json'));
   return incident;
 }
 
@@ -91,8 +99,21 @@ function readMeta(dir: string): Incident {
     throw new ClewError('not_found', `${join(dir, 'meta.json')} is missing; it holds incident_at at least.`);
   if (statSync(join(dir, file)).size > metaBytesMax)
     throw new ClewError('too_large', `${file} has more than ${metaBytesMax} bytes.`);
-  const bytes = readFileSync(join(dir, file));
-  return parseMeta((file.endsWith('.gz') ? gunzipSync(bytes) : bytes).toString('utf8'), file, basename(dir));
+  return parseMeta(metaText(join(dir, file), file), file, basename(dir));
+}
+
+function metaText(path: string, file: string): string {
+  try {
+    const bytes = readFileSync(path);
+    const plain = file.endsWith('.gz') ? gunzipSync(bytes, { maxOutputLength: metaBytesMax }) : bytes;
+    return plain.toString('utf8').replace(/^\uFEFF/, '');
+  } catch (error) {
+    throw new ClewError(
+      'unprocessable',
+      `${file}: ${error instanceof Error ? error.message : 'it cannot be read'}.`,
+      { cause: error },
+    );
+  }
 }
 
 function parseMeta(text: string, file: string, name: string): Incident {
@@ -161,6 +182,7 @@ function alertOf(value: unknown): Alert | null {
 
 async function readSpans(table: TableReader, incident: Incident): Promise<void> {
   const repeats = new Repeats();
+  let negative = 0;
   await table.ndjson('spans', (row) => {
     const traceId = textOf(row.trace_id);
     const spanId = textOf(row.span_id);
@@ -168,6 +190,7 @@ async function readSpans(table: TableReader, incident: Incident): Promise<void> 
     const start = timeOf(row.start ?? row.ts, 'start');
     const durationMs = numberOf(row.duration_ms, 'duration_ms') ?? 0;
     if (!repeats.isNewSpan({ traceId, spanId, service })) return;
+    if (durationMs < 0) negative++;
     incident.spans.push({
       traceId,
       spanId,
@@ -182,10 +205,13 @@ async function readSpans(table: TableReader, incident: Incident): Promise<void> 
   });
   incident.spans.sort((a, b) => a.start - b.start);
   table.tell('spans', 'caveat.repeated_spans', repeats.spans);
+  table.tell('spans', 'caveat.negative_durations', negative);
 }
 
 async function readLogs(table: TableReader, incident: Incident): Promise<void> {
   const repeats = new Repeats();
+  const unlinked = new Set<string>();
+  let same = 0;
   await table.ndjson('logs', (row) => {
     const attributes = attributesOf(row.attributes, 'attributes');
     const log = {
@@ -197,15 +223,23 @@ async function readLogs(table: TableReader, incident: Incident): Promise<void> {
       spanId: textOf(row.span_id ?? attributes.span_id),
       attributes,
     };
-    if (repeats.isNewLog(log, textOf(row.ts))) incident.logs.push(log);
+    if (!repeats.isNewLog(log, textOf(row.ts))) return;
+    incident.logs.push(log);
+    if (log.spanId !== '') return;
+    const key = `${textOf(row.ts)} ${log.service} ${log.traceId} ${log.body}`;
+    if (unlinked.has(key)) same++;
+    unlinked.add(key);
   });
   table.tell('logs', 'caveat.repeated_logs', repeats.logs);
+  table.tell('logs', 'caveat.same_logs', same);
   incident.logs.sort((a, b) => a.at - b.at);
 }
 
 async function readEvents(table: TableReader, incident: Incident): Promise<void> {
-  await table.ndjson('events', (row) =>
-    incident.events.push({
+  const seen = new Set<string>();
+  let repeated = 0;
+  await table.ndjson('events', (row) => {
+    const event = {
       at: timeOf(row.ts, 'ts'),
       kind: textOf(row.kind).toLowerCase() || 'change',
       id: textOf(row.id),
@@ -213,16 +247,26 @@ async function readEvents(table: TableReader, incident: Incident): Promise<void>
       title: textOf(row.title),
       actor: textOf(row.actor),
       labels: attributesOf(row.labels, 'labels'),
-    }),
-  );
+    };
+    const key = JSON.stringify(event);
+    if (seen.has(key)) repeated++;
+    else incident.events.push(event);
+    seen.add(key);
+  });
+  table.tell('events', 'caveat.repeated_events', repeated);
   incident.events.sort((a, b) => a.at - b.at || (a.id < b.id ? -1 : a.id > b.id ? 1 : 0));
 }
 
-type RepeatCode =
+type CountCode =
   | 'caveat.repeated_values'
   | 'caveat.contradictory_values'
   | 'caveat.repeated_spans'
-  | 'caveat.repeated_logs';
+  | 'caveat.repeated_logs'
+  | 'caveat.repeated_events'
+  | 'caveat.same_logs'
+  | 'caveat.no_numbers'
+  | 'caveat.negative_durations'
+  | 'caveat.unordered';
 
 /** Reads files row by row, skips and counts what can't be read, and stops at the limits. */
 class TableReader {
@@ -234,7 +278,7 @@ class TableReader {
     this.#incident = incident;
   }
 
-  tell(kind: RowKind, code: RepeatCode, count: number): void {
+  tell(kind: RowKind, code: CountCode, count: number): void {
     if (count > 0) this.#caveat(kind, sentence(code, { count }));
   }
 
@@ -297,7 +341,8 @@ class TableReader {
     }
     if (broken !== null) this.#caveat(kind, sentence('caveat.broken', broken));
     if (rows > limit) this.#caveat(kind, sentence('caveat.not_read', { count: rows - limit, limit }));
-    if (rows === 0) this.#caveat(kind, sentence('caveat.empty', {}));
+    if (rows === (name.endsWith('.csv') ? 1 : 0) || rows === 0)
+      this.#caveat(kind, sentence('caveat.empty', {}));
   }
 }
 

@@ -4,6 +4,8 @@ import type { Series } from '../incident.ts';
 export class SeriesBook {
   readonly #byKey = new Map<string, Series & { sorted: boolean }>();
 
+  #unordered = 0;
+
   add(service: string, metric: string, at: number, value: number): void {
     const key = `${service}\u0000${metric}`;
     let series = this.#byKey.get(key);
@@ -13,11 +15,12 @@ export class SeriesBook {
     }
     const last = series.times.at(-1);
     if (last !== undefined && at <= last) series.sorted = false;
+    if (last !== undefined && at < last) this.#unordered++;
     series.times.push(at);
     series.values.push(value);
   }
 
-  done(): { series: Series[]; repeated: number; contradictory: number } {
+  done(): { series: Series[]; repeated: number; contradictory: number; unordered: number } {
     let repeated = 0;
     let contradictory = 0;
     const series = [...this.#byKey.values()].map(({ sorted, ...one }) => {
@@ -43,6 +46,6 @@ export class SeriesBook {
     });
     const name = (one: Series) => `${one.service}\u0000${one.metric}`;
     series.sort((a, b) => (name(a) < name(b) ? -1 : 1));
-    return { series, repeated, contradictory };
+    return { series, repeated, contradictory, unordered: this.#unordered };
   }
 }
