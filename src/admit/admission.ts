@@ -15,6 +15,7 @@ import {
   ingestRejected,
 } from './events.ts';
 import { maskedLetter } from './masking/letter.ts';
+import { PendingShare } from './pending.ts';
 import { createRates, type RateLimits, type Rates } from './rate.ts';
 import { Recent } from './recent.ts';
 import { Share } from './share.ts';
@@ -61,6 +62,7 @@ export function createAdmission(options: AdmissionOptions): Admission {
   const expected = digest(`Bearer ${config.auth.token}`);
   const budget = createBudget(clock);
   const share = new Share(inFlightMax, clock);
+  const room = new PendingShare(pendingBytesMax, clock);
   const rates = createRates(config.limits ?? unlimited, clock);
   const commits = new Commits(clock);
   const recent = new Recent(clock);
@@ -86,14 +88,7 @@ export function createAdmission(options: AdmissionOptions): Admission {
     enter(bytes, tenant = config.tenant) {
       checkRate(rates, tenant);
       checkDisk(diskFree(), config.ingest.diskFreeBytesMin);
-      const pending = options.pendingBytes();
-      if (pending + bytes > pendingBytesMax) {
-        throw refuse(
-          'pending',
-          `${pending} bytes wait to be inserted; the limit is ingest.pending_bytes_max (${pendingBytesMax}). Try again in a moment.`,
-          { pending_bytes: pending, limit: pendingBytesMax },
-        );
-      }
+      checkPending({ tenant, bytes, pending: options.pendingBytes(), room, refuse });
       if (!share.take(tenant, bytes)) {
         throw refuse('in_flight', 'Too many large requests at once; try again in a moment.', {
           limit: inFlightMax,
@@ -112,7 +107,9 @@ export function createAdmission(options: AdmissionOptions): Admission {
       const { request } = delivery;
       const earlier = delivery.abandoned && request !== undefined ? recent.find(request) : undefined;
       if (earlier !== undefined) return earlier;
-      checkRoom(delivery, options.pendingBytes(), pendingBytesMax, refuse);
+      const bytes = delivery.blocks.reduce((sum, block) => sum + block.bytes.byteLength, 0);
+      checkPending({ tenant: delivery.tenant, bytes, pending: options.pendingBytes(), room, refuse });
+      room.add(delivery.tenant, bytes);
       // All blocks get their place in this turn of the event loop, so either all find room or none.
       const stored = commits.run(() => appendAll(delivery, options));
       if (request !== undefined) recent.add(request, stored);
@@ -157,6 +154,28 @@ async function appendAll({ blocks, request }: Delivery, options: AdmissionOption
   throw failed.reason;
 }
 
+interface PendingCheck {
+  tenant: string;
+  bytes: number;
+  pending: number;
+  room: PendingShare;
+  refuse: (reason: string, message: string, details: Record<string, unknown>) => ClewError;
+}
+
+function checkPending({ tenant, bytes, pending, room, refuse }: PendingCheck): void {
+  const limit = room.limitOf(tenant);
+  if (pending + bytes <= limit) return;
+  room.add(tenant, bytes);
+  const all = `ingest.pending_bytes_max (${room.max})`;
+  const own =
+    limit < room.max ? `${limit}, for this tenant sends most: the rest of ${all} is for others` : all;
+  throw refuse(
+    'pending',
+    `${pending} bytes wait to be inserted and this request has ${bytes}; the limit is ${own}. Try again in a moment.`,
+    { pending_bytes: pending, limit },
+  );
+}
+
 const unlimited: RateLimits = { bytesPerS: 0, bytesBurst: 0, recordsPerS: 0, recordsBurst: 0 };
 /** A full disk is not free again in the next moment. */
 const diskRetryS = 5;
@@ -190,21 +209,6 @@ function tell(delivery: Delivery, clock: Clock): void {
 }
 
 const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
-
-function checkRoom(
-  delivery: Delivery,
-  pending: number,
-  pendingMax: number,
-  refuse: (reason: string, message: string, details: Record<string, unknown>) => ClewError,
-): void {
-  const bytes = delivery.blocks.reduce((sum, block) => sum + block.bytes.byteLength, 0);
-  if (pending + bytes <= pendingMax) return;
-  throw refuse(
-    'pending',
-    `${pending} bytes wait to be inserted and this request is ${bytes}; the limit is ingest.pending_bytes_max (${pendingMax}).`,
-    { pending_bytes: pending, limit: pendingMax },
-  );
-}
 
 const asKept = (letter: Letter, { masker = null }: AdmissionOptions): Letter =>
   masker === null ? cut(letter) : maskedLetter(masker, cut(letter));
