@@ -4,6 +4,7 @@ import { Link } from '@tanstack/react-router';
 import { useEffect } from 'react';
 import { urnName } from '../../../src/model/urn.ts';
 import { casesQuery, changesQuery, livePollMs, servicesQuery, type Windowed } from '../api/queries.ts';
+import { signalsQuery } from '../api/series.ts';
 import type { CaseRow, ChangeRow, ServiceRow } from '../api/types.ts';
 import { useT, useWords } from '../i18n/index.tsx';
 import { formatMs, formatRate, formatRatio, formatSpan } from '../model/format.ts';
@@ -31,12 +32,14 @@ export function HomePage() {
   const services = useQuery(servicesQuery(frame.frame, frame.poll(livePollMs)));
   const cases = useQuery(casesQuery(undefined, frame.poll(livePollMs)));
   const changes = useQuery(changesQuery(frame.frame, frame.poll(livePollMs)));
+  const signals = useQuery(signalsQuery(frame.frame, frame.poll(livePollMs)));
   const rows = services.data?.data;
   useEffect(() => {
     for (const row of rows ?? []) noteNewest(row.last_seen);
   }, [rows]);
   const open = (cases.data ?? []).filter((row) => row.status !== 'CLOSED');
-  if (rows?.length === 0 && cases.data?.length === 0 && !frame.pinned) return <FirstSteps />;
+  const nothing = [rows, cases.data, signals.data?.data].every((list) => list?.length === 0);
+  if (nothing && !frame.pinned) return <FirstSteps />;
   return (
     <div className="page home" data-testid="page-home">
       {(open.length > 0 || cases.isPending) && <OpenCases rows={cases.isPending ? undefined : open} />}

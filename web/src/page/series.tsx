@@ -174,7 +174,7 @@ function Chosen(props: {
           <p className="chart-legend dim">
             <i className="key band" /> {t('series.legend.usual')} <i className="key median" />{' '}
             {t('series.legend.median')} <i className="key incident" /> {t('series.legend.unusual')}{' '}
-            <i className="key change" /> {t('case.legend.change')}
+            <i className="key mark" /> {t('case.legend.change')}
           </p>
           <div className="series-charts">
             {[...look.series].sort(byUnusual).map((line) => (

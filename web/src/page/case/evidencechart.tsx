@@ -84,7 +84,7 @@ export function ChartLegend({ verdict }: { verdict: Verdict | null }) {
         to: formatTime(verdict.window.to),
       })}
       <i className="key onset" /> {t('case.legend.onset', { at: formatTime(verdict.scope.since) })}
-      <i className="key change" /> {t('case.legend.change')}
+      <i className="key mark" /> {t('case.legend.change')}
     </p>
   );
 }
