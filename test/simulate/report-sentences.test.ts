@@ -15,6 +15,7 @@ import {
   fullDiagnosis,
   htmlOf,
   readBundle,
+  rowsOfReference,
   textOf,
 } from '../../src/diagnose/bundle/index.ts';
 import type { Incident } from '../../src/diagnose/incident.ts';
@@ -47,7 +48,7 @@ function choice(seed: number): { name: string; dir: string; kind: string }[] {
 
 const bundles = choice(testSeed);
 const traced = (dir: string, incident: Incident, answer: FullAnswer) =>
-  new Tracer(dir, incident, answer, indicators).trace();
+  new Tracer((ref) => rowsOfReference(dir, ref), incident, answer, indicators).trace();
 
 it.each(bundles)(
   'every sentence of $name is what its rows say',
@@ -75,7 +76,11 @@ async function smallest() {
   const { name, dir } = found;
   const incident = await readBundle(dir);
   const { answer } = fullDiagnosis(incident, indicators);
-  return { name, tracer: (lie: FullAnswer) => new Tracer(dir, incident, lie, indicators), answer };
+  return {
+    name,
+    tracer: (lie: FullAnswer) => new Tracer((ref) => rowsOfReference(dir, ref), incident, lie, indicators),
+    answer,
+  };
 }
 const sizeOf = (dir: string): number =>
   readdirSync(dir).reduce((sum, file) => sum + statSync(join(dir, file)).size, 0);

@@ -3,7 +3,6 @@
  * used: rows as they were read, visits of requests and templates of messages, and the definitions that stand here.
  */
 
-import { rowsOfReference } from '../../src/diagnose/bundle/index.ts';
 import type { Series } from '../../src/diagnose/incident.ts';
 import { figure } from '../../src/diagnose/indicators/index.ts';
 import { unreachableWords } from '../../src/diagnose/rank/complaints.ts';
@@ -88,7 +87,7 @@ export class Tracer extends Rows {
     if (fillTemplate(sentences[said.code], said.params) !== text)
       this.#wrong(text, 'is not what its code says');
     for (const ref of refs) {
-      const rows = await rowsOfReference(this.dir, ref);
+      const rows = await this.find(ref);
       this.#rows += rows.length;
       if (rows.length === 0) this.#wrong(text, `${ref} finds no row`);
     }
@@ -428,7 +427,7 @@ export class Tracer extends Rows {
     const { text, value, baseline, unit } = finding;
     if (finding.evidence.length === 0) this.#wrong(text, 'has no evidence');
     for (const { ref } of finding.evidence) {
-      const rows = await rowsOfReference(this.dir, ref);
+      const rows = await this.find(ref);
       this.#rows += rows.length;
       if (rows.length === 0) this.#wrong(text, `${ref} finds no row`);
     }

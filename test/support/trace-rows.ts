@@ -17,8 +17,11 @@ export const median = (values: readonly number[]): number => {
   const at = (sorted.length - 1) / 2;
   return ((sorted[Math.floor(at)] ?? 0) + (sorted[Math.ceil(at)] ?? 0)) / 2;
 };
+/** The rows that a reference leads to, wherever they are kept. */
+export type FindRows = (ref: string) => Promise<readonly unknown[]>;
+
 export class Rows {
-  protected readonly dir: string;
+  protected readonly find: FindRows;
   protected readonly incident: Incident;
   protected readonly answer: FullAnswer;
   protected readonly indicators: readonly Indicator[];
@@ -27,8 +30,8 @@ export class Rows {
   protected readonly baseline: { from: number; to: number } | null;
   protected readonly visits: Visit[];
   protected readonly templates: Map<LogRow, Template>;
-  constructor(dir: string, incident: Incident, answer: FullAnswer, indicators: readonly Indicator[]) {
-    this.dir = dir;
+  constructor(find: FindRows, incident: Incident, answer: FullAnswer, indicators: readonly Indicator[]) {
+    this.find = find;
     this.incident = incident;
     this.answer = answer;
     this.indicators = indicators;
