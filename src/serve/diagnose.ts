@@ -9,6 +9,7 @@ import {
 } from '../diagnose/index.ts';
 import type { Ledger } from '../ledger/index.ts';
 import { ClewError, type Clock } from '../lib/index.ts';
+import type { EpochMs, TimeWindow } from '../model/index.ts';
 import { topologyAt } from '../topology/index.ts';
 import { askedLanguage, languageQuery } from './language.ts';
 import type { RouteGroup } from './server.ts';
@@ -17,6 +18,12 @@ import type { TenantOf } from './window.ts';
 /** Longer incidents, and times before them, are looked at by parts. */
 const windowMsMax = 21_600_000;
 const baselineMsDefault = 1_800_000;
+/** Where nobody says when it began, its begin is looked for in so much of the time before it was noticed … */
+const searchedMs = 10_800_000;
+/** … of which, in a system too busy to read all of it, at least this much before the notice is read around it … */
+const nearMs = 1_800_000;
+/** … and so much after. */
+const afterMs = 600_000;
 /** Diagnoses at a time: each reads a lot. */
 const runningMax = 2;
 
@@ -24,13 +31,21 @@ const instant = z
   .union([z.int().min(0), z.iso.datetime({ offset: true })])
   .transform((value) => (typeof value === 'number' ? value : Date.parse(value)));
 const body = z.strictObject({
-  from: instant.describe('Start of the incident: milliseconds since 1970, or ISO 8601.'),
-  to: instant.optional().describe('Its end; now without it.'),
-  at: instant.optional().describe('When it was noticed; `from` without it.'),
+  from: instant
+    .optional()
+    .describe(
+      'Start of the incident: milliseconds since 1970, or ISO 8601. Without it the begin is looked for in the three hours before `at`.',
+    ),
+  to: instant
+    .optional()
+    .describe('Its end; now without it, or ten minutes after `at` if `from` is left out.'),
+  at: instant.optional().describe('When it was noticed; without it `from`, or now if that is left out too.'),
   baseline: z
     .strictObject({ from: instant, to: instant })
     .optional()
-    .describe('A time when all was well; the half hour before `from` without it.'),
+    .describe(
+      'A time when all was well; the half hour before `from` without it. Its end is the start of the incident if `from` is left out.',
+    ),
   service: z.string().max(200).optional().describe('What shows the symptom.'),
   metric: z
     .string()
@@ -66,11 +81,7 @@ export function diagnoseRoutes(deps: DiagnoseDeps): RouteGroup {
       },
       async (request) => {
         const asked = request.body;
-        const window = checked({ from: asked.from, to: asked.to ?? deps.clock.now() }, 'from, to');
-        const baseline = checked(
-          asked.baseline ?? { from: Math.max(0, window.from - baselineMsDefault), to: window.from },
-          'baseline',
-        );
+        const when = timesOf(asked, deps.clock.now());
         if (running >= runningMax)
           throw new ClewError('overloaded', `${runningMax} diagnoses are running; ask again in a moment.`);
         running++;
@@ -79,14 +90,9 @@ export function diagnoseRoutes(deps: DiagnoseDeps): RouteGroup {
             asked.service === undefined
               ? null
               : { service: asked.service, metric: asked.metric ?? '', stat: '' };
-          const question = {
-            tenant: deps.tenantOf(request),
-            at: asked.at ?? window.from,
-            window,
-            baseline,
-            symptom,
-          };
-          const incident = await readIncident({ store: deps.detail, edges: deps.edges }, question);
+          const question = { tenant: deps.tenantOf(request), ...when.read, symptom };
+          const read = await readIncident({ store: deps.detail, edges: deps.edges }, question);
+          const incident = when.stated ? read : { ...read, window: null, baseline: null };
           return answerIn(askedLanguage(request), fullDiagnosis(incident, deps.indicators).answer);
         } finally {
           running--;
@@ -96,7 +102,27 @@ export function diagnoseRoutes(deps: DiagnoseDeps): RouteGroup {
   };
 }
 
-function checked(window: { from: number; to: number }, field: string): { from: number; to: number } {
+interface Times {
+  read: { at: EpochMs; window: TimeWindow; baseline: TimeWindow };
+  /** False where only the notice is known and the engine has to find the begin in what was read. */
+  stated: boolean;
+}
+
+function timesOf(asked: z.infer<typeof body>, now: EpochMs): Times {
+  const from = asked.from ?? asked.baseline?.to;
+  if (from === undefined) {
+    const at = asked.at ?? now;
+    const window = checked({ from: at - nearMs, to: asked.to ?? Math.min(now, at + afterMs) }, 'at, to');
+    const baseline = { from: at - searchedMs, to: window.from };
+    return { read: { at, window, baseline }, stated: false };
+  }
+  const window = checked({ from, to: asked.to ?? now }, 'from, to');
+  const before = { from: Math.max(0, window.from - baselineMsDefault), to: window.from };
+  const baseline = checked(asked.baseline ?? before, 'baseline');
+  return { read: { at: asked.at ?? window.from, window, baseline }, stated: true };
+}
+
+function checked(window: TimeWindow, field: string): TimeWindow {
   if (window.from >= window.to)
     throw new ClewError(
       'bad_request',

@@ -1,5 +1,10 @@
-import { afterAll, beforeAll, expect, it } from 'vitest';
-import { type IncidentQuestion, readIncident } from '../../src/diagnose/index.ts';
+import { join } from 'node:path';
+import Fastify from 'fastify';
+import { serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type IncidentQuestion, loadIndicators, readIncident } from '../../src/diagnose/index.ts';
+import { systemClock } from '../../src/lib/index.ts';
+import { diagnoseRoutes } from '../../src/serve/diagnose.ts';
 import { openTestStore, type TestStore } from '../scenario/store.ts';
 
 const minute = 60_000;
@@ -86,4 +91,82 @@ it('counts a span and a line of it once though they were sent twice', async () =
     'caveat.repeated_logs',
     'caveat.repeated_spans',
   ]);
+});
+
+describe('what broke, asked over HTTP', () => {
+  const other = 'slow-growth';
+  const began = noon - 80 * minute;
+  const app = Fastify();
+
+  beforeAll(async () => {
+    const time = (ms: number) => new Date(ms).toISOString().replace('T', ' ').replace('Z', '');
+    const series = ['search', 'front', 'mail'].map((service, index) => ({
+      Tenant: other,
+      SeriesId: String(index + 1),
+      MetricName: 'http_latency_p99_ms',
+      MetricType: 'Gauge',
+      ServiceName: service,
+    }));
+    await store.insert('metric_series', series);
+    const samples: Record<string, unknown>[] = [];
+    for (let at = noon - 180 * minute; at < noon + 10 * minute; at += minute) {
+      const grown = Math.max(0, (at - began) / minute) * 8;
+      const wobble = (at / minute) % 5;
+      for (const [index, value] of [45 + wobble + grown, 90 + wobble + grown, 30 + wobble].entries())
+        samples.push({
+          Tenant: other,
+          SeriesId: String(index + 1),
+          MetricName: 'http_latency_p99_ms',
+          ServiceName: series[index]?.ServiceName,
+          Timestamp: time(at),
+          Value: value,
+        });
+    }
+    await store.insert('metric_samples', samples);
+    const commit = {
+      Tenant: other,
+      Kind: 'commit',
+      ServiceName: 'search',
+      Actor: 'eve',
+      Title: 'order results by score',
+    };
+    await store.insert('change_events', [
+      {
+        ...commit,
+        Id: 'guilty',
+        Timestamp: time(began - 10 * minute),
+        Labels: { diff: '- LIMIT 50\n+ ORDER BY score' },
+      },
+    ]);
+    const edges = async () => [{ src: 'front', dst: 'search', relation: 'CALLS' }];
+    const clock = { ...systemClock, now: () => noon + 20 * minute };
+    const indicators = loadIndicators([join(import.meta.dirname, '../../catalog')]);
+    app.setValidatorCompiler(validatorCompiler).setSerializerCompiler(serializerCompiler);
+    await app.register(diagnoseRoutes({ detail: store, clock, tenantOf: () => other, edges, indicators }));
+  });
+  afterAll(() => app.close());
+  const ask = async (payload: object) => {
+    const answer = await app.inject({ method: 'POST', url: '/diagnose', payload });
+    return { status: answer.statusCode, body: answer.json() };
+  };
+
+  it('finds the begin of what was noticed long after it', async () => {
+    const { status, body } = await ask({ at: noon, service: 'front', metric: 'latency' });
+    expect(status).toBe(200);
+    expect(body.verdict).toBe('root_cause');
+    expect(body.causes[0].resource).toBe('search');
+    expect(Math.abs(Date.parse(body.onset) - began)).toBeLessThan(15 * minute);
+    expect(body.changes[0].id).toBe('guilty');
+  });
+
+  it.each<[object, RegExp]>([
+    [{ from: noon, to: noon }, /from, to/],
+    [{ at: noon, to: noon - 60 * minute }, /at, to/],
+    [{ from: noon - 7 * 60 * minute, to: noon }, /420 minutes are asked for; at most 360/],
+    [{ at: noon, baseline: { from: noon, to: noon - minute } }, /baseline/],
+  ])('%j is refused with the field', async (payload, reason) => {
+    const { status, body } = await ask(payload);
+    expect(status).toBeGreaterThanOrEqual(400);
+    expect(JSON.stringify(body)).toMatch(reason);
+  });
 });
