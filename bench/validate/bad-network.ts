@@ -44,6 +44,12 @@ export class BadNetwork {
       client.destroy();
       upstream.destroy();
     };
+    // A network that breaks says no goodbye: an orderly end would tell Clew that its answer was read.
+    const cut = () => {
+      this.cuts++;
+      client.resetAndDestroy();
+      upstream.resetAndDestroy();
+    };
     // Between half and one and a half times the bytes, so that cuts hit heads, bodies and answers alike.
     let left = this.options.cutAfterBytes * (0.5 + Math.random());
     const forward = (from: Socket, to: Socket, lost: number) => {
@@ -51,8 +57,8 @@ export class BadNetwork {
       from.on('data', (chunk: Buffer) => {
         left -= chunk.length;
         if (left < 0 || Math.random() < lost) {
-          if (!from.destroyed) this.cuts++;
-          return end();
+          if (!from.destroyed) cut();
+          return;
         }
         setTimeout(() => to.writable && to.write(chunk), this.options.delayMs);
       });
