@@ -51,6 +51,7 @@ async function decided(
   first: Partial<Cause>,
   events: readonly ('verify_pass' | 'verify_failed')[],
   meta: Record<string, unknown> = {},
+  said = verdict({ causes: [cause(first)] }),
 ): Promise<string> {
   const service = `payments${made++}`;
   const { caseId } = await cases.openIncident({
@@ -61,7 +62,7 @@ async function decided(
     resource: `urn:svc:${service}`,
     signals: [signal({ tenant, service })],
   });
-  await cases.recordVerdict(caseId, verdict({ causes: [cause(first)] }));
+  await cases.recordVerdict(caseId, said);
   for (const event of events) {
     await ledger.query(
       `INSERT INTO case_timeline (case_id, event, actor, reason, correlation_id, meta, created_at) VALUES ($1, $2, 'ann', '', 'x', $3, now())`,
@@ -114,6 +115,14 @@ it('what was learnt moves a later verdict, and what is forgotten moves none', as
   });
   const moved = await learning.applied(tenant, near);
   expect(moved.causes.map(({ kind }) => kind)).toEqual(['slow_query', 'bad_release']);
+  // A case keeps the reason with its cases, hashed like all evidence.
+  const kept = await decided({}, [], {}, moved);
+  const { verdict: stored, evidence } = await cases.read(kept);
+  expect(stored?.causes[0]?.reasons.at(-1)?.code).toBe('learned');
+  expect(evidence.find(({ dim }) => dim === 'kb')).toMatchObject({
+    ledger: { table: 'diagnosis_outcome', keys: { kind: 'slow_query', resource_type: 'database' } },
+  });
+  expect(await cases.verifyEvidence(kept)).toMatchObject({ ok: true });
   expect(await learning.forget(tenant, { kind: 'slow_query', resourceType: 'database' })).toBe(4);
   expect(await learning.applied(tenant, near)).toEqual(near);
 });
