@@ -8,7 +8,14 @@ import { figure } from '../../src/diagnose/indicators/index.ts';
 import { unreachableWords } from '../../src/diagnose/rank/complaints.ts';
 import { givenUp } from '../../src/diagnose/rank/names.ts';
 import { parseReference } from '../../src/diagnose/rank/reference.ts';
-import { quoted, shownLead, shownNumber, shownTime, shownTimes } from '../../src/diagnose/rank/show.ts';
+import {
+  quoted,
+  shownLead,
+  shownNumber,
+  shownPercent,
+  shownTime,
+  shownTimes,
+} from '../../src/diagnose/rank/show.ts';
 import { messageOf } from '../../src/diagnose/rank/trace-facts.ts';
 import type { Visit } from '../../src/diagnose/rank/visits.ts';
 import type { LayerFinding } from '../../src/diagnose/report/index.ts';
@@ -199,35 +206,7 @@ export class Tracer extends Rows {
   }
 
   #order(text: string, params: Said['params']): void {
-    const operation = String(params.operation);
-    const pairs: { at: number; what: boolean }[] = [];
-    const wanted = 'log' in params ? String(params.log) : 'end';
-    for (const visit of this.visits) {
-      if (visit.service !== params.service) continue;
-      if (operation.startsWith('after “')) {
-        const bySpan = Map.groupBy(visit.logs, (log) => log.spanId);
-        for (const list of bySpan.values())
-          for (const [i, log] of list.entries()) {
-            if (quoted(`after “${this.statement(log)}”`) !== operation) continue;
-            const next = list[i + 1];
-            pairs.push({
-              at: log.at,
-              what: quoted(next === undefined ? 'end' : this.statement(next)) === wanted,
-            });
-          }
-      } else {
-        const counts = new Map<string, number>();
-        for (const log of visit.logs)
-          counts.set(this.statement(log), (counts.get(this.statement(log)) ?? 0) + 1);
-        for (const [statement, count] of counts) {
-          if (count < 2 || quoted(`${visit.operation}, times “${statement}”`) !== operation) continue;
-          const equal = [...counts].some(
-            ([other, times]) => other !== statement && times === count && quoted(other) === wanted,
-          );
-          pairs.push({ at: visit.start, what: equal });
-        }
-      }
-    }
+    const pairs = this.followers(params);
     const { since, before } = this.since(pairs, params.total);
     this.#counted(text, params, since, before, 'after');
   }
@@ -251,6 +230,26 @@ export class Tracer extends Rows {
     }
     if ('rate' in params) this.#is(text, 'rate', params, shownNumber(during.length / minutes));
     if ('before' in params) this.#is(text, 'before', params, usual);
+  }
+
+  /** Of the requests of each version those that failed although nothing that they called did. */
+  #release(text: string, params: Said['params']): void {
+    const own = this.visits.filter(
+      (visit) => visit.service === params.service && visit.peer === null && this.phase(visit.start) !== null,
+    );
+    const of = (version: unknown) =>
+      own.filter(
+        ({ spans: [entry] }) => entry !== undefined && 'version' in entry && entry.version === version,
+      );
+    const share = (list: readonly Visit[]) =>
+      shownPercent(
+        list.filter((visit) => visit.failed && !visit.calls.some((call) => call.failed)).length / list.length,
+      );
+    const [now, before] = [of(params.version), of(params.previous)];
+    this.#is(text, 'errors', params, share(now));
+    this.#is(text, 'errorsBefore', params, share(before));
+    const first = Math.min(...now.map((visit) => visit.start));
+    this.#is(text, 'secondsBefore', params, Math.max(0, Math.round((this.onset - first) / 1000)));
   }
 
   #spanErrors(text: string, params: Said['params']): void {
@@ -366,6 +365,7 @@ export class Tracer extends Rows {
     'rca.way': this.#durations('way'),
     'rca.appears': this.#outcome(true),
     'rca.vanishes': this.#outcome(false),
+    'version.worse': { rows: true, count: (text, params) => this.#release(text, params) },
     'rca.order': { rows: true, count: (text, params) => this.#order(text, params) },
     'rca.message_new': { rows: true, count: (text, params) => this.#message(text, params) },
     'rca.message_grown': { rows: true, count: (text, params) => this.#message(text, params) },

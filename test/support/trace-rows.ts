@@ -8,6 +8,7 @@ import { quoted } from '../../src/diagnose/rank/show.ts';
 import { type Template, templatesOf } from '../../src/diagnose/rank/templates.ts';
 import { type Visit, visitsOf } from '../../src/diagnose/rank/visits.ts';
 import type { FullAnswer, LayerFinding } from '../../src/diagnose/report/index.ts';
+import type { Said } from '../../src/model/index.ts';
 
 export const mean = (values: readonly number[]): number =>
   values.reduce((sum, one) => sum + one, 0) / values.length;
@@ -75,6 +76,40 @@ export class Rows {
     const later = new Set(since);
     const before = all.filter((one) => !later.has(one) && this.phase(one.at) !== null);
     return { since, before };
+  }
+
+  /** How often a message is followed by the one that a sentence names, or is said as often as another. */
+  protected followers(params: Said['params']): { at: number; what: boolean }[] {
+    const operation = String(params.operation);
+    const pairs: { at: number; what: boolean }[] = [];
+    const wanted = 'log' in params ? String(params.log) : 'end';
+    for (const visit of this.visits) {
+      if (visit.service !== params.service) continue;
+      if (operation.startsWith('after “')) {
+        const bySpan = Map.groupBy(visit.logs, (log) => log.spanId);
+        for (const list of bySpan.values())
+          for (const [i, log] of list.entries()) {
+            if (quoted(`after “${this.statement(log)}”`) !== operation) continue;
+            const next = list[i + 1];
+            pairs.push({
+              at: log.at,
+              what: quoted(next === undefined ? 'end' : this.statement(next)) === wanted,
+            });
+          }
+      } else {
+        const counts = new Map<string, number>();
+        for (const log of visit.logs)
+          counts.set(this.statement(log), (counts.get(this.statement(log)) ?? 0) + 1);
+        for (const [statement, count] of counts) {
+          if (count < 2 || quoted(`${visit.operation}, times “${statement}”`) !== operation) continue;
+          const equal = [...counts].some(
+            ([other, times]) => other !== statement && times === count && quoted(other) === wanted,
+          );
+          pairs.push({ at: visit.start, what: equal });
+        }
+      }
+    }
+    return pairs;
   }
 
   /** What stands behind `:` or `=` is a value, unless the message tells of trouble. */
