@@ -50,12 +50,12 @@ function CaseBody(props: { detail: CaseDetail; timeline: TimelineEntry[]; stale:
       <CaseHeader detail={detail} timeline={timeline} />
       <Asks detail={detail} />
       <div className="case-top">
-        <Broke detail={detail} />
-        <Layers verdict={verdict} />
-        <div className="case-column">
-          <Changed verdict={verdict} />
+        <div className="case-column broke">
+          <Broke detail={detail} />
           <Signals detail={detail} />
         </div>
+        <Layers verdict={verdict} />
+        <Changed verdict={verdict} />
       </div>
       <MapAround detail={detail} />
       <EvidencePanel detail={detail} />

@@ -13,7 +13,6 @@ export function Broke({ detail }: { detail: CaseDetail }) {
   return (
     <Panel
       title={t('case.broke')}
-      className="broke"
       testId="case-causes"
       aside={
         verdict && verdict.verdict !== 'inconclusive' ? word('layer', verdict.causes[0]?.layer ?? '') : null
