@@ -1,6 +1,8 @@
 import type { DetailStore } from '../detail/index.ts';
 import { bucketMs, bucketOf, type LiveWindow, metricPoints, type ServiceSeries } from '../detect/index.ts';
 import { type ChangeEvent, databaseRef, type EpochMs, type Signal, type TimeWindow } from '../model/index.ts';
+import type { SpanRow } from './incident.ts';
+import { readSamples } from './incident-store.ts';
 import type {
   DimensionPicture,
   EdgePicture,
@@ -12,6 +14,7 @@ import type {
   TimeSplit,
 } from './picture.ts';
 import { diagnoseQuery } from './queries.ts';
+import { isCall, isServer } from './rank/peers.ts';
 
 /** Changes up to this long before the onset are considered. */
 const changeLookbackMs = 3_600_000;
@@ -19,8 +22,8 @@ const changeLookbackMs = 3_600_000;
 const traceBaselineMs = 300_000;
 /** Between baseline and onset: the onset is known to a bucket or two. */
 const gapMs = 10_000;
-/** Traces read for the split of own and dependency time, each phase; more are sampled by trace id. */
-const tracesMax = 20_000;
+/** Spans and log records that are looked at one by one: enough to rank by, few enough to answer at once. */
+const samplesMax = { spans: 20_000, logs: 8_000, read: 400_000 };
 /** Points of a chart: ten minutes before the onset are enough to see what is normal. */
 const chartMs = 600_000;
 const shapesMax = 40;
@@ -31,7 +34,7 @@ export interface CollectDeps {
   now: () => EpochMs;
 }
 
-/** Reads what is known about an incident: the live window, six bounded queries on traces, the change events. */
+/** Reads what is known about an incident: the live window, a sample of spans and records, a few bounded queries on traces, the change events. */
 export async function collectPicture(
   deps: CollectDeps,
   input: { tenant: string; signals: Signal[]; since: EpochMs; baselineS?: number },
@@ -50,8 +53,12 @@ export async function collectPicture(
   };
   const traceWindow = { from: Math.max(baseline.from, since - traceBaselineMs), to: at };
   const ask = createAsk(deps, input.tenant, traceWindow, { since, baseline_to: baseline.to });
-  const requests = live.services().reduce((sum, s) => sum + s.total.stats(traceWindow.from, to).requests, 0);
-  const times = await ask<TimeRow>('time', { sample: Math.max(1, Math.ceil(requests / (2 * tracesMax))) });
+  const samples = await readSamples(
+    deps.store,
+    { tenant: input.tenant, at: since, window, baseline },
+    samplesMax,
+  );
+  const times = timesOf(samples.spans, since);
   const statements = await ask<StatementRow>('statements');
   const origins = await ask<OriginRow>('origins');
   const codes = await ask<CodeRow>('statusCodes');
@@ -78,6 +85,7 @@ export async function collectPicture(
     origins: origins.map((row) => originOf(live, row)),
     changes,
     dimensions: await readDimensions(deps, input, services, window),
+    samples,
   };
 }
 
@@ -98,12 +106,9 @@ function createAsk(
   ) => (await deps.store.query<Row>(diagnoseQuery(name, tenant, window, { ...common, ...params }))).rows;
 }
 
-interface TimeRow {
+interface TimeRow extends TimeSplit {
   service: string;
   phase: number;
-  visits: number;
-  own_ms: number;
-  dependency_ms: number;
 }
 interface StatementRow {
   service: string;
@@ -227,7 +232,14 @@ function onsetOf(
 }
 
 function seriesOf(service: ServiceSeries, window: TimeWindow): ServicePicture['series'] {
-  const series: ServicePicture['series'] = { at: [], requests: [], errors: [], p95Ms: [], logs: [] };
+  const series: ServicePicture['series'] = {
+    at: [],
+    requests: [],
+    errors: [],
+    meanMs: [],
+    p95Ms: [],
+    logs: [],
+  };
   const first = bucketOf(window.from - chartMs);
   const seconds = bucketMs / 1000;
   for (let bucket = first; bucket < bucketOf(window.to); bucket++) {
@@ -235,7 +247,9 @@ function seriesOf(service: ServiceSeries, window: TimeWindow): ServicePicture['s
     series.at.push(at);
     series.requests.push(service.total.requests.get(bucket) / seconds);
     series.errors.push(service.total.errors.get(bucket) / seconds);
-    series.p95Ms.push(service.total.histogram(at, at + bucketMs).quantile(0.95));
+    const { meanMs, p95Ms } = service.total.stats(at, at + bucketMs);
+    series.meanMs.push(meanMs);
+    series.p95Ms.push(p95Ms);
     series.logs.push(service.logs.reduce((sum, ring) => sum + ring.get(bucket), 0) / seconds);
   }
   return series;
@@ -295,10 +309,37 @@ function shapePictures(
     .slice(0, shapesMax);
 }
 
+/**
+ * A service's own time is what its server spans last beyond its calls, summed per trace. Spans between the two don't
+ * matter; parallel calls make it too small, never negative.
+ */
+function timesOf(spans: readonly SpanRow[], since: EpochMs): TimeRow[] {
+  const visits = new Map<string, { service: string; phase: number; served: number; waited: number }>();
+  for (const span of spans) {
+    const phase = span.start >= since ? 1 : 0;
+    const key = `${span.service}\u0000${span.traceId}\u0000${phase}`;
+    const visit = visits.get(key) ?? { service: span.service, phase, served: 0, waited: 0 };
+    visits.set(key, visit);
+    if (isServer(span)) visit.served += span.durationMs;
+    else if (isCall(span)) visit.waited += span.durationMs;
+  }
+  const rows = new Map<string, TimeRow>();
+  for (const { service, phase, served, waited } of visits.values()) {
+    if (served === 0) continue;
+    const key = `${service}\u0000${phase}`;
+    const row = rows.get(key) ?? { service, phase, visits: 0, ownMs: 0, dependencyMs: 0 };
+    rows.set(key, row);
+    row.visits++;
+    row.ownMs += (Math.max(0, served - waited) - row.ownMs) / row.visits;
+    row.dependencyMs += (Math.min(served, waited) - row.dependencyMs) / row.visits;
+  }
+  return [...rows.values()];
+}
+
 function timeOf(rows: readonly TimeRow[], service: string): ServicePicture['time'] {
   const split = (phase: number): TimeSplit | null => {
     const row = rows.find((candidate) => candidate.service === service && candidate.phase === phase);
-    return row ? { visits: row.visits, ownMs: row.own_ms, dependencyMs: row.dependency_ms } : null;
+    return row ?? null;
   };
   const baseline = split(0);
   const incident = split(1);

@@ -5,7 +5,9 @@ import type { Evidence, Signal, Verdict } from '../model/index.ts';
 import { readRows } from '../query/index.ts';
 import { collectPicture } from './collect.ts';
 import { diagnose } from './diagnose.ts';
+import { incidentOf } from './incident-live.ts';
 import { type Indicator, readIndicatorSeries } from './indicators/index.ts';
+import { judge } from './rank/judge.ts';
 
 /** Rows copied into the case per piece of evidence, and how many pieces get any: what a person reads, not a dump. */
 const rowsPerEvidence = 20;
@@ -37,7 +39,7 @@ export function createDiagnosis(deps: DiagnosisDeps): Diagnosis {
       const span = { from: picture.baseline.from, to: picture.at };
       const { indicators } = deps;
       const series = await readIndicatorSeries(deps.store, tenant, indicators, span, picture);
-      const verdict = diagnose(picture, { indicators, series });
+      const verdict = diagnose(picture, judge(incidentOf(picture)), { indicators, series });
       return { ...verdict, evidence: await copyRows(deps, tenant, verdict) };
     },
   };

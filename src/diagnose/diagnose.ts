@@ -10,7 +10,6 @@ import {
   serviceRef,
   type Verdict,
 } from '../model/index.ts';
-import { type Candidate, candidatesOf } from './candidates.ts';
 import { errorRatio, percent } from './checks/check.ts';
 import type { EvidenceDraft, Hit } from './checks/index.ts';
 import {
@@ -20,22 +19,25 @@ import {
   judgeIndicators,
   pictureSource,
 } from './indicators/index.ts';
+import { blamedOf, factReasons, type NamedCause, nameCauses } from './names.ts';
 import type { IncidentPicture } from './picture.ts';
+import type { Judgement } from './rank/judge.ts';
 import { Findings } from './walk.ts';
 
-// What a score is made of. Telemetry that shows the very fault weighs most; a change weighs something, but only for a
-// candidate that telemetry already shows.
-const weight = { strength: 0.45, explains: 0.2, origin: 0.2, change: 0.1, onset: 0.05 } as const;
-/** Below this nothing is named: a wrong name costs more than "inconclusive". */
-const scoreMin = 0.45;
-const strengthMin = 0.3;
-const othersMax = 5;
+const causesMax = 5;
 const evidenceMax = 60;
-const scoreMax = 0.99;
+const scoreMost = 0.99;
 
-/** From what is known to a verdict; pure, so the same picture always gets the same answer. */
-export function diagnose(picture: IncidentPicture, catalogue: Catalogue | null = null): Verdict {
-  const findings = new Findings(picture);
+/**
+ * Tells a judgement about a live incident: names resources by their URNs, adds what the checks of the live window know of
+ * the causes (the mechanism, facts for playbooks, evidence that leads to rows), the layers, the scope and the map. Pure.
+ */
+export function diagnose(
+  picture: IncidentPicture,
+  judgement: Judgement,
+  catalogue: Catalogue | null = null,
+): Verdict {
+  const findings = new Findings(picture, blamedOf(picture, judgement));
   const book = new EvidenceBook();
   const checks: CheckResult[] = findings.outcomes.map(({ check, outcome }) => ({
     layer: check.layer,
@@ -46,17 +48,14 @@ export function diagnose(picture: IncidentPicture, catalogue: Catalogue | null =
     evidence: outcome.hits.slice(0, 4).flatMap((hit) => book.refs(hit.evidence)),
   }));
   if (catalogue !== null) checks.push(...judgeCatalogue(picture, catalogue, book));
-  const ranked = candidatesOf(findings)
-    .filter((candidate) => candidate.strength >= strengthMin)
-    .map((candidate) => ({ candidate, ...scoreOf(candidate, findings) }))
-    .sort((a, b) => b.score - a.score);
-  const kept = onePerResource(ranked);
-  const causes = kept.slice(0, othersMax).map((entry) => causeOf(entry, findings, book));
+  const causes = nameCauses(findings, judgement)
+    .slice(0, causesMax)
+    .map((named) => causeOf(named, findings, book));
   const first = causes[0];
-  const conclusive = first !== undefined && first.score >= scoreMin && findings.broken.size > 0;
-  const outside = first?.kind === 'external_dependency' || first?.kind === 'traffic_surge';
+  // Where nothing is wrong that users or callers notice, an odd thing is no cause of anything.
+  const verdict = findings.broken.size > 0 ? judgement.verdict : 'inconclusive';
   return {
-    verdict: !conclusive ? 'inconclusive' : outside ? 'external' : 'root_cause',
+    verdict,
     at: picture.at,
     window: picture.window,
     baseline: picture.baseline,
@@ -66,7 +65,7 @@ export function diagnose(picture: IncidentPicture, catalogue: Catalogue | null =
     evidence: book.entries,
     changes: picture.changes.slice(0, 50).map((change) => ({
       ...change,
-      ...considered(change, conclusive ? first : undefined, findings),
+      ...considered(change, verdict === 'inconclusive' ? undefined : first, findings),
     })),
     graph: graphOf(findings),
   };
@@ -93,48 +92,12 @@ function judgeCatalogue(
   });
 }
 
-interface Ranked {
-  candidate: Candidate;
-  score: number;
-  explains: string[];
-}
-
-function scoreOf(candidate: Candidate, findings: Findings): Omit<Ranked, 'candidate'> {
-  const { share, names } = findings.explained(candidate.through);
-  const score =
-    weight.strength * Math.min(1, candidate.strength) +
-    weight.explains * share +
-    weight.origin * Math.min(1, candidate.origin) +
-    weight.change * (candidate.change?.weight ?? 0) +
-    weight.onset * onsetFit(candidate, findings);
-  // What explains none of the broken services is not their cause, however odd it looks.
-  return { score: Math.min(scoreMax, score * (share === 0 ? 0.4 : 1)), explains: names };
-}
-
-/** 1 when the services of the candidate suffered first or together with the first, 0 when half a minute later. */
-function onsetFit(candidate: Candidate, findings: Findings): number {
-  const onsets = findings.picture.services.flatMap((service) =>
-    service.onset === null ? [] : [service.onset],
-  );
-  const own = candidate.through.flatMap((name) => findings.service(name)?.onset ?? []);
-  if (onsets.length === 0 || own.length === 0) return 0.5;
-  return Math.max(0, 1 - (Math.min(...own) - Math.min(...onsets)) / 30_000);
-}
-
-/** A resource may have several kinds; the best one stands for it, the others would only repeat it. */
-function onePerResource(ranked: readonly Ranked[]): Ranked[] {
-  const seen = new Set<string>();
-  return ranked.filter(({ candidate }) => {
-    if (seen.has(candidate.resource)) return false;
-    seen.add(candidate.resource);
-    return true;
-  });
-}
-
-function causeOf(entry: Ranked, findings: Findings, book: EvidenceBook): Cause {
-  const { candidate, score, explains } = entry;
-  const reasons: Cause['reasons'] = candidate.hits.map((hit) => reasonOf(hit, book));
-  const others = explains.filter((name) => !candidate.through.includes(name));
+function causeOf(named: NamedCause, findings: Findings, book: EvidenceBook): Cause {
+  const { cause, resource, service, kind, layer, mechanism, change, through } = named;
+  const reasons: Cause['reasons'] = (mechanism?.hits ?? []).map((hit) => reasonOf(hit, book));
+  for (const fact of factReasons(named, findings.picture)) reasons.push(reasonOf(fact, book));
+  const { names } = findings.explained(through);
+  const others = names.filter((name) => !through.includes(name));
   if (others.length > 0) {
     reasons.push({
       ...sentence('explains', others.length === 1 ? { service: others[0] } : { services: others.join(', ') }),
@@ -143,23 +106,24 @@ function causeOf(entry: Ranked, findings: Findings, book: EvidenceBook): Cause {
         .flatMap((hit) => book.refs(hit.evidence)),
     });
   }
-  if (candidate.change?.hit) reasons.push(reasonOf(candidate.change.hit, book));
+  const told = change && findings.of('changes').find((hit) => hit.facts.change === change.id);
+  if (told) reasons.push(reasonOf(told, book));
   return {
-    resource: candidate.resource,
-    service: candidate.service,
-    kind: candidate.kind,
-    layer: candidate.layer,
-    score: Math.round(score * 1000) / 1000,
+    resource,
+    service,
+    kind,
+    layer,
+    score: Math.round(Math.min(cause.score, scoreMost) * 1000) / 1000,
     reasons,
-    change: candidate.change?.change ?? null,
-    facts: changeFacts(candidate),
+    change,
+    facts: factsOf(named),
     explains: findings.picture.signals
-      .filter((signal) => explains.includes(signal.service))
+      .filter((signal) => names.includes(signal.service))
       .map((signal) => signal.fingerprint),
   };
 }
 
-const reasonOf = (hit: Hit, book: EvidenceBook): Cause['reasons'][number] => ({
+const reasonOf = (hit: Sentence & Pick<Hit, 'evidence'>, book: EvidenceBook): Cause['reasons'][number] => ({
   text: hit.text,
   evidence: book.refs(hit.evidence),
   ...saidOf(hit),
@@ -167,10 +131,13 @@ const reasonOf = (hit: Hit, book: EvidenceBook): Cause['reasons'][number] => ({
 
 const saidOf = ({ code, params }: Said): Said => ({ code, params });
 
-/** Empty facts help no playbook. */
-function changeFacts(candidate: Candidate): Record<string, string> {
-  const facts = Object.fromEntries(Object.entries(candidate.facts).filter(([, value]) => value !== ''));
-  return { ...facts, service: candidate.service };
+/** What the checks found, and what the change says of itself. Empty facts help no playbook. */
+function factsOf({ mechanism, change, service }: NamedCause): Record<string, string> {
+  const facts: Record<string, string> = {};
+  for (const hit of mechanism?.hits ?? []) Object.assign(facts, hit.facts);
+  for (const [key, value] of Object.entries(change?.labels ?? {}))
+    if (facts[key] === undefined || value !== '') facts[key] = value;
+  return { ...Object.fromEntries(Object.entries(facts).filter(([, value]) => value !== '')), service };
 }
 
 function considered(

@@ -12,6 +12,7 @@ import {
   type Symptom,
   type TopologyEdge,
 } from './incident.ts';
+import { chained } from './incident-live.ts';
 import { ratesOf } from './indicators/index.ts';
 import { Repeats } from './repeats.ts';
 import { seriesName } from './series-name.ts';
@@ -21,12 +22,10 @@ const pointsPerSeries = 240;
 const grainSMin = 5;
 const seriesMax = 3_000;
 /** Spans of whole traces, and log records, of the incident and of as long a time before it. */
-const spansMax = 40_000;
-const logsMax = 20_000;
+/** `read`: spans or records that a question which reads ids or bodies looks at, of the incident and of the time before alike. */
+const samplesMax: SampleLimits = { spans: 40_000, logs: 20_000, read: 1_000_000 };
 /** Spans that a question reads at most, about; of busier times less of the time before is looked at. */
 const rowsReadMax = 6_000_000;
-/** The same for questions that read ids or bodies, of the incident and of the time before alike. */
-const idsReadMax = 1_000_000;
 /** A service with fewer requests than this per point of a series shows its load, errors and times in none. */
 const requestsPerPointMin = 0.5;
 const changesMax = 500;
@@ -73,9 +72,7 @@ export async function readIncident(reader: IncidentReader, question: IncidentQue
     )),
     ...(await metricSeries(ask, span, grainS, caveats)),
   ];
-  const spans = await sampledSpans(ask, partsOf(question, perMs), caveats);
-  const logsPerMs = (await rowsIn(ask, 'otel_logs', span)) / Math.max(1, span.to - span.from);
-  const logs = await sampledLogs(ask, partsOf(question, logsPerMs), caveats);
+  const { spans, logs } = await sampled(ask, question, { perMs, span }, caveats, samplesMax);
   return {
     name: `${tenant} ${new Date(at).toISOString()}`,
     at,
@@ -94,9 +91,50 @@ export async function readIncident(reader: IncidentReader, question: IncidentQue
   };
 }
 
+interface SampleLimits {
+  spans: number;
+  logs: number;
+  read: number;
+}
+
+/** An even sample of spans and records of an incident and of the time before; what was left out stands in the caveats. */
+export async function readSamples(
+  store: Pick<DetailStore, 'query'>,
+  question: Omit<IncidentQuestion, 'symptom'>,
+  limits: SampleLimits,
+): Promise<Pick<Incident, 'spans' | 'logs' | 'caveats'>> {
+  const { tenant, window, baseline } = question;
+  const caveats: Caveat[] = [];
+  const ask: Ask = async (name, when, sql, params = {}, rows = seriesMax) =>
+    (await store.query<never>(asked(tenant, name, when, sql, params, rows))).rows;
+  const span = { from: baseline.from, to: window.to };
+  const perMs = (await rowsIn(ask, 'otel_traces', span)) / Math.max(1, span.to - span.from);
+  return { ...(await sampled(ask, question, { perMs, span }, caveats, limits)), caveats };
+}
+
+async function sampled(
+  ask: Ask,
+  question: Omit<IncidentQuestion, 'symptom'>,
+  { perMs, span }: { perMs: number; span: TimeWindow },
+  caveats: Caveat[],
+  limits: SampleLimits,
+): Promise<Pick<Incident, 'spans' | 'logs'>> {
+  const parts = partsOf(question, perMs, limits.read);
+  const spans = finished(await sampledSpans(ask, parts, caveats, limits.spans), parts.during.to);
+  const logsPerMs = (await rowsIn(ask, 'otel_logs', span)) / Math.max(1, span.to - span.from);
+  return {
+    spans,
+    logs: await sampledLogs(ask, partsOf(question, logsPerMs, limits.read), caveats, limits.logs),
+  };
+}
+
 /** The times that rows are read of: all, or of busy systems as much as may be read, next before it began and around when it was noticed. */
-function partsOf({ window, baseline, at }: IncidentQuestion, rowsPerMs: number): Parts {
-  const ms = idsReadMax / Math.max(rowsPerMs, 1e-9);
+function partsOf(
+  { window, baseline, at }: Omit<IncidentQuestion, 'symptom'>,
+  rowsPerMs: number,
+  readMax: number,
+): Parts {
+  const ms = readMax / Math.max(rowsPerMs, 1e-9);
   const from = Math.max(window.from, Math.min(at - ms / 2, window.to - ms));
   return {
     before: { from: Math.max(baseline.from, baseline.to - ms), to: baseline.to },
@@ -208,7 +246,7 @@ GROUP BY SeriesId ORDER BY metric, service, SeriesId LIMIT ${seriesMax + 1}`,
   );
   if (rows.length > seriesMax)
     caveats.push(caveat('metric_samples', sentence('caveat.series_limit', { limit: seriesMax })));
-  return rows.slice(0, seriesMax).map((row) => {
+  const series = rows.slice(0, seriesMax).map((row) => {
     const told = row.points.map(([second, value]) => ({ at: second * 1000, value }));
     const points = row.counter === 1 ? ratesOf(told) : told;
     return {
@@ -218,6 +256,7 @@ GROUP BY SeriesId ORDER BY metric, service, SeriesId LIMIT ${seriesMax + 1}`,
       values: points.map((point) => point.value),
     };
   });
+  return chained(series);
 }
 
 interface Parts {
@@ -231,20 +270,38 @@ interface SpanAnswer {
   parent: string;
   service: string;
   name: string;
+  kind: string;
   start: number;
   ms: number;
   failed: number;
   message: string;
+  version: string;
   attributes: Record<string, string>;
 }
 
+/** Senders tell in batches: of requests that ended right before the end a part may not have come, or lies beyond it. */
+const batchMs = 1_000;
+
+/** Without the traces that a window's end cuts off: what they lack is no sign of anything. */
+function finished(spans: readonly SpanRow[], until: EpochMs): SpanRow[] {
+  const open = new Set(
+    spans.filter((span) => span.start + span.durationMs > until - batchMs).map((span) => span.traceId),
+  );
+  return spans.filter((span) => !open.has(span.traceId));
+}
+
 /** Whole traces, an even share of them; the same share before and during, for counts are compared. */
-async function sampledSpans(ask: Ask, { before, during }: Parts, caveats: Caveat[]): Promise<SpanRow[]> {
+async function sampledSpans(
+  ask: Ask,
+  { before, during }: Parts,
+  caveats: Caveat[],
+  spansMax: number,
+): Promise<SpanRow[]> {
   const total = (await rowsIn(ask, 'otel_traces', before)) + (await rowsIn(ask, 'otel_traces', during));
   const share = Math.max(1, Math.ceil(total / spansMax));
   if (share > 1) caveats.push(caveat('otel_traces', sentence('caveat.trace_share', { share })));
-  const sql = `SELECT TraceId AS trace, SpanId AS span, ParentSpanId AS parent, toString(ServiceName) AS service, toString(SpanName) AS name,
-  toUnixTimestamp64Micro(Timestamp) / 1000 AS start, Duration / 1e6 AS ms, toUInt8(StatusCode = 'Error' OR ${spanFailed}) AS failed, StatusMessage AS message, SpanAttributes AS attributes
+  const sql = `SELECT TraceId AS trace, SpanId AS span, ParentSpanId AS parent, toString(ServiceName) AS service, toString(SpanName) AS name, lower(toString(SpanKind)) AS kind,
+  toUnixTimestamp64Micro(Timestamp) / 1000 AS start, Duration / 1e6 AS ms, toUInt8(StatusCode = 'Error' OR ${spanFailed}) AS failed, StatusMessage AS message, ResourceAttributes['service.version'] AS version, SpanAttributes AS attributes
 FROM otel_traces WHERE ${within} AND cityHash64(TraceId) % {share:UInt32} = 0 LIMIT ${2 * spansMax}`;
   const rows = await Promise.all(
     [before, during].map((part) => ask<SpanAnswer>('traces', part, sql, { share }, 2 * spansMax)),
@@ -255,9 +312,11 @@ FROM otel_traces WHERE ${within} AND cityHash64(TraceId) % {share:UInt32} = 0 LI
     parentId: row.parent,
     service: row.service,
     name: row.name,
+    kind: row.kind,
     start: row.start,
     durationMs: row.ms,
     status: row.failed === 1 ? 'ERROR' : 'OK',
+    version: row.version,
     attributes: row.message === '' ? row.attributes : { ...row.attributes, 'status.message': row.message },
   }));
   const repeats = new Repeats();
@@ -278,7 +337,12 @@ interface LogAnswer {
 }
 
 /** An even share of the records of each shape, so that rare ones are there. */
-async function sampledLogs(ask: Ask, { before, during }: Parts, caveats: Caveat[]): Promise<LogRow[]> {
+async function sampledLogs(
+  ask: Ask,
+  { before, during }: Parts,
+  caveats: Caveat[],
+  logsMax: number,
+): Promise<LogRow[]> {
   const sql = `SELECT toUnixTimestamp64Micro(Timestamp) / 1000 AS at, toString(ServiceName) AS service, SeverityText AS severity, substring(Body, 1, 2048) AS body,
   TraceId AS trace, SpanId AS span, LogAttributes AS attributes
 FROM otel_logs WHERE ${within} AND cityHash64(EventId, Timestamp) % {share:UInt32} = 0 LIMIT ${2 * logsMax}`;

@@ -58,6 +58,10 @@ export interface SpanRow {
   durationMs: number;
   /** `ERROR`, `OK`, or empty when the sender says nothing. */
   status: string;
+  /** `client`, `server`, …; absent when the sender says nothing, or says it in an attribute. */
+  kind?: string;
+  /** Release of the service; absent when the sender says nothing. */
+  version?: string;
   attributes: Record<string, string>;
 }
 export interface LogRow {

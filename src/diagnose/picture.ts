@@ -1,5 +1,6 @@
 import type { WindowStats } from '../detect/index.ts';
 import type { ChangeEvent, EpochMs, ResourceType, Signal, TimeWindow, Urn } from '../model/index.ts';
+import type { Incident } from './incident.ts';
 
 /** A quantity before the incident and during it. */
 export interface Paired {
@@ -53,6 +54,7 @@ export interface ServicePicture extends Paired {
     at: EpochMs[];
     requests: number[];
     errors: number[];
+    meanMs: (number | null)[];
     p95Ms: (number | null)[];
     logs: number[];
   };
@@ -125,4 +127,6 @@ export interface IncidentPicture {
   origins: OriginPicture[];
   changes: ChangeEvent[];
   dimensions: DimensionPicture[];
+  /** Spans of whole traces and log records, an even share of them. */
+  samples: Pick<Incident, 'spans' | 'logs' | 'caveats'>;
 }

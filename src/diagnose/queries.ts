@@ -17,14 +17,6 @@ const perPhase = (expression: string, condition: string): string =>
   `${expression.replace('?', `${condition} = 0`)} AS baseline_value, ${expression.replace('?', `${condition} = 1`)} AS incident_value`;
 
 const text = {
-  // A service's own time is what its server spans last beyond its client spans, summed per trace and service: no join,
-  // and internal spans between the two don't matter. Parallel calls make it too small, never negative.
-  time: `SELECT service, phase, toUInt32(count()) AS visits, avg(greatest(0, served - waited)) / 1e6 AS own_ms, avg(least(served, waited)) / 1e6 AS dependency_ms
-    FROM (SELECT ServiceName AS service, TraceId, ${phase} AS phase, toFloat64(sumIf(Duration, ${isServerSpan})) AS served,
-        toFloat64(sumIf(Duration, ${isCallSpan})) AS waited
-      FROM otel_traces WHERE ${inWindow} AND ${settled} AND cityHash64(TraceId) % {sample:UInt32} = 0
-      GROUP BY service, TraceId, phase HAVING served > 0)
-    GROUP BY service, phase LIMIT ${rowsMax}`,
   statements: `SELECT service, db_system, db_namespace, address, statement, argMax(sample_text, phase) AS sample, toUInt32(uniq(sample_text)) AS texts, argMax(span_name, phase) AS span_name, any(text_column) AS text_column, any(table_name) AS table_name,
       toUInt32(countIf(phase = 0)) AS baseline_count, toUInt32(countIf(phase = 1)) AS incident_count,
       ifNotFinite(avgIf(ms, phase = 0), 0) AS baseline_mean, ifNotFinite(avgIf(ms, phase = 1), 0) AS incident_mean,

@@ -2,19 +2,24 @@ import type { ChangeEvent, Urn } from '../model/index.ts';
 import { type Check, checks, type Hit, type Outcome } from './checks/index.ts';
 import type { IncidentPicture, ServicePicture } from './picture.ts';
 
-/** How long a change may lie before the onset and still be a likely reason; its weight halves every few minutes. */
-const changeFadeMs = 900_000;
+/** A change and how sure the ranking is that it is to blame, 0–1. */
+export interface Blamed {
+  change: ChangeEvent;
+  weight: number;
+}
 
-/** The checks' answers, and the questions that the candidates ask of them. */
+/** The checks' answers, and the questions that the mechanisms ask of them. */
 export class Findings {
   readonly picture: IncidentPicture;
   readonly outcomes: { check: Check; outcome: Outcome }[];
   /** Services that are not as always, by objectives or by checks of symptoms. */
   readonly broken: Set<string>;
   readonly #callers: Map<string, Set<string>>;
+  readonly #blamed: readonly Blamed[];
 
-  constructor(picture: IncidentPicture) {
+  constructor(picture: IncidentPicture, blamed: readonly Blamed[] = []) {
     this.picture = picture;
+    this.#blamed = blamed;
     this.outcomes = checks.map((check) => ({ check, outcome: check.run(picture) }));
     this.#callers = callersOf(picture);
     this.broken = new Set(
@@ -79,21 +84,17 @@ export class Findings {
     );
   }
 
-  /** The change that fits best: on one of the services, of one of the kinds, shortly before the onset. */
+  /** The change that the ranking blames most: on one of the services, of one of the kinds. */
   changeOn(
     services: readonly string[],
     kinds: RegExp,
   ): { change: ChangeEvent; weight: number; hit: Hit | undefined } | null {
-    let best: { change: ChangeEvent; weight: number; hit: Hit | undefined } | null = null;
-    for (const change of this.picture.changes) {
-      if (!services.includes(change.service) || !kinds.test(change.kind)) continue;
-      if (change.at > this.picture.since + 15_000) continue;
-      const weight = 2 ** (-Math.max(0, this.picture.since - change.at) / (changeFadeMs / 3));
-      if (!best || weight > best.weight) {
-        best = { change, weight, hit: this.of('changes').find((hit) => hit.facts.change === change.id) };
-      }
-    }
-    return best && best.weight > 0.05 ? best : null;
+    const fitting = this.#blamed
+      .filter(({ change }) => services.includes(change.service) && kinds.test(change.kind))
+      .sort((a, b) => b.weight - a.weight)[0];
+    if (fitting === undefined) return null;
+    const hit = this.of('changes').find((one) => one.facts.change === fitting.change.id);
+    return { ...fitting, hit };
   }
 }
 

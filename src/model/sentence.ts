@@ -125,6 +125,9 @@ export const sentences = {
     '{service} gets {now} requests, usually {before} ({factor}); {count} services get more as well.',
   'rca.provider':
     '{count} of {total} new messages of trouble name {peer}, which is outside the observed system.',
+  'rca.flood': '{service} writes {factor} as many log records as usual, most of them “{sample}”.',
+  'rca.leak': '{service}: {metric} grew from {from} to {to} within {seconds} s.',
+  'rca.silent': '{callers} called {service} {count} times in vain: it has no record of these calls.',
   'rca.unreachable': '{services} could not reach {resource} ({count} messages since the onset).',
   'rca.one_record': 'All {count} failures concern {field} {value}, while {before} others went well before.',
   'rca.host': '{service} runs on {host}, where {metric} is {now}, usually {before}.',

@@ -2,7 +2,13 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createDetection, loadObjectives } from '../../src/detect/index.ts';
-import { createDiagnosis, diagnoseIncident, loadIndicators, readIncident } from '../../src/diagnose/index.ts';
+import {
+  type Answer,
+  createDiagnosis,
+  diagnoseIncident,
+  loadIndicators,
+  readIncident,
+} from '../../src/diagnose/index.ts';
 import type { Ledger } from '../../src/ledger/index.ts';
 import { openTestLedger } from '../../src/ledger/testing.ts';
 import { type Clock, createLogger, newUuid } from '../../src/lib/index.ts';
@@ -110,6 +116,12 @@ const told = (played: Played): string =>
     ...played.verdict.checks.map((c) => `  ${c.status} ${c.check}: ${c.summary}`),
   ].join('\n');
 
+const toldShort = ({ verdict, causes }: Answer): string =>
+  [
+    verdict,
+    ...causes.flatMap((c) => [`${c.score} ${c.resource} ${c.kind} ${c.change ?? '-'}`, ...c.reasons]),
+  ].join('\n');
+
 describe('diagnosis of scenarios', () => {
   for (const file of readdirSync(folder)
     .filter((name) => name.endsWith('.txt'))
@@ -127,10 +139,13 @@ describe('diagnosis of scenarios', () => {
         else if (kind === 'change') expect(first?.change?.title ?? 'none', message).toBe(options.value);
         else if (kind === 'stored') {
           const answer = await stored(tenant, played);
-          expect([answer.verdict, answer.causes[0]?.resource], message).toEqual([
+          expect([answer.verdict, answer.causes[0]?.resource], toldShort(answer)).toEqual([
             options.value,
             options.more,
           ]);
+        } else if (kind === 'stored_kind') {
+          const answer = await stored(tenant, played);
+          expect(answer.causes[0]?.kind, toldShort(answer)).toBe(options.value);
         } else if (kind === 'check')
           expect(played.verdict.checks.find((c) => c.check === options.value)?.status, message).toBe(
             options.more,

@@ -97,6 +97,12 @@ export class Generator {
     );
   }
 
+  /** How many times as long everything takes on a machine that others crowd. */
+  #crowd(at: number): number {
+    const crowd = this.#scenario.faults.find(({ kind }) => kind === 'crowd');
+    return crowd && at >= this.#onset ? Number(crowd.options.factor ?? 5) : 1;
+  }
+
   #lognormal(ms: number): number {
     const u = Math.sqrt(-2 * Math.log(1 - this.#random())) * Math.cos(2 * Math.PI * this.#random());
     return ms * Math.exp(0.4 * u);
@@ -190,7 +196,10 @@ export class Generator {
     const release = this.#active('release', spec.name, at) ?? this.#active('errors', spec.name, at);
     const surge = this.#scenario.faults.some((f) => f.kind === 'surge') && at >= this.#onset;
     let ownMs =
-      this.#lognormal(spec.ownMs) * Number(slow?.factor ?? 1) * (surge && spec.runtime === 'weak' ? 12 : 1);
+      this.#lognormal(spec.ownMs) *
+      this.#crowd(at) *
+      Number(slow?.factor ?? 1) *
+      (surge && spec.runtime === 'weak' ? 12 : 1);
     if (wait) ownMs += this.#lognormal(Number(wait.wait ?? 300));
     const only = release?.region;
     const ratio = only !== undefined && only !== region ? 0 : Number(release?.ratio ?? 0);
@@ -204,7 +213,9 @@ export class Generator {
     const slow = this.#active('statement', database.namespace, at);
     const blocked = this.#active('cpu', spec.name, at);
     const ms = this.#lognormal(
-      slow ? Number(slow.ms ?? 200) : database.ms * (blocked ? Number(blocked.factor ?? 1) : 1),
+      slow
+        ? Number(slow.ms ?? 200)
+        : database.ms * this.#crowd(at) * (blocked ? Number(blocked.factor ?? 1) : 1),
     );
     this.#span(spec, at, at + ms, {
       trace,
@@ -236,8 +247,8 @@ export class Generator {
     const proxied = this.#active('leak', dst, at)?.proxy === 'yes';
     const visit = refused
       ? { end: at + 2, failed: proxied ? 'Bad Gateway' : 'connect ECONNREFUSED 10.0.0.9:8080' }
-      : this.#visit(dst, at + networkMs, trace, id, region);
-    const end = visit.end + networkMs;
+      : this.#visit(dst, at + networkMs * this.#crowd(at), trace, id, region);
+    const end = visit.end + networkMs * this.#crowd(at);
     this.#span(spec, at, end, {
       trace,
       id,
@@ -362,7 +373,7 @@ export class Generator {
     const pool = this.#scenario.pools.find((p) => p.service === spec.name);
     for (let at = this.#start; at < this.#end; at += 5_000) {
       if (this.#away(spec.name, at)) continue;
-      const busy = this.#active('cpu', spec.name, at);
+      const busy = this.#active('cpu', spec.name, at) ?? this.#active('busy', spec.name, at);
       this.#sample(spec, at, cpuName, '1', busy ? 0.97 + 0.02 * this.#random() : 0.15 + 0.1 * this.#random());
       this.#sample(spec, at, memoryName, 'By', this.#memory(spec, at));
       if (pool) this.#poolSamples(spec, pool.max, at);

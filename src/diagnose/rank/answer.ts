@@ -1,8 +1,8 @@
 import { type Layer, type Said, type Sentence, sentence } from '../../model/index.ts';
 import type { Caveat, Incident } from '../incident.ts';
 import { checkIds, type Fact, type FactEvidence, layerOfCheck } from './facts.ts';
-import type { Outside } from './outside.ts';
-import { blameMin, type Candidate, type Findings } from './rank.ts';
+import type { JudgedCause, Judgement } from './judge.ts';
+import { blameMin, type Findings } from './rank.ts';
 import { reference } from './reference.ts';
 import { quoted, shownLead } from './show.ts';
 
@@ -43,41 +43,35 @@ export interface AnswerCause {
   unexplained: string[];
 }
 
-/** Below this nothing is named: a wrong name costs more than "inconclusive". */
-const scoreMin = 0.4;
-const outsideMin = 0.55;
-const causesMax = 8;
 const reasonsMax = 6;
 /** Odd as well, though it tells little about where things begin. */
 const besideMax = 2;
 const evidenceMax = 12;
 const suspectMin = 0.5;
 
-export function answerOf(incident: Incident, findings: Findings): Answer {
-  const outside = decidedOutside(findings);
-  const causes = causesOf(incident, findings, outside);
-  const first = causes[0];
-  const conclusive = first !== undefined && first.score >= scoreMin;
+/** Tells a judgement with references to the rows that it rests on. */
+export function answerOf(incident: Incident, { verdict, causes, findings }: Judgement): Answer {
   const { frame } = findings;
+  const first = causes[0];
   const missing = missingOf(incident, findings, first?.score ?? 0);
   const iso = (window: { from: number; to: number }) => ({
     from: new Date(window.from).toISOString(),
     to: new Date(window.to).toISOString(),
   });
   return {
-    verdict: !conclusive ? 'inconclusive' : outside?.verdict === 'external' ? 'external' : 'root_cause',
+    verdict,
     incident: incident.name,
     onset: new Date(frame.onset).toISOString(),
     window: iso(frame.window),
     baseline: frame.baseline === null ? null : iso(frame.baseline),
-    causes,
+    causes: causes.map((cause) => causeOf(incident, findings, cause)),
     checks: checksOf(findings),
     changes: findings.blames.slice(0, 20).map((blame) => ({
       id: blame.change.id,
       kind: blame.change.kind,
       title: blame.change.title,
       blame: rounded(blame.score),
-      ...consideredOf(findings, blame.change.id, first?.change ?? null),
+      ...consideredOf(findings, blame.change.id, first?.blame?.change.id ?? null),
     })),
     caveats: [...incident.caveats, ...frame.caveats],
     missing: missing.map((one) => one.text),
@@ -85,48 +79,11 @@ export function answerOf(incident: Incident, findings: Findings): Answer {
   };
 }
 
-const rounded = (score: number): number => Math.round(score * 1000) / 1000;
+/** However sure, an answer is never said to be certain. */
+const rounded = (score: number): number => Math.round(Math.min(score, 0.99) * 1000) / 1000;
 
-/** Something outside is named when it is shown and no change explains the same better. */
-function decidedOutside({ outside, candidates, blames }: Findings): Outside | null {
-  const best = outside[0];
-  const top = candidates[0]?.score ?? 0;
-  if (best === undefined || best.score < outsideMin || best.score < 0.65 * top) return null;
-  const blamed = Math.max(candidates[0]?.blame?.score ?? 0, blames[0]?.score ?? 0);
-  return blamed >= Math.max(blameMin, best.score - 0.15) ? null : best;
-}
-
-function causesOf(incident: Incident, findings: Findings, outside: Outside | null): AnswerCause[] {
-  const causes = findings.candidates
-    .slice(0, causesMax)
-    .filter((candidate) => candidate.score > 0.02)
-    .map((candidate) => causeOf(incident, findings, candidate, outside !== null));
-  if (outside === null) return causes;
-  const own = findings.candidates.find((candidate) => candidate.resource === outside.resource);
-  const first: AnswerCause = {
-    resource: outside.resource,
-    kind: outside.kind,
-    change: null,
-    score: rounded(outside.score),
-    layer: outside.facts[0]?.layer ?? 'service',
-    ...reasonsOf([...outside.facts, ...(own?.facts ?? [])], []),
-    explains: own?.explains ?? [],
-    unexplained: own?.unexplained ?? [],
-  };
-  const rest = causes.filter((cause) => cause.resource !== outside.resource);
-  return [
-    first,
-    ...rest.map((cause) => ({ ...cause, score: rounded(Math.min(cause.score, outside.score - 0.01)) })),
-  ];
-}
-
-function causeOf(
-  incident: Incident,
-  findings: Findings,
-  candidate: Candidate,
-  outside: boolean,
-): AnswerCause {
-  const blame = outside ? null : candidate.blame;
+function causeOf(incident: Incident, findings: Findings, cause: JudgedCause): AnswerCause {
+  const { blame } = cause;
   const extra: { says: Sentence; evidence: FactEvidence[] }[] = [];
   if (blame !== null) {
     const { change, edit, shared } = blame;
@@ -144,25 +101,25 @@ function causeOf(
       evidence: [{ dim: 'event', ref: reference(incident, 'events', { id: change.id }) }],
     });
   }
-  if (candidate.explains.length > 0)
+  if (cause.explains.length > 0)
     extra.push({
-      says: sentence('rca.explains', { services: candidate.explains.join(', ') }),
-      evidence: evidenceOf(findings, candidate.explains),
+      says: sentence('rca.explains', { services: cause.explains.join(', ') }),
+      evidence: evidenceOf(findings, cause.explains),
     });
-  if (candidate.unexplained.length > 0)
+  if (cause.unexplained.length > 0)
     extra.push({
-      says: sentence('rca.unexplained', { services: candidate.unexplained.join(', ') }),
-      evidence: evidenceOf(findings, candidate.unexplained),
+      says: sentence('rca.unexplained', { services: cause.unexplained.join(', ') }),
+      evidence: evidenceOf(findings, cause.unexplained),
     });
   return {
-    resource: candidate.resource,
-    kind: candidate.kind,
+    resource: cause.resource,
+    kind: cause.kind,
     change: blame?.change.id ?? null,
-    score: rounded(candidate.score),
-    layer: candidate.layer,
-    ...reasonsOf(candidate.facts, extra),
-    explains: candidate.explains,
-    unexplained: candidate.unexplained,
+    score: rounded(cause.score),
+    layer: cause.layer,
+    ...reasonsOf(cause.facts, extra),
+    explains: cause.explains,
+    unexplained: cause.unexplained,
   };
 }
 

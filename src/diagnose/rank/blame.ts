@@ -61,6 +61,8 @@ export function blamesOf(input: {
   graph: CallGraph;
   /** Resource where it begins, and how odd the others are (0–1). */
   origin: string;
+  /** Databases and queues, which only their callers tell of: who changes them does so under the name of a caller. */
+  stores: ReadonlySet<string>;
   odd: ReadonlyMap<string, number>;
 }): Blame[] {
   const { changes, testimony } = input;
@@ -132,9 +134,23 @@ function timingOf(change: Change, onset: EpochMs, doubtMs: number): number {
   return 2 ** (-Math.max(0, lead) / halfLifeMs) * (change.undeployed ? 0.08 : 1);
 }
 
+const storeWords = /migrat|schema|index|database|\bddl\b|\bsql\b|quer|table|column|vacuum|partition/i;
+
+/** Whether a change was made on a resource, by its name or, of a database, by the name of a service that uses it. */
+export function isMadeOn(
+  change: Change,
+  resource: string,
+  { stores, graph }: { stores: ReadonlySet<string>; graph: CallGraph },
+): boolean {
+  if (change.services.includes(resource)) return true;
+  if (!stores.has(resource) || !storeWords.test(`${change.kind} ${change.title}`)) return false;
+  const callers = graph.callers(resource);
+  return change.services.some((service) => callers.includes(service));
+}
+
 function linkOf(change: Change, input: Parameters<typeof blamesOf>[0]): number {
   const { origin, odd, graph } = input;
-  if (change.services.includes(origin)) return 1;
+  if (isMadeOn(change, origin, input)) return 1;
   if (change.services.length > 0) {
     const oddest = Math.max(...change.services.map((service) => odd.get(service) ?? 0));
     const near = change.services.some((service) => graph.downstream(origin).has(service)) ? 0.35 : 0.1;

@@ -18,6 +18,8 @@ export interface Delay {
   after: number;
   shift: Shift<Visit>;
   weight: number;
+  /** How many times as long as before, beyond what everything became slower. */
+  beyond: number;
 }
 
 const weightMin = 2;
@@ -45,11 +47,15 @@ export function delaysOf(visits: readonly Visit[], frame: Frame, noticed: EpochM
       put(visit.service, 'way', visit.parent.service, visit, visit.gapMs);
   }
   const found: Delay[] = [];
+  const common = commonRise(
+    [...groups.values()].map((group) => group.seen),
+    frame,
+  );
   const chance = Math.log(1 + groups.size);
   for (const { service, kind, other, seen } of groups.values()) {
     const observed: Observed<Visit>[] = seen.map(([visit, ms]) => ({
       at: visit.start,
-      value: Math.log(ms + 1),
+      value: Math.log(ms + 1) - (frame.phase(visit.start) === 'during' ? common : 0),
       what: visit,
     }));
     const { middle, spread } = usualOf(observed, frame);
@@ -64,6 +70,8 @@ export function delaysOf(visits: readonly Visit[], frame: Frame, noticed: EpochM
       .map(([, ms]) => ms);
     const before = usual.length > 0 ? median(usual) : 0;
     if (after - before < addedMsMin) continue;
+    const beyond = (after + 1) / Math.exp(common) / (before + 1);
+    if (common > commonMin && beyond < beyondMin) continue;
     found.push({
       service,
       kind,
@@ -74,9 +82,34 @@ export function delaysOf(visits: readonly Visit[], frame: Frame, noticed: EpochM
       after,
       shift,
       weight: shift.weight - chance,
+      beyond,
     });
   }
   return found.sort((a, b) => b.weight - a.weight || (a.service < b.service ? -1 : 1));
+}
+
+/** Everything being so much slower (as a logarithm), only what is clearly slower than that is told. */
+const commonMin = 0.7;
+const beyondMin = 1.5;
+/** With fewer groups than this a few slow ones are already the half. */
+const groupsMin = 8;
+
+/**
+ * By how much (as a logarithm) nearly everything became slower: a crowded machine slows all alike, so that much is
+ * nobody's own. Half of the groups rose by more.
+ */
+function commonRise(groups: readonly (readonly [Visit, number][])[], frame: Frame): number {
+  const rises = groups.flatMap((seen) => {
+    const values = (during: boolean): number[] =>
+      seen.flatMap(([visit, ms]) => {
+        const phase = frame.phase(visit.start);
+        return phase !== 'outside' && (phase === 'during') === during ? [Math.log(ms + 1)] : [];
+      });
+    const before = values(false);
+    const after = values(true);
+    return before.length >= 3 && after.length >= 3 ? [median(after) - median(before)] : [];
+  });
+  return rises.length < groupsMin ? 0 : Math.max(0, median(rises));
 }
 
 /** Where logarithms of durations usually lie and how far apart, from what is not the incident. */

@@ -69,8 +69,14 @@ function requestsOf(list: readonly Compared[]): Compared | null {
   return named ?? null;
 }
 
+/** Times of a program's inner life, which no caller waits for as such. */
+const inner = /\b(eventloop|event loop|gc|garbage|pause|pool|connections?)\b/;
+
 function latencyOf(list: readonly Compared[]): Compared | null {
-  const latencies = list.filter((one) => metricClass(one.series.metric) === 'latency');
+  const latencies = list.filter(
+    (one) =>
+      metricClass(one.series.metric) === 'latency' && !inner.test(wordsOf(one.series.metric).join(' ')),
+  );
   return (
     latencies.sort(
       (a, b) =>

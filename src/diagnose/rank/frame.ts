@@ -57,7 +57,7 @@ function onsetInside(incident: Incident, window: TimeWindow): { onset: EpochMs; 
   const noticed =
     at > window.from && at < window.to ? at - stepAllowance(incident.series, window, at) : window.from;
   const began = incident.baseline === null ? null : symptomOnset(incident, true);
-  if (began === null || began.onset < window.from)
+  if (began === null || began.onset <= window.from)
     return { onset: began === null ? noticed : window.from, earliest: window.from };
   // The first odd value stands for a time that began after the value before it.
   const earliest = Math.max(window.from, began.earliest);

@@ -7,7 +7,7 @@ import type { Frame } from './frame.ts';
 import { reference } from './reference.ts';
 import { shownNumber, shownPercent } from './show.ts';
 import { clamp, mean } from './stats.ts';
-import type { MetricClass } from './words.ts';
+import { type MetricClass, wordsOf } from './words.ts';
 
 /** A metric of a resource in the incident, as a reference. */
 export const metricReference = (incident: Incident, frame: Frame, one: Compared['series']): string =>
@@ -130,7 +130,7 @@ export function anomalyFacts(incident: Incident, frame: Frame, anomalies: readon
         resource: series.service,
         layer: layerOfCheck[check],
         check,
-        kind: kindOf[kind] ?? 'resource_saturation',
+        kind: kindOfAnomaly(anomaly),
         strength: anomaly.strength * magnitude(anomaly),
         own: ownOf[kind],
         onset: anomaly.onset,
@@ -145,6 +145,20 @@ export function anomalyFacts(incident: Incident, frame: Frame, anomalies: readon
     ];
   });
 }
+
+function kindOfAnomaly(anomaly: Anomaly): CauseKind {
+  const { kind, series } = anomaly;
+  if (kind === 'cpu' && isIdle(anomaly)) return 'latency_regression';
+  if (kind === 'saturation' && poolWords.test(wordsOf(series.metric).join(' ')))
+    return 'connection_pool_exhausted';
+  return kindOf[kind] ?? 'resource_saturation';
+}
+/** Of a pool of connections: who waits for one. */
+const poolWords = /\b(pool|connections?)\b.*\b(pending|wait|waiting|waiters?|timeouts?|acquire|queue)\b/;
+
+/** Where the metric is a share of what there is: busier than usual, but far from all. */
+const isIdle = ({ series, now, normal }: Anomaly): boolean =>
+  /utili[sz]ation|ratio|fraction/i.test(series.metric) && now < 0.5 && normal.level <= 1;
 
 /** A steady series may be odd and yet have hardly moved; twice as much is worth something, ten times all. */
 function magnitude({ now, normal, kind }: Anomaly): number {

@@ -2,19 +2,23 @@ import { type CauseKind, type Layer, sentence } from '../../model/index.ts';
 import { caveat, type Incident } from '../incident.ts';
 import { type Anomaly, anomaliesOf, anomalyOf, type Compared, compare } from './anomaly.ts';
 import { deviationsOf, troubleWords } from './behaviour.ts';
-import { type Blame, blamesOf, type Testimony } from './blame.ts';
+import { type Blame, blamesOf, isMadeOn, type Testimony } from './blame.ts';
 import { type Change, changesOf } from './changes.ts';
 import { complaintFacts } from './complaints.ts';
-import { delaysOf } from './delays.ts';
+import { type Delay, delaysOf } from './delays.ts';
 import type { CheckId, Fact } from './facts.ts';
+import { floodFacts } from './floods.ts';
 import { excessesOf, type Flow, sharesOf } from './flow.ts';
 import { type Frame, frameOf } from './frame.ts';
 import { type CallGraph, graphOf } from './graph.ts';
+import { leakFacts } from './leaks.ts';
 import { messageFacts } from './message-facts.ts';
 import { type MessageChange, messageChanges } from './messages.ts';
 import { anomalyFacts, flowFacts } from './metric-facts.ts';
 import { namedIn } from './names.ts';
 import { type Outside, outsideOf } from './outside.ts';
+import { releaseFacts } from './releases.ts';
+import { silenceFacts, silencesOf, waitedShares, withoutSilence } from './silence.ts';
 import { clamp } from './stats.ts';
 import { templatesOf } from './templates.ts';
 import { delayFacts, deviationFacts, messageOf, spanErrorFacts } from './trace-facts.ts';
@@ -90,16 +94,24 @@ export function rankCauses(incident: Incident): Findings {
   const traced = visits.length >= enoughVisits;
   const deviations = traced ? deviationsOf(visits, templates, frame, noticed) : [];
   const delays = traced ? delaysOf(visits, frame, noticed) : [];
-  const facts = [
+  const silences = silencesOf(visits, frame);
+  const found = [
     ...flows(incident, frame, graph, compared, traced),
     ...deviationFacts(incident, frame, deviations, graph.nodes),
     ...delayFacts(incident, frame, delays, visits),
-    ...spanErrorFacts(incident, frame, visits),
+    ...spanErrorFacts(incident, frame, visits, new Set(silences.map((one) => one.service))),
     ...messageFacts(incident, frame, messages, graph.nodes).map((fact) =>
       traced ? { ...fact, own: fact.own * 0.25 } : fact,
     ),
     ...complaintFacts(incident, frame, messages, visits, graph.nodes),
     ...anomalyFacts(incident, frame, anomalies),
+    ...leakFacts(incident, frame),
+    ...floodFacts(incident, frame, templates, visits),
+    ...releaseFacts(incident, frame, visits),
+  ];
+  const facts = [
+    ...withoutSilence(found, silences, traced ? waitedShares(visits, frame) : new Map()),
+    ...silenceFacts(incident, frame, silences, waitingOf(delays)),
   ];
   const seen = symptomSeen(incident, compared, frame);
   const first = candidatesOf(incident, graph, facts, seen ? 1 : unseenFactor);
@@ -107,10 +119,15 @@ export function rankCauses(incident: Incident): Findings {
     frame.caveats.push(caveat(incident.files.metrics ?? 'metrics', sentence('caveat.symptom_usual', {})));
   const changes = changesOf(incident);
   const testimony = testimonyOf(incident, frame, messages, anomalies, visits);
+  const stores = new Set(
+    visits.flatMap(({ peer, service }) => (peer === 'database' || peer === 'queue' ? [service] : [])),
+  );
   const blames = first
     .slice(0, 4)
-    .map((candidate) => blameFor(candidate.resource, { changes, testimony, frame, graph, facts }));
-  const candidates = withBlame(first, blames);
+    .map((candidate) => blameFor(candidate.resource, { changes, testimony, frame, graph, facts, stores }));
+  const candidates = withBlame(first, blames, (change, resource) =>
+    isMadeOn(change, resource, { stores, graph }),
+  );
   const origin = candidates[0]?.resource ?? incident.symptom?.service ?? '';
   return {
     frame,
@@ -126,6 +143,16 @@ export function rankCauses(incident: Incident): Findings {
     messages,
   };
 }
+
+/** Services whose own database, queue or provider became slow. */
+const waitingOf = (delays: readonly Delay[]): Set<string> =>
+  new Set(
+    delays.flatMap(({ peer, shift }) =>
+      peer === null || peer === 'service'
+        ? []
+        : shift.since.flatMap(({ what }) => what.parent?.service ?? []),
+    ),
+  );
 
 /** An alarm about something that is as usual needs the more evidence elsewhere. */
 const unseenFactor = 0.5;
@@ -196,7 +223,7 @@ function candidatesOf(
         resource,
         kind: kindOf(sorted),
         layer: sorted[0]?.layer ?? 'application',
-        score: clamp((1 - doubt) * related * factor, 0, 0.99),
+        score: clamp((1 - doubt) * related * factor, 0, scoreMost),
         facts: sorted,
         blame: null,
         explains: affected.filter((other) => other !== resource && upstream.has(other)),
@@ -205,6 +232,9 @@ function candidatesOf(
     })
     .sort(byScore);
 }
+
+/** Nothing is certain; yet of two that are nearly, the surer comes first. */
+const scoreMost = 0.999_999;
 
 const worth = (fact: Fact): number => channelWeight[fact.check] * clamp(fact.strength) * clamp(fact.own);
 const byScore = (a: Candidate, b: Candidate): number =>
@@ -225,13 +255,21 @@ function affectedBy(facts: readonly Fact[]): string[] {
 function kindOf(sorted: readonly Fact[]): CauseKind {
   const first = sorted[0];
   if (first === undefined) return 'error_burst';
+  const named = (kind: CauseKind): boolean =>
+    sorted.some((fact) => fact.kind === kind && fact.strength >= 0.4);
   const strong = (check: CheckId): Fact | undefined =>
     sorted.find((fact) => fact.check === check && fact.strength >= 0.6);
+  if (first.kind === 'latency_regression' || first.kind === 'error_burst') {
+    if (named('connection_pool_exhausted')) return 'connection_pool_exhausted';
+    if (named('log_storm')) return 'log_storm';
+    if (named('bad_release')) return 'bad_release';
+  }
   if (first.kind === 'latency_regression') {
-    if (strong('cpu')) return 'cpu_saturation';
+    if (strong('cpu')?.kind === 'cpu_saturation') return 'cpu_saturation';
     if (strong('disk')) return 'resource_saturation';
   }
-  if (first.check !== 'restarts' && strong('restarts') && strong('memory')) return 'memory_leak';
+  const died = first.check === 'reachability' || (first.check !== 'restarts' && strong('restarts'));
+  if (died && named('memory_leak')) return 'memory_leak';
   return first.kind;
 }
 
@@ -243,6 +281,7 @@ function blameFor(
     frame: Frame;
     graph: CallGraph;
     facts: readonly Fact[];
+    stores: ReadonlySet<string>;
   },
 ): Blame[] {
   const odd = new Map<string, number>();
@@ -255,18 +294,22 @@ function blameFor(
 export const blameMin = 0.42;
 
 /** A change that explains what is wrong speaks for the resource that it was made on. */
-function withBlame(first: readonly Candidate[], blames: readonly Blame[][]): Candidate[] {
+function withBlame(
+  first: readonly Candidate[],
+  blames: readonly Blame[][],
+  madeOn: (change: Change, resource: string) => boolean,
+): Candidate[] {
   return first
     .map((candidate, i): Candidate => {
       const best = blames[i]?.[0];
       if (best === undefined || best.score < blameMin) return candidate;
-      const here = best.change.services.length === 0 || best.change.services.includes(candidate.resource);
+      const here = best.change.services.length === 0 || madeOn(best.change, candidate.resource);
       // Made on another suspect, it speaks for that one.
       if (!here && first.some((other) => best.change.services.includes(other.resource))) return candidate;
       const boost = here ? 0.5 * best.score : 0.1 * best.score;
       return {
         ...candidate,
-        score: clamp(1 - (1 - candidate.score) * (1 - boost), 0, 0.99),
+        score: clamp(1 - (1 - candidate.score) * (1 - boost), 0, scoreMost),
         blame: best,
         kind: changeKind(best, candidate.kind),
       };
@@ -274,15 +317,25 @@ function withBlame(first: readonly Candidate[], blames: readonly Blame[][]): Can
     .sort(byScore);
 }
 
+/** Kinds that say how it breaks, whatever was changed. */
+export const mechanismKinds: ReadonlySet<CauseKind> = new Set([
+  'memory_leak',
+  'slow_query',
+  'connection_pool_exhausted',
+  'log_storm',
+  'cpu_saturation',
+]);
+
 function changeKind(blame: Blame, kind: CauseKind): CauseKind {
   const { change, edit } = blame;
+  if (mechanismKinds.has(kind)) return kind;
   if (/flag|config|setting|toggle|scale|limit|quota/.test(change.kind)) return 'config_change';
   if (
     change.files.length > 0 &&
     change.files.every((file) => /\.(ya?ml|toml|ini|conf|json|properties|env|tf)$/.test(file))
   )
     return edit?.kind === 'logging' ? 'log_storm' : 'config_change';
-  return kind === 'memory_leak' || kind === 'slow_query' ? kind : 'bad_release';
+  return 'bad_release';
 }
 
 /** Everything that the incident says of itself, by which changes are recognised. */

@@ -122,8 +122,7 @@ export function delayFacts(
   const ends = slowEnds(delays, visits);
   return delays.flatMap((delay): Fact[] => {
     const { service, other, kind, before, after, shift } = delay;
-    const strength =
-      convincing(delay.weight) * clamp(0.35 + Math.log10(Math.max(1, (after + 1) / (before + 1))) / 1.5);
+    const strength = convincing(delay.weight) * clamp(0.35 + Math.log10(Math.max(1, delay.beyond)) / 1.5);
     const numbers = { now: shownNumber(after), before: shownNumber(before), count: shift.since.length };
     const ref = reference(incident, 'spans', { service }, { from: shift.onset, to: frame.end });
     if (kind === 'own')
@@ -215,13 +214,22 @@ function slowEnds(delays: readonly Delay[], visits: readonly Visit[]): Map<strin
 const failedItself = (visit: Visit): boolean =>
   visit.failed && !visit.spans.some((span) => givenUp.test(messageOf(span)));
 
-/** Where few traces were kept, failing spans without failing children still show where failures begin. */
-export function spanErrorFacts(incident: Incident, frame: Frame, visits: readonly Visit[]): Fact[] {
+/**
+ * Where few traces were kept, failing spans without failing children still show where failures begin. What callers tell of
+ * the `silent` is told already.
+ */
+export function spanErrorFacts(
+  incident: Incident,
+  frame: Frame,
+  visits: readonly Visit[],
+  silent: ReadonlySet<string>,
+): Fact[] {
   const groups = new Map<
     string,
     { service: string; operation: string; failed: Visit[]; total: number; before: number }
   >();
   for (const visit of visits) {
+    if (visit.peer === 'service' && silent.has(visit.service)) continue;
     const phase = frame.phase(visit.start);
     const key = `${visit.service} ${visit.operation}`;
     const group = groups.get(key) ?? {
@@ -282,6 +290,7 @@ export const messageOf = (span: SpanRow): string => {
     attributes['exception.message'] ??
     attributes['error.message'] ??
     attributes.status_message ??
+    attributes['status.message'] ??
     attributes.error ??
     attributes['error.type'] ??
     ''

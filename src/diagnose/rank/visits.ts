@@ -1,6 +1,6 @@
 import type { EpochMs } from '../../model/index.ts';
 import type { LogRow, SpanRow } from '../incident.ts';
-import { type Peer, type PeerKind, peerOf } from './peers.ts';
+import { isServer, kindOf, Owners, type Peer, type PeerKind, peerOf } from './peers.ts';
 
 /** One stay of a request in one service: the spans of that service from its entry until it answers. */
 export interface Visit {
@@ -23,6 +23,8 @@ export interface Visit {
   logs: LogRow[];
   /** What it is, when only its caller tells of it; null when it tells itself. */
   peer: PeerKind | null;
+  /** The caller's span, when only the caller tells of it. */
+  call: SpanRow | null;
 }
 
 /** Joins spans into visits, and logs to the visits that wrote them (by span id, else by trace and service). */
@@ -64,12 +66,17 @@ export function visitsOf(
     if (caller === undefined || caller === visit || caller.traceId === '' || parent === undefined) continue;
     visit.parent = caller;
     caller.calls.push(visit);
-    // A span with this one child stands for the call and little else.
-    visit.gapMs = children.get(parent) === 1 ? Math.max(0, parent.durationMs - visit.durationMs) : null;
+    // A span with this one child stands for the call and little else, unless it is the one that serves.
+    visit.gapMs =
+      children.get(parent) === 1 && !isServer(parent)
+        ? Math.max(0, parent.durationMs - visit.durationMs)
+        : null;
   }
+  const owners = new Owners();
+  for (const [span, parent] of parents) owners.answered(parent, span.service);
   for (const span of spans) {
     const caller = visitOf.get(span);
-    const peer = children.has(span) || caller === undefined ? null : peerOf(span, known);
+    const peer = children.has(span) || caller === undefined ? null : peerOf(span, known, owners);
     if (caller === undefined || peer === null || peer.name === span.service) continue;
     const visit = peerVisit(span, peer, caller, visits.length);
     visit.failed = isError(span);
@@ -102,6 +109,7 @@ const newVisit = (entry: SpanRow, index: number): Visit => ({
   calls: [],
   logs: [],
   peer: null,
+  call: null,
 });
 
 /** A visit of a peer as its caller saw it. */
@@ -120,6 +128,7 @@ const peerVisit = (span: SpanRow, peer: Peer, caller: Visit, index: number): Vis
   calls: [],
   logs: [],
   peer: peer.kind,
+  call: span,
 });
 
 /** By trace and id; where the trace does not hold the parent, by an id that is unique among all spans. */
@@ -183,10 +192,7 @@ function callingSpans(spans: readonly SpanRow[], parents: ReadonlyMap<SpanRow, S
   return new Set(
     spans.filter((span) => {
       const [calls, all] = counts.get(`${span.service}\u0000${span.name}`) ?? [0, 1];
-      return (
-        !withChild.has(span) &&
-        (calls >= 0.5 * all || /^(client|producer)$/i.test(span.attributes['span.kind'] ?? ''))
-      );
+      return !withChild.has(span) && (calls >= 0.5 * all || /^(client|producer)$/.test(kindOf(span)));
     }),
   );
 }

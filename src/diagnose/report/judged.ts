@@ -15,7 +15,7 @@ import { rowsSource } from '../indicators/rows.ts';
 import type { Indicator } from '../indicators/schema.ts';
 import { type Answer, answerOf } from '../rank/answer.ts';
 import type { FactEvidence } from '../rank/facts.ts';
-import { rankCauses } from '../rank/rank.ts';
+import { judge } from '../rank/judge.ts';
 
 /** Findings of one check that are told, the strongest first; the rest is the same story. */
 const findingsPerCheck = 3;
@@ -72,9 +72,9 @@ export interface FullDiagnosis {
 
 /** What broke and why, and what every layer says of it. */
 export function fullDiagnosis(incident: Incident, indicators: readonly Indicator[]): FullDiagnosis {
-  const found = rankCauses(incident);
-  const answer = answerOf(incident, found);
-  const results = judgeIndicators(indicators, rowsSource(incident, found));
+  const judgement = judge(incident);
+  const answer = answerOf(incident, judgement);
+  const results = judgeIndicators(indicators, rowsSource(incident, judgement.findings));
   const points = new Map<LayerFinding, readonly SeriesPoint[]>();
   const judged = layers.map((layer) =>
     layerOf(

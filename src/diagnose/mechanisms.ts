@@ -2,8 +2,11 @@ import type { CauseKind, ChangeEvent, Layer, Urn } from '../model/index.ts';
 import type { Hit } from './checks/index.ts';
 import type { Findings } from './walk.ts';
 
-/** A possible first cause: where, what, and the facts that speak for it. Scores are given in `score.ts`. */
-export interface Candidate {
+/**
+ * A mechanism that the checks recognise at a resource, with the facts that a playbook needs. The ranking says which resource
+ * it is and which change is to blame; of several mechanisms at one resource the strongest is named.
+ */
+export interface Mechanism {
   resource: Urn;
   service: string;
   kind: CauseKind;
@@ -26,7 +29,7 @@ const anyKind = /./;
 
 const present = <T>(value: T | undefined | null): value is T => value !== undefined && value !== null;
 
-export function candidatesOf(findings: Findings): Candidate[] {
+export function mechanismsOf(findings: Findings): Mechanism[] {
   const perService = findings.picture.services.flatMap(({ service }) =>
     [
       ownFault(findings, service),
@@ -46,7 +49,7 @@ export function candidatesOf(findings: Findings): Candidate[] {
   ];
 }
 
-const factsOf = (hits: readonly (Hit | undefined)[], change: Candidate['change']): Record<string, string> => {
+const factsOf = (hits: readonly (Hit | undefined)[], change: Mechanism['change']): Record<string, string> => {
   const facts: Record<string, string> = {};
   for (const hit of hits) if (hit) Object.assign(facts, hit.facts);
   for (const [key, value] of Object.entries(change?.change.labels ?? {}))
@@ -63,7 +66,7 @@ function ownShare(findings: Findings, service: string): number {
 }
 
 /** Errors or time of the service's own without a special mechanism: a release, a setting, or just a burst. */
-function ownFault(findings: Findings, service: string): Candidate | null {
+function ownFault(findings: Findings, service: string): Mechanism | null {
   const picture = findings.service(service);
   const errors = findings.ownErrorShare(service);
   const origin = findings.errorsRose()
@@ -117,7 +120,7 @@ function ownFault(findings: Findings, service: string): Candidate | null {
   };
 }
 
-function poolFault(findings: Findings, service: string): Candidate | null {
+function poolFault(findings: Findings, service: string): Mechanism | null {
   const picture = findings.service(service);
   const pool = findings.first('pool', service);
   if (!picture || !pool) return null;
@@ -144,7 +147,7 @@ function poolFault(findings: Findings, service: string): Candidate | null {
   };
 }
 
-function cpuFault(findings: Findings, service: string): Candidate | null {
+function cpuFault(findings: Findings, service: string): Mechanism | null {
   const picture = findings.service(service);
   const busy = findings.first('cpu', service);
   if (!picture || !busy) return null;
@@ -176,7 +179,7 @@ function cpuFault(findings: Findings, service: string): Candidate | null {
   };
 }
 
-function memoryFault(findings: Findings, service: string): Candidate | null {
+function memoryFault(findings: Findings, service: string): Mechanism | null {
   const picture = findings.service(service);
   const grows = findings.first('memory', service);
   if (!picture || !grows) return null;
@@ -217,7 +220,7 @@ const awayHits = (findings: Findings, service: string): Hit[] =>
         .filter((hit) => hit.facts.peer_service === service && hit.facts.peer_type === 'service')
     : [];
 
-function logStorm(findings: Findings, service: string): Candidate | null {
+function logStorm(findings: Findings, service: string): Mechanism | null {
   const picture = findings.service(service);
   const flood = findings.first('log_volume', service);
   if (!picture || !flood) return null;
@@ -242,7 +245,7 @@ function logStorm(findings: Findings, service: string): Candidate | null {
 }
 
 /** Callers are refused and the service answers next to nothing: it is down. */
-function gone(findings: Findings, service: string): Candidate | null {
+function gone(findings: Findings, service: string): Mechanism | null {
   const picture = findings.service(service);
   const away = awayHits(findings, service).filter(
     (hit) => hit.values.network === 1 || hit.values.proxied === 1,
@@ -266,7 +269,7 @@ function gone(findings: Findings, service: string): Candidate | null {
 }
 
 /** One candidate per database: its slowest statement, and how much of the callers' added time it makes. */
-function slowQueries(findings: Findings): Candidate[] {
+function slowQueries(findings: Findings): Mechanism[] {
   const byResource = new Map<string, Hit[]>();
   for (const hit of findings.of('slow_statements')) {
     byResource.set(hit.resource, [...(byResource.get(hit.resource) ?? []), hit]);
@@ -302,7 +305,7 @@ function slowQueries(findings: Findings): Candidate[] {
 }
 
 /** A peer without telemetry of its own fails or is slow for callers that did not change. */
-function outsidePeers(findings: Findings): Candidate[] {
+function outsidePeers(findings: Findings): Mechanism[] {
   const resources = new Set(
     [...findings.of('dependencies'), ...findings.of('error_origin')]
       .filter((hit) => hit.facts.peer_type === 'external')
@@ -346,7 +349,7 @@ function waitedShare(findings: Findings, callers: readonly string[]): number {
 }
 
 /** Connections to a service break although it still serves others as always: the way between them. */
-function brokenWays(findings: Findings): Candidate[] {
+function brokenWays(findings: Findings): Mechanism[] {
   return findings.of('network_errors').flatMap((hit) => {
     const callee = hit.facts.peer_service ?? '';
     const target = findings.service(callee);
@@ -384,7 +387,7 @@ function brokenWays(findings: Findings): Candidate[] {
 }
 
 /** More requests at the entry than before, and things broke only then. */
-function surge(findings: Findings): Candidate[] {
+function surge(findings: Findings): Mechanism[] {
   const surging = findings.of('throughput').filter((hit) => hit.code === 'throughput.surge');
   // Only at the entry: deeper in, more requests are retries or a change of the caller.
   const entry = surging.find((hit) => findings.upstreamOf(hit.service).size === 1);
