@@ -11,7 +11,7 @@ import type { Template } from './templates.ts';
 import type { Visit } from './visits.ts';
 
 /** So many times as much as usual, beyond what more requests explain. */
-const factorMin = 3;
+const factorMin = 5;
 /** Fewer records than these are no flood. */
 const recordsMin = 100;
 /** Of what was added, more than this being trouble makes it the trace of another fault. */
@@ -51,7 +51,7 @@ export function floodFacts(
         layer: 'application',
         check: 'log_messages',
         kind: 'log_storm',
-        strength: clamp(0.5 + Math.log2(ratio) / 8),
+        strength: clamp(0.35 + Math.log2(ratio) / 8),
         own: 1,
         onset: frame.onset,
         says: sentence('rca.flood', {
