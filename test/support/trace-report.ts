@@ -285,23 +285,6 @@ export class Tracer extends Rows {
     this.#is(text, 'seconds', params, ...spans);
   }
 
-  #flood(text: string, params: Said['params']): void {
-    const base = this.baseline;
-    if (base === null) {
-      this.#wrong(text, 'there is nothing to compare with');
-      return;
-    }
-    const per = (list: readonly number[], during: boolean) =>
-      list.filter((at) => (during ? this.phase(at) === 'during' : at >= base.from && at < this.onset))
-        .length / Math.max(1, during ? this.window.to - this.onset : base.to - base.from);
-    const entries = this.visits.flatMap((visit) => (visit.parent === null ? [visit.start] : []));
-    const records = this.incident.logs.flatMap((log) => (log.service === params.service ? [log.at] : []));
-    const growth = per(entries, false) === 0 ? 1 : Math.max(1, per(entries, true) / per(entries, false));
-    const length = Math.max(1, this.window.to - this.onset);
-    const usual = Math.max(1, per(records, false) * length * growth);
-    this.#is(text, 'factor', params, shownTimes((per(records, true) * length) / usual));
-  }
-
   #surge(text: string, params: Said['params']): void {
     const rate = / *\/min$/;
     const told = this.incident.series.filter((one) => one.service === params.service);
@@ -426,9 +409,19 @@ export class Tracer extends Rows {
           ).length,
         ),
     },
+    'version.worse': {
+      rows: true,
+      count: (text, params) => {
+        this.#is(text, 'errors', params, shownPercent(this.failing(params.service, params.version)));
+        this.#is(text, 'errorsBefore', params, shownPercent(this.failing(params.service, params.previous)));
+      },
+    },
     'rca.silent': { rows: true, count: (text, params) => this.#silent(text, params) },
     'rca.leak': { rows: true, count: (text, params, refs) => this.#leak(text, params, refs) },
-    'rca.flood': { rows: true, count: (text, params) => this.#flood(text, params) },
+    'rca.flood': {
+      rows: true,
+      count: (text, params) => this.#is(text, 'factor', params, shownTimes(this.flood(params.service))),
+    },
     'rca.one_record': {
       rows: true,
       count: (text, params) => this.#is(text, 'count', params, this.named(params.value).length),

@@ -145,6 +145,34 @@ export class Rows {
     });
   }
 
+  /** How many times as many records as usual, beyond what more requests explain; NaN without a baseline. */
+  protected flood(service: unknown): number {
+    const base = this.baseline;
+    if (base === null) return Number.NaN;
+    const length = Math.max(1, this.window.to - this.onset);
+    const per = (list: readonly number[], during: boolean) =>
+      list.filter((at) => (during ? this.phase(at) === 'during' : at >= base.from && at < this.onset))
+        .length / (during ? length : Math.max(1, base.to - base.from));
+    const entries = this.visits.flatMap((visit) => (visit.parent === null ? [visit.start] : []));
+    const records = this.incident.logs.flatMap((log) => (log.service === service ? [log.at] : []));
+    const growth = per(entries, false) === 0 ? 1 : Math.max(1, per(entries, true) / per(entries, false));
+    return (per(records, true) * length) / Math.max(1, per(records, false) * length * growth);
+  }
+
+  /** Share of a version's visits that failed although nothing that they called did. */
+  protected failing(service: unknown, version: unknown): number {
+    const own = this.visits.filter(
+      (visit) =>
+        visit.service === service &&
+        visit.peer === null &&
+        visit.spans[0]?.version === version &&
+        this.phase(visit.start) !== null,
+    );
+    return (
+      own.filter((visit) => visit.failed && !visit.calls.some((call) => call.failed)).length / own.length
+    );
+  }
+
   protected recounted(finding: LayerFinding, strict: (at: number) => 'during' | 'before' | null) {
     const { file, where } = parseReference(finding.evidence[0]?.ref ?? '');
     const both = (of: (phase: 'during' | 'before') => number[]) => ({
