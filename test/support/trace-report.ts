@@ -409,13 +409,6 @@ export class Tracer extends Rows {
           ).length,
         ),
     },
-    'version.worse': {
-      rows: true,
-      count: (text, params) => {
-        this.#is(text, 'errors', params, shownPercent(this.failing(params.service, params.version)));
-        this.#is(text, 'errorsBefore', params, shownPercent(this.failing(params.service, params.previous)));
-      },
-    },
     'rca.silent': { rows: true, count: (text, params) => this.#silent(text, params) },
     'rca.leak': { rows: true, count: (text, params, refs) => this.#leak(text, params, refs) },
     'rca.flood': {

@@ -159,20 +159,6 @@ export class Rows {
     return (per(records, true) * length) / Math.max(1, per(records, false) * length * growth);
   }
 
-  /** Share of a version's visits that failed although nothing that they called did. */
-  protected failing(service: unknown, version: unknown): number {
-    const own = this.visits.filter(
-      (visit) =>
-        visit.service === service &&
-        visit.peer === null &&
-        visit.spans[0]?.version === version &&
-        this.phase(visit.start) !== null,
-    );
-    return (
-      own.filter((visit) => visit.failed && !visit.calls.some((call) => call.failed)).length / own.length
-    );
-  }
-
   protected recounted(finding: LayerFinding, strict: (at: number) => 'during' | 'before' | null) {
     const { file, where } = parseReference(finding.evidence[0]?.ref ?? '');
     const both = (of: (phase: 'during' | 'before') => number[]) => ({
