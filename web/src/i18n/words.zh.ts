@@ -1,7 +1,10 @@
+import { wordsZh } from '../../../src/model/words-zh.ts';
 import type { words as english } from './words.en.ts';
 
 /** Words of the server in Chinese. A part of `zh`. */
 export const words: Record<keyof typeof english, string> = {
+  // Kinds, layers and changes are named as in reports of the server.
+  ...wordsZh,
   'event.create': '创建',
   'event.start_analysis': '开始分析',
   'event.analysis_done': '找到原因',
@@ -22,27 +25,6 @@ export const words: Record<keyof typeof english, string> = {
   'event.gate_waits': '等待人工',
   'event.superseded': '已被取代',
 
-  'kind.bad_release': '问题版本',
-  'kind.slow_query': '慢查询',
-  'kind.connection_pool_exhausted': '连接池耗尽',
-  'kind.cpu_saturation': 'CPU 饱和',
-  'kind.memory_leak': '内存泄漏',
-  'kind.external_dependency': '外部依赖故障',
-  'kind.log_storm': '日志风暴',
-  'kind.config_change': '配置变更',
-  'kind.service_down': '服务宕机',
-  'kind.network_fault': '网络故障',
-  'kind.traffic_surge': '流量激增',
-  'kind.resource_saturation': '资源饱和',
-  'kind.error_burst': '错误突增',
-  'kind.latency_regression': '延迟劣化',
-
-  'layer.application': '应用',
-  'layer.service': '服务',
-  'layer.network': '网络',
-  'layer.host': '主机',
-  'layer.data': '数据',
-
   'dim.metric': '指标',
   'dim.log': '日志',
   'dim.trace': '链路',
@@ -57,32 +39,13 @@ export const words: Record<keyof typeof english, string> = {
   'indicator.log_volume': '日志量',
   'indicator.alert': '告警',
 
-  'check.error_rate': '错误率',
-  'check.response_time': '响应时间',
-  'check.throughput': '吞吐',
-  'check.own_time': '自身耗时',
   'check.versions': '版本',
   'check.log_patterns': '日志模式',
   'check.log_volume': '日志量',
   'check.error_origin': '错误源头',
-  'check.dependencies': '依赖',
   'check.pool': '连接池',
-  'check.changes': '变更',
   'check.network_errors': '网络错误',
-  'check.cpu': 'CPU',
-  'check.memory': '内存',
   'check.slow_statements': '慢语句',
-
-  'change.deploy': '部署',
-  'change.release': '发布',
-  'change.rollout': '滚动发布',
-  'change.rollback': '回滚',
-  'change.config': '配置变更',
-  'change.flag': '功能开关变更',
-  'change.restart': '重启',
-  'change.scale': '扩缩容',
-  'change.migration': '数据迁移',
-  'change.schema': '表结构变更',
 
   'severity.TRACE': '跟踪',
   'severity.DEBUG': '调试',
