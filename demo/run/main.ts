@@ -176,6 +176,9 @@ function offerMenu(
   });
 }
 
+/** What a shell shows for Ctrl-C. */
+const endedByPerson = 130;
+
 async function run(
   options: DemoOptions,
   signal: AbortSignal,
@@ -205,6 +208,7 @@ async function run(
     throw new Error(`Clew ended by itself.\n${stage.clew.logTail()}`);
   });
   const outcome = await Promise.race([following, gone]);
+  if (signal.aborted) return endedByPerson;
   if (options.headless) return report(stage, fault, outcome, tell, write) ? 0 : 1;
   tell({ event: 'outcome', text: `case ${outcome.status}: ${stage.clew.url}/cases`, fields: { ...outcome } });
   offerMenu(stage, options, tell, signal, end);
@@ -234,7 +238,7 @@ async function main(): Promise<number> {
       undo = given;
     });
   } catch (error) {
-    if (ended.signal.aborted) return 130;
+    if (ended.signal.aborted) return endedByPerson;
     throw error;
   } finally {
     await undo();
