@@ -136,7 +136,7 @@ describe('diagnosis of a window of what is stored', () => {
   });
 
   it.each([
-    [{}, /from/],
+    [{ at: 'noon' }, /at/],
     [{ from: 10, to: 5 }, /from, to: it begins at 10 and ends at 5/],
     [{ from: 0, to: 90_000_000 }, /1500 minutes are asked for; at most 360/],
     [{ from: 'yesterday' }, /from/],
