@@ -1,9 +1,6 @@
-import type { CauseKind, Layer } from '../../model/index.ts';
 import type { Incident } from '../incident.ts';
-import type { Blame } from './blame.ts';
-import type { Fact } from './facts.ts';
 import type { Outside } from './outside.ts';
-import { blameMin, type Findings, rankCauses } from './rank.ts';
+import { blameMin, type Candidate, type Findings, rankCauses } from './rank.ts';
 
 /** What is thought of an incident, before it is told: by a command, over HTTP, or in a case. */
 export interface Judgement {
@@ -12,18 +9,8 @@ export interface Judgement {
   causes: JudgedCause[];
   findings: Findings;
 }
-export interface JudgedCause {
-  /** As the rows name it: a service, a database, a host, a peer outside. */
-  resource: string;
-  kind: CauseKind;
-  layer: Layer;
-  /** 0–1. */
-  score: number;
-  facts: Fact[];
-  blame: Blame | null;
-  explains: string[];
-  unexplained: string[];
-}
+/** A cause; its `resource` as the rows name it: a service, a database, a host, a peer outside. */
+export type JudgedCause = Candidate;
 
 /** Below this nothing is named: a wrong name costs more than "inconclusive". */
 const scoreMin = 0.4;
