@@ -80,7 +80,29 @@ export async function upsertResources(
     const found = await tx.query<{ urn: string; resource_id: string }>(resourcesSql, [tenantId, ...columns]);
     for (const row of found) ids.set(row.urn, row.resource_id);
   }
+  await addIdsOfOthers(tx, tenantId, unique, ids);
   return ids;
+}
+
+/**
+ * A resource that another window made while our statement ran is neither new to us nor in what our statement sees: only the
+ * next statement does.
+ */
+async function addIdsOfOthers(
+  tx: Queryable,
+  tenantId: number,
+  rows: readonly ResourceRow[],
+  ids: Map<string, string>,
+): Promise<void> {
+  const missing = rows.map(({ urn }) => urn).filter((urn) => !ids.has(urn));
+  if (missing.length === 0) return;
+  const found = await tx.query<{ urn: string; resource_id: string }>(
+    'SELECT urn, resource_id FROM dim_resource WHERE tenant_id = $1 AND urn = ANY($2::text[])',
+    [tenantId, missing],
+  );
+  for (const row of found) ids.set(row.urn, row.resource_id);
+  const lost = missing.find((urn) => !ids.has(urn));
+  if (lost !== undefined) throw new Error(`the ledger gave no id for ${lost}`);
 }
 
 export interface LocatorRow {
