@@ -26,6 +26,17 @@ export const machineText = (result: Pick<IngestResult, 'machine'>): string => {
   return `${cores} cores of ${cpu}, ${(memoryBytes / 2 ** 30).toFixed(0)} GiB, Node ${node.replace(/^v/, '')}`;
 };
 
+/** How long a round was; a page made from several runs may have more than one length. */
+const roundsText = ({ seconds, workloads }: IngestResult): string => {
+  const names = new Map<number, string[]>();
+  for (const { workload, rounds } of workloads) {
+    const length = Math.round(rounds[0]?.door.load.seconds ?? seconds);
+    names.set(length, [...(names.get(length) ?? []), workload]);
+  }
+  if (names.size <= 1) return `${[...names.keys()][0] ?? seconds} s a round`;
+  return `${[...names].map(([length, of]) => `${length} s (${of.join(', ')})`).join(' and ')} a round`;
+};
+
 const describeShares = ({ shares, connections }: WorkloadResult): string => {
   const parts = shares.map((share) => `${share.signal} with ${whole(share.records)} records a request`);
   return `${parts.join(', ')}; ${connections} connections`;
@@ -35,7 +46,7 @@ export function ingestPage(result: IngestResult): string {
   const rows = result.workloads.map(summarize);
   const content = [
     '<h1>Ingest benchmark</h1>',
-    `<p class="dim">${escaped(`${result.at.slice(0, 10)} · ${machineText(result)} · ${result.seconds} s a round`)}</p>`,
+    `<p class="dim">${escaped(`${result.at.slice(0, 10)} · ${machineText(result)} · ${roundsText(result)}`)}</p>`,
     `<p>The real program (<code>clew serve</code>, default settings) under load from another process on the same machine. A record counts when it is acknowledged, which means that it is on disk; at the end every acknowledged record is looked for by SQL. The engine's limit is what the embedded engine alone does in the same run with ready-made segments of the same rows.</p>`,
     summaryTable(rows, result),
     `<div class="grid2" style="margin-top:14px"><div class="card">${rateBars(rows)}</div><div class="card">${cpuBars(rows)}</div></div>`,
@@ -223,7 +234,7 @@ export function ingestMarkdown(result: IngestResult, files: { page: string; pict
   const line = (row: readonly string[]) => `| ${row.join(' | ')} |`;
   return `# Benchmarks
 
-Written by \`npm run bench -- --html\` on ${result.at.slice(0, 10)}: ${machineText(result)}; ${result.seconds} s a round, the load generator on the same
+Written by \`npm run bench -- --html\` on ${result.at.slice(0, 10)}: ${machineText(result)}; ${roundsText(result)}, the load generator on the same
 machine. The page with all charts is [${files.page}](${files.page}); how to repeat it and what each figure means: [Benchmark](../guides/benchmark.md).
 
 ![Records a second](${files.picture})

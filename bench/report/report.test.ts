@@ -199,3 +199,15 @@ test('columns of a table stand under each other', () => {
     ]),
   ).toBe('a     long\nname     1');
 });
+
+test('a report made of several runs tells how long the rounds of each workload were', () => {
+  const files = { page: 'p.html', picture: 'p.svg' };
+  const short = result([{ door: door(), ceiling }]);
+  expect(ingestMarkdown(short, files)).toContain('2 s a round');
+  const long = door();
+  long.load.seconds = 60.2;
+  const [logs] = short.workloads;
+  if (logs === undefined) throw new Error('made above');
+  const workloads = [logs, { ...logs, workload: 'spans', rounds: [{ door: long, ceiling }] }];
+  expect(ingestMarkdown({ ...short, workloads }, files)).toContain('2 s (logs) and 60 s (spans) a round');
+});
