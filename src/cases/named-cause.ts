@@ -1,11 +1,11 @@
-import { type NamedCause, namedBy } from '../diagnose/index.ts';
+import { type CaseCause, namedBy } from '../diagnose/index.ts';
 import type { Cases } from './create.ts';
 
 /** The cause that a case named first, and the one that a person named instead when the repair was verified. */
 export async function namedCause(
   cases: Pick<Cases, 'read' | 'timeline'>,
   caseId: string,
-): Promise<NamedCause | null> {
+): Promise<CaseCause | null> {
   const { number, verdict } = await cases.read(caseId);
   const [first] = verdict?.verdict === 'root_cause' ? verdict.causes : [];
   if (first === undefined) return null;

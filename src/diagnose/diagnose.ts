@@ -22,11 +22,11 @@ import {
 import { blamedOf, factReasons, type NamedCause, nameCauses } from './names.ts';
 import type { IncidentPicture } from './picture.ts';
 import type { Judgement } from './rank/judge.ts';
+import { shownScore } from './rank/show.ts';
 import { Findings } from './walk.ts';
 
 const causesMax = 5;
 const evidenceMax = 60;
-const scoreMost = 0.99;
 
 /**
  * Tells a judgement about a live incident: names resources by their URNs, adds what the checks of the live window know of
@@ -113,7 +113,7 @@ function causeOf(named: NamedCause, findings: Findings, book: EvidenceBook): Cau
     service,
     kind,
     layer,
-    score: Math.round(Math.min(cause.score, scoreMost) * 1000) / 1000,
+    score: shownScore(cause.score),
     reasons,
     change,
     facts: factsOf(named),
@@ -131,13 +131,10 @@ const reasonOf = (hit: Sentence & Pick<Hit, 'evidence'>, book: EvidenceBook): Ca
 
 const saidOf = ({ code, params }: Said): Said => ({ code, params });
 
-/** What the checks found, and what the change says of itself. Empty facts help no playbook. */
+/** What the checks found, and over it what the change says of itself. Empty facts help no playbook. */
 function factsOf({ mechanism, change, service }: NamedCause): Record<string, string> {
-  const facts: Record<string, string> = {};
-  for (const hit of mechanism?.hits ?? []) Object.assign(facts, hit.facts);
-  for (const [key, value] of Object.entries(change?.labels ?? {}))
-    if (facts[key] === undefined || value !== '') facts[key] = value;
-  return { ...Object.fromEntries(Object.entries(facts).filter(([, value]) => value !== '')), service };
+  const told = [...Object.entries(mechanism?.facts ?? {}), ...Object.entries(change?.labels ?? {})];
+  return { ...Object.fromEntries(told.filter(([, value]) => value !== '')), service };
 }
 
 function considered(

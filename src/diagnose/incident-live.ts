@@ -88,8 +88,8 @@ export function chained(series: readonly Series[]): Series[] {
     const before = known.find((chain) => (chain.times.at(-1) ?? 0) < (one.times[0] ?? 0));
     if (before === undefined) known.push({ ...one, times: [...one.times], values: [...one.values] });
     else {
-      before.times.push(...one.times);
-      before.values.push(...one.values);
+      for (const time of one.times) before.times.push(time);
+      for (const value of one.values) before.values.push(value);
     }
   }
   return [...chains.values()].flat();

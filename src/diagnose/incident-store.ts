@@ -1,5 +1,5 @@
 /** What the stores know about a span of time, as the rows that an incident is judged by. */
-import type { DetailQuery, DetailStore, QueryParam } from '../detail/index.ts';
+import type { DetailStore, QueryParam } from '../detail/index.ts';
 import { isServerSpan, spanFailed } from '../detect/index.ts';
 import { type EpochMs, sentence, type TimeWindow } from '../model/index.ts';
 import {
@@ -21,8 +21,10 @@ import { seriesName } from './series-name.ts';
 const pointsPerSeries = 240;
 const grainSMin = 5;
 const seriesMax = 3_000;
-/** Spans of whole traces, and log records, of the incident and of as long a time before it. */
-/** `read`: spans or records that a question which reads ids or bodies looks at, of the incident and of the time before alike. */
+/**
+ * Spans of whole traces, and log records, of the incident and of as long a time before it. `read`: spans or records that a
+ * question which reads ids or bodies looks at, of the incident and of the time before alike.
+ */
 const samplesMax: SampleLimits = { spans: 40_000, logs: 20_000, read: 1_000_000 };
 /** Spans that a question reads at most, about; of busier times less of the time before is looked at. */
 const rowsReadMax = 6_000_000;
@@ -52,10 +54,9 @@ export async function readIncident(reader: IncidentReader, question: IncidentQue
   const { tenant, at, window, baseline, symptom } = question;
   const span = { from: Math.min(baseline.from, window.from), to: window.to };
   const caveats: Caveat[] = [];
-  const ask: Ask = async (name, when, sql, params = {}, rows = seriesMax) =>
-    (await reader.store.query<never>(asked(tenant, name, when, sql, params, rows))).rows;
+  const ask = askOf(reader.store, tenant);
   const grainS = Math.max(grainSMin, Math.ceil((span.to - span.from) / 1000 / pointsPerSeries));
-  const perMs = (await rowsIn(ask, 'otel_traces', span)) / Math.max(1, span.to - span.from);
+  const perMs = await rowsPerMs(ask, 'otel_traces', span);
   const looked = Math.max(span.to - rowsReadMax / Math.max(perMs, 1e-9), span.from);
   if (looked > span.from && looked < window.from)
     caveats.push(
@@ -105,10 +106,9 @@ export async function readSamples(
 ): Promise<Pick<Incident, 'spans' | 'logs' | 'caveats'>> {
   const { tenant, window, baseline } = question;
   const caveats: Caveat[] = [];
-  const ask: Ask = async (name, when, sql, params = {}, rows = seriesMax) =>
-    (await store.query<never>(asked(tenant, name, when, sql, params, rows))).rows;
+  const ask = askOf(store, tenant);
   const span = { from: baseline.from, to: window.to };
-  const perMs = (await rowsIn(ask, 'otel_traces', span)) / Math.max(1, span.to - span.from);
+  const perMs = await rowsPerMs(ask, 'otel_traces', span);
   return { ...(await sampled(ask, question, { perMs, span }, caveats, limits)), caveats };
 }
 
@@ -121,7 +121,7 @@ async function sampled(
 ): Promise<Pick<Incident, 'spans' | 'logs'>> {
   const parts = partsOf(question, perMs, limits.read);
   const spans = finished(await sampledSpans(ask, parts, caveats, limits.spans), parts.during.to);
-  const logsPerMs = (await rowsIn(ask, 'otel_logs', span)) / Math.max(1, span.to - span.from);
+  const logsPerMs = await rowsPerMs(ask, 'otel_logs', span);
   return {
     spans,
     logs: await sampledLogs(ask, partsOf(question, logsPerMs, limits.read), caveats, limits.logs),
@@ -150,32 +150,35 @@ type Ask = <Row>(
   rowsMax?: number,
 ) => Promise<Row[]>;
 
-const asked = (
-  tenant: string,
-  name: string,
-  window: TimeWindow,
-  sql: string,
-  params: Record<string, QueryParam>,
-  rowsResultMax: number,
-): DetailQuery => ({
-  name: `diagnose.incident_${name}`,
-  tenant,
-  window,
-  sql,
-  params,
-  limits: { timeMsMax: answerMsMax, rowsResultMax },
-});
+const askOf =
+  (store: Pick<DetailStore, 'query'>, tenant: string): Ask =>
+  async (name, window, sql, params = {}, rowsResultMax = seriesMax) => {
+    const limits = { timeMsMax: answerMsMax, rowsResultMax };
+    const query = { name: `diagnose.incident_${name}`, tenant, window, sql, params, limits };
+    return (await store.query<never>(query)).rows;
+  };
 
 const within =
   'Tenant = {tenant:String} AND Timestamp >= {from:DateTime64(9)} AND Timestamp < {to:DateTime64(9)}';
 
-async function rowsIn(ask: Ask, table: 'otel_traces' | 'otel_logs', when: TimeWindow): Promise<number> {
+type Table = 'otel_traces' | 'otel_logs';
+
+async function rowsIn(ask: Ask, table: Table, when: TimeWindow): Promise<number> {
   const [row] = await ask<{ n: number }>(
     'rows',
     when,
     `SELECT toFloat64(count()) AS n FROM ${table} WHERE ${within}`,
   );
   return row?.n ?? 0;
+}
+
+const rowsPerMs = async (ask: Ask, table: Table, when: TimeWindow): Promise<number> =>
+  (await rowsIn(ask, table, when)) / Math.max(1, when.to - when.from);
+
+/** One row or trace of how many is read, so that no more than `rowsMax` are: the same of before and during, for counts are compared. */
+async function shareOf(ask: Ask, table: Table, { before, during }: Parts, rowsMax: number): Promise<number> {
+  const total = (await rowsIn(ask, table, before)) + (await rowsIn(ask, table, during));
+  return Math.max(1, Math.ceil(total / rowsMax));
 }
 
 interface RequestRow {
@@ -290,21 +293,15 @@ function finished(spans: readonly SpanRow[], until: EpochMs): SpanRow[] {
   return spans.filter((span) => !open.has(span.traceId));
 }
 
-/** Whole traces, an even share of them; the same share before and during, for counts are compared. */
-async function sampledSpans(
-  ask: Ask,
-  { before, during }: Parts,
-  caveats: Caveat[],
-  spansMax: number,
-): Promise<SpanRow[]> {
-  const total = (await rowsIn(ask, 'otel_traces', before)) + (await rowsIn(ask, 'otel_traces', during));
-  const share = Math.max(1, Math.ceil(total / spansMax));
+/** Whole traces, an even share of them. */
+async function sampledSpans(ask: Ask, parts: Parts, caveats: Caveat[], spansMax: number): Promise<SpanRow[]> {
+  const share = await shareOf(ask, 'otel_traces', parts, spansMax);
   if (share > 1) caveats.push(caveat('otel_traces', sentence('caveat.trace_share', { share })));
   const sql = `SELECT TraceId AS trace, SpanId AS span, ParentSpanId AS parent, toString(ServiceName) AS service, toString(SpanName) AS name, lower(toString(SpanKind)) AS kind,
   toUnixTimestamp64Micro(Timestamp) / 1000 AS start, Duration / 1e6 AS ms, toUInt8(StatusCode = 'Error' OR ${spanFailed}) AS failed, StatusMessage AS message, ResourceAttributes['service.version'] AS version, SpanAttributes AS attributes
 FROM otel_traces WHERE ${within} AND cityHash64(TraceId) % {share:UInt32} = 0 LIMIT ${2 * spansMax}`;
   const rows = await Promise.all(
-    [before, during].map((part) => ask<SpanAnswer>('traces', part, sql, { share }, 2 * spansMax)),
+    [parts.before, parts.during].map((part) => ask<SpanAnswer>('traces', part, sql, { share }, 2 * spansMax)),
   );
   const spans = rows.flat().map((row) => ({
     traceId: row.trace,
@@ -337,20 +334,14 @@ interface LogAnswer {
 }
 
 /** An even share of the records of each shape, so that rare ones are there. */
-async function sampledLogs(
-  ask: Ask,
-  { before, during }: Parts,
-  caveats: Caveat[],
-  logsMax: number,
-): Promise<LogRow[]> {
+async function sampledLogs(ask: Ask, parts: Parts, caveats: Caveat[], logsMax: number): Promise<LogRow[]> {
   const sql = `SELECT toUnixTimestamp64Micro(Timestamp) / 1000 AS at, toString(ServiceName) AS service, SeverityText AS severity, substring(Body, 1, 2048) AS body,
   TraceId AS trace, SpanId AS span, LogAttributes AS attributes
 FROM otel_logs WHERE ${within} AND cityHash64(EventId, Timestamp) % {share:UInt32} = 0 LIMIT ${2 * logsMax}`;
-  const total = (await rowsIn(ask, 'otel_logs', before)) + (await rowsIn(ask, 'otel_logs', during));
-  const share = Math.max(1, Math.ceil(total / logsMax));
+  const share = await shareOf(ask, 'otel_logs', parts, logsMax);
   if (share > 1) caveats.push(caveat('otel_logs', sentence('caveat.record_share', { share })));
   const rows = await Promise.all(
-    [before, during].map((part) => ask<LogAnswer>('logs', part, sql, { share }, 2 * logsMax)),
+    [parts.before, parts.during].map((part) => ask<LogAnswer>('logs', part, sql, { share }, 2 * logsMax)),
   );
   const repeats = new Repeats();
   const once = rows

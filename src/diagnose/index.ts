@@ -11,10 +11,9 @@
  */
 export { type CollectDeps, collectPicture } from './collect.ts';
 export { createDiagnosis, type Diagnosis, type DiagnosisDeps } from './create.ts';
-export { diagnoseIncident } from './incident-diagnosis.ts';
 export { type IncidentQuestion, type IncidentReader, readIncident } from './incident-store.ts';
 export { type Indicator, loadIndicators } from './indicators/index.ts';
 export type * from './picture.ts';
-export { createLearning, type Learning, type NamedCause, namedBy } from './priors/index.ts';
+export { type CaseCause, createLearning, type Learning, namedBy } from './priors/index.ts';
 export type { Answer } from './rank/answer.ts';
 export { answerIn, type FullAnswer, fullDiagnosis } from './report/index.ts';

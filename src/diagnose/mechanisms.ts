@@ -49,13 +49,9 @@ export function mechanismsOf(findings: Findings): Mechanism[] {
   ];
 }
 
-const factsOf = (hits: readonly (Hit | undefined)[], change: Mechanism['change']): Record<string, string> => {
-  const facts: Record<string, string> = {};
-  for (const hit of hits) if (hit) Object.assign(facts, hit.facts);
-  for (const [key, value] of Object.entries(change?.change.labels ?? {}))
-    if (facts[key] === undefined || value !== '') facts[key] = value;
-  return facts;
-};
+/** What the checks found, as a playbook asks for it; of two that say the same thing, the later. */
+const factsOf = (hits: readonly Hit[]): Record<string, string> =>
+  Object.assign({}, ...hits.map((hit) => hit.facts));
 
 /** How much of what is wrong begins in the service itself: errors first, else its share of the added time. */
 function ownShare(findings: Findings, service: string): number {
@@ -116,7 +112,7 @@ function ownFault(findings: Findings, service: string): Mechanism | null {
     through: [service],
     change,
     hits,
-    facts: factsOf(hits, change),
+    facts: factsOf(hits),
   };
 }
 
@@ -143,7 +139,7 @@ function poolFault(findings: Findings, service: string): Mechanism | null {
     through: [service],
     change,
     hits,
-    facts: factsOf(hits, change),
+    facts: factsOf(hits),
   };
 }
 
@@ -175,7 +171,7 @@ function cpuFault(findings: Findings, service: string): Mechanism | null {
     through: [service],
     change,
     hits,
-    facts: factsOf(hits, change),
+    facts: factsOf(hits),
   };
 }
 
@@ -205,7 +201,7 @@ function memoryFault(findings: Findings, service: string): Mechanism | null {
     through: [service],
     change,
     hits,
-    facts: factsOf(hits, change),
+    facts: factsOf(hits),
   };
 }
 
@@ -240,7 +236,7 @@ function logStorm(findings: Findings, service: string): Mechanism | null {
     through: [service],
     change,
     hits,
-    facts: factsOf(hits, change),
+    facts: factsOf(hits),
   };
 }
 
@@ -264,7 +260,7 @@ function gone(findings: Findings, service: string): Mechanism | null {
     through: [service],
     change,
     hits,
-    facts: factsOf(hits, change),
+    facts: factsOf(hits),
   };
 }
 
@@ -298,7 +294,7 @@ function slowQueries(findings: Findings): Mechanism[] {
         through: services,
         change,
         hits,
-        facts: factsOf(hits, change),
+        facts: factsOf(hits),
       },
     ];
   });
@@ -335,7 +331,7 @@ function outsidePeers(findings: Findings): Mechanism[] {
       change: null,
       hits,
       facts: {
-        ...factsOf(hits, null),
+        ...factsOf(hits),
         peer_address: calls[0]?.facts.peer_address ?? origins[0]?.facts.peer_address ?? '',
       },
     };
@@ -380,7 +376,7 @@ function brokenWays(findings: Findings): Mechanism[] {
         through: [hit.service],
         change: null,
         hits: [hit],
-        facts: factsOf([hit], null),
+        facts: hit.facts,
       },
     ];
   });

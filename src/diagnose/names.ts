@@ -38,11 +38,13 @@ const factsMax = 3;
 /** Changes that the ranking blames for one of its causes. */
 export function blamedOf(picture: IncidentPicture, { causes }: Judgement): Blamed[] {
   return causes.flatMap(({ blame }) => {
-    const change =
-      blame && picture.changes.find((one) => blame.change.events.some(({ id }) => id === one.id));
-    return change ? [{ change, weight: blame.score }] : [];
+    const change = changeOf(blame, picture);
+    return blame && change ? [{ change, weight: blame.score }] : [];
   });
 }
+
+const changeOf = (blame: JudgedCause['blame'], picture: IncidentPicture): ChangeEvent | null =>
+  picture.changes.find((one) => blame?.change.events.some(({ id }) => id === one.id)) ?? null;
 
 /** Causes in the order of the ranking, each resource once. */
 export function nameCauses(findings: Findings, judgement: Judgement): NamedCause[] {
@@ -63,11 +65,6 @@ function nameOf(cause: JudgedCause, mechanisms: readonly Mechanism[], findings: 
   const mechanism = mechanisms
     .filter((one) => one.resource === resource)
     .sort((a, b) => fitOf(b, cause) - fitOf(a, cause))[0];
-  const { blame } = cause;
-  const change = blame
-    ? picture.changes.find((one) => blame.change.events.some(({ id }) => id === one.id))
-    : undefined;
-  const through = mechanism?.through ?? peer?.callers ?? [cause.resource];
   return {
     cause,
     resource,
@@ -75,8 +72,8 @@ function nameOf(cause: JudgedCause, mechanisms: readonly Mechanism[], findings: 
     kind: mechanism?.kind ?? cause.kind,
     layer: mechanism?.layer ?? cause.layer,
     mechanism: mechanism ?? null,
-    change: change ?? null,
-    through,
+    change: changeOf(cause.blame, picture),
+    through: mechanism?.through ?? peer?.callers ?? [cause.resource],
   };
 }
 

@@ -11,6 +11,7 @@
 export { ByteBuffer, viewOf } from './bytes.ts';
 export { type Clock, systemClock } from './clock.ts';
 export { ClewError, type ErrorCode, errorRegistry, isClewError, publicError } from './errors.ts';
+export { leastOf, mostOf } from './extremes.ts';
 export { newTraceId, newUuid, randomUnit, sha256Hex } from './ids.ts';
 export { type FileLock, lockFile } from './lock.ts';
 export { createLogger, type Logger } from './logger.ts';

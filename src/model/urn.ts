@@ -47,6 +47,19 @@ export const externalRef = (address: string): ResourceRef => ({
   name: address,
 });
 
+const schemes: Readonly<Record<string, ResourceType>> = {
+  svc: 'service',
+  k8s: 'service',
+  db: 'database',
+  mq: 'queue',
+  host: 'host',
+  ext: 'external',
+};
+
+/** What a URN names; null for what is no URN and for schemes that only infrastructure code knows. */
+export const resourceTypeOf = (urn: Urn): ResourceType | null =>
+  urn.startsWith('urn:') ? (schemes[urn.split(':')[1] ?? ''] ?? null) : null;
+
 /** The short name a person reads: what follows the last `:` or `/` structure of the URN, address ports kept. */
 export function urnName(urn: Urn): string {
   const [, kind, ...rest] = urn.split(':');

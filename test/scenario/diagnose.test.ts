@@ -5,7 +5,7 @@ import { createDetection, loadObjectives } from '../../src/detect/index.ts';
 import {
   type Answer,
   createDiagnosis,
-  diagnoseIncident,
+  fullDiagnosis,
   loadIndicators,
   readIncident,
 } from '../../src/diagnose/index.ts';
@@ -173,7 +173,7 @@ async function stored(tenant: string, { verdict, cases }: Played) {
     signal === undefined ? null : { service: signal.service, metric: signal.indicator, stat: '' };
   const { window, baseline, scope } = verdict;
   const question = { tenant, at: scope.since, window, baseline, symptom };
-  return diagnoseIncident(await readIncident({ store, edges: async () => [] }, question));
+  return fullDiagnosis(await readIncident({ store, edges: async () => [] }, question), []).answer;
 }
 
 /** Every sentence carries the code and the values that it was made of. */

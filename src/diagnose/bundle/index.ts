@@ -2,7 +2,6 @@
  * diagnose/bundle — incidents as files: reads a directory into rows, finds rows again by reference, and answers. It needs
  * no store and loads nothing of the running system, so that a command starts at once.
  */
-export { diagnoseIncident } from '../incident-diagnosis.ts';
 export { builtInIndicators } from '../indicators/compiled.ts';
 export type { Answer, AnswerCause } from '../rank/answer.ts';
 export {

@@ -3,7 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterAll, describe, expect, it } from 'vitest';
-import { diagnoseIncident, readBundle, rowsOfReference } from './index.ts';
+import { fullDiagnosis, htmlOf, readBundle, rowsOfReference } from './index.ts';
+
+const answerOf = (incident: Parameters<typeof fullDiagnosis>[0]) => fullDiagnosis(incident, []).answer;
 
 const root = mkdtempSync(join(tmpdir(), 'clew-bundle-'));
 afterAll(() => rmSync(root, { recursive: true, force: true }));
@@ -38,7 +40,7 @@ const topology = 'src,dst,relation\nshop,cart,CALLS\n';
 
 describe('every file but meta.json is optional', () => {
   it('answers without any telemetry, and says what is missing', async () => {
-    const answer = diagnoseIncident(await readBundle(bundle({})));
+    const answer = answerOf(await readBundle(bundle({})));
     expect(answer.verdict).toBe('inconclusive');
     expect(answer.causes).toEqual([]);
     expect(answer.checks.every((check) => check.status === 'no_data')).toBe(true);
@@ -46,10 +48,8 @@ describe('every file but meta.json is optional', () => {
   });
   it('reads gzipped files as it reads plain ones', async () => {
     const text = metrics({ failing: 'cart' });
-    const plain = diagnoseIncident(
-      await readBundle(bundle({ 'metrics.csv': text, 'topology.csv': topology })),
-    );
-    const zipped = diagnoseIncident(
+    const plain = answerOf(await readBundle(bundle({ 'metrics.csv': text, 'topology.csv': topology })));
+    const zipped = answerOf(
       await readBundle(bundle({ 'metrics.csv.gz': gzipSync(text), 'topology.csv.gz': gzipSync(topology) })),
     );
     expect(plain.verdict).toBe('root_cause');
@@ -230,7 +230,7 @@ describe('bad input gets a verdict with its caveat, or an error that names file,
     ],
   ];
   it.each(caveats)('%s', async (_, files, about, message) => {
-    const answer = diagnoseIncident(await readBundle(bundle({ 'topology.csv': topology, ...files }, about)));
+    const answer = answerOf(await readBundle(bundle({ 'topology.csv': topology, ...files }, about)));
     expect(answer.caveats.map((caveat) => caveat.text).join('\n')).toMatch(message);
   });
 
@@ -238,7 +238,7 @@ describe('bad input gets a verdict with its caveat, or an error that names file,
     const shuffled = [lines[0], ...lines.slice(1).reverse()].join('\n');
     const [a, b] = await Promise.all(
       [good, shuffled].map(async (text) =>
-        diagnoseIncident(await readBundle(bundle({ 'metrics.csv': text, 'topology.csv': topology }))),
+        answerOf(await readBundle(bundle({ 'metrics.csv': text, 'topology.csv': topology }))),
       ),
     );
     expect(b?.causes).toEqual(a?.causes);
@@ -285,7 +285,7 @@ describe('an answer can be checked', () => {
       'logs.ndjson': `${logs.join('\n')}\n`,
       'events.ndjson': `${events.join('\n')}\n`,
     });
-    const answer = diagnoseIncident(await readBundle(dir));
+    const answer = answerOf(await readBundle(dir));
     expect(answer.verdict).toBe('root_cause');
     expect(answer.causes[0]).toMatchObject({ resource: 'cart', change: 'bbbbbbb2' });
     const refs = [...answer.causes, ...answer.checks].flatMap((one) =>
@@ -293,12 +293,20 @@ describe('an answer can be checked', () => {
     );
     expect(new Set(refs).size).toBeGreaterThan(3);
     for (const ref of new Set(refs)) expect((await rowsOfReference(dir, ref)).length, ref).toBeGreaterThan(0);
-    expect(JSON.stringify(diagnoseIncident(await readBundle(dir)))).toBe(JSON.stringify(answer));
+    expect(JSON.stringify(answerOf(await readBundle(dir)))).toBe(JSON.stringify(answer));
+  });
+  it('takes a series of a value a second over two days, and draws it', async () => {
+    const second = (at: number) =>
+      `${new Date(Date.UTC(2026, 2, 1, 10, 15, at)).toISOString()},cart,error_ratio`;
+    const rows = Array.from({ length: 172_800 }, (_, at) => `${second(at)},${at < 172_700 ? 0.01 : 0.6}`);
+    const dir = bundle({ 'metrics.csv': `ts,service,metric,value\n${rows.join('\n')}\n` });
+    const incident = await readBundle(dir);
+    const diagnosis = fullDiagnosis(incident, []);
+    expect(diagnosis.answer.causes[0]?.resource).toBe('cart');
+    expect(htmlOf(incident, diagnosis, 'en')).toContain('<path');
   });
   it('is inconclusive where nothing is wrong', async () => {
-    const answer = diagnoseIncident(
-      await readBundle(bundle({ 'metrics.csv': metrics(), 'topology.csv': topology })),
-    );
+    const answer = answerOf(await readBundle(bundle({ 'metrics.csv': metrics(), 'topology.csv': topology })));
     expect(answer.verdict).toBe('inconclusive');
     expect(answer.causes.every((cause) => cause.score < 0.4)).toBe(true);
   });

@@ -341,8 +341,8 @@ class TableReader {
     }
     if (broken !== null) this.#caveat(kind, sentence('caveat.broken', broken));
     if (rows > limit) this.#caveat(kind, sentence('caveat.not_read', { count: rows - limit, limit }));
-    if (rows === (name.endsWith('.csv') ? 1 : 0) || rows === 0)
-      this.#caveat(kind, sentence('caveat.empty', {}));
+    // The first row of a table names its columns.
+    if (rows <= (name.endsWith('.csv') ? 1 : 0)) this.#caveat(kind, sentence('caveat.empty', {}));
   }
 }
 

@@ -1,3 +1,4 @@
+import { mostOf } from '../../lib/index.ts';
 import type {
   Evidence,
   EvidenceDim,
@@ -146,5 +147,5 @@ export function compareMetric(
   const before = points.filter((point) => point.at < picture.baseline.to).map((point) => point.value);
   const during = points.filter((point) => point.at >= picture.window.from).map((point) => point.value);
   if (during.length === 0) return null;
-  return { before: before.length > 0 ? median(before) : 0, now: median(during), max: Math.max(...during) };
+  return { before: before.length > 0 ? median(before) : 0, now: median(during), max: mostOf(during) };
 }

@@ -1,6 +1,7 @@
 /** Requests and calls of an incident as the figures that checks ask for: from metrics that say so, else from the requests. */
 import type { Incident, Series } from '../incident.ts';
 import { reference } from '../rank/reference.ts';
+import { mean } from '../rank/stats.ts';
 import type { Visit } from '../rank/visits.ts';
 import { millisecondsPerUnit, wordsOf } from '../rank/words.ts';
 import { type Compared, minutesOf, type PhaseOf, phaseOf } from './phases.ts';
@@ -79,7 +80,9 @@ export class RequestMeasures {
     for (const series of incident.series) {
       const measure = measureOfMetric(series.metric);
       if (measure === null) continue;
-      this.#bySeries.set(measure, [...(this.#bySeries.get(measure) ?? []), series]);
+      const alike = this.#bySeries.get(measure);
+      if (alike === undefined) this.#bySeries.set(measure, [series]);
+      else alike.push(series);
     }
     for (const visit of visits) this.#take(visit);
   }
@@ -274,8 +277,6 @@ function figureOf({ measure, status }: MeasureReading, list: readonly Asked[], m
 
 const failing = (list: readonly Asked[]): number =>
   list.filter((one) => one.failed).length / Math.max(1, list.length);
-const mean = (values: readonly number[]): number =>
-  values.reduce((sum, value) => sum + value, 0) / Math.max(1, values.length);
 
 function quantileMs(list: readonly Asked[], q: number): number {
   const sorted = list.map((one) => one.ms).sort((a, b) => a - b);

@@ -1,3 +1,4 @@
+import { leastOf } from '../../lib/index.ts';
 /** A metric's points as the one figure that a check judges. Pure arithmetic. */
 import type { MetricReading } from './schema.ts';
 import type { IndicatorSeries, IndicatorSource, Point, Quantity } from './source.ts';
@@ -184,7 +185,7 @@ export function steadyGrowth(points: readonly Point[]): number | null {
   const lows = Array.from({ length: parts }, (_, part) => {
     const from = Math.floor((part * points.length) / parts);
     const to = Math.floor(((part + 1) * points.length) / parts);
-    return Math.min(...points.slice(from, to).map((point) => point.value));
+    return leastOf(points.slice(from, to).map((point) => point.value));
   });
   const [first = 0] = lows;
   const rising = lows.every((low, index) => index === 0 || low > (lows[index - 1] ?? 0));

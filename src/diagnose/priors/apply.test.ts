@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import type { Cause, CauseKind, Verdict } from '../../model/index.ts';
+import type { FullAnswer } from '../report/index.ts';
 import { adjustmentOf, applyPriors, learnedMost, type Prior, parsePriors } from './apply.ts';
+import { answerWithPriors } from './files.ts';
 
 const prior = (over: Partial<Prior>): Prior => {
   const counts = { confirmed: 0, refuted: 0, ...over };
@@ -106,6 +108,28 @@ describe('experience', () => {
     ).toBe(surge);
     const verdict = verdictOf([service(0.7), database(0.68)]);
     expect(applyPriors(verdict, [])).toBe(verdict);
+  });
+  it('never puts first what is outside, in a verdict and in an answer about files alike', () => {
+    const refuted = [prior({ refuted: 9 })];
+    const outage = cause('urn:ext:cards', 'external_dependency', 0.69);
+    const verdict = verdictOf([database(0.7), outage]);
+    expect(applyPriors(verdict, refuted)).toBe(verdict);
+    const answer = {
+      verdict: 'root_cause',
+      causes: [
+        {
+          resource: 'shop',
+          kind: 'slow_query',
+          layer: 'data',
+          score: 0.7,
+          reasons: [],
+          said: [],
+          evidence: [],
+        },
+        { resource: 'cards', kind: 'external_dependency', layer: 'service', score: 0.69 },
+      ],
+    } as unknown as FullAnswer;
+    expect(answerWithPriors(answer, refuted, 'p.json')).toBe(answer);
   });
 });
 

@@ -8,7 +8,7 @@ import {
   type Verdict,
   wordIn,
 } from '../../model/index.ts';
-import { resourceTypeOf } from './types.ts';
+import { typeOfResource } from './types.ts';
 
 const priorCase = z.strictObject({
   case_id: z.string(),
@@ -53,14 +53,17 @@ export interface Moved<Item> {
   prior: Prior | null;
 }
 
-/** The same items in the order that experience gives them. No score rises above the best that evidence gave. */
+/**
+ * The same items in the order that experience gives them; null where it moves nothing. No score rises above the best that
+ * evidence gave, and nothing moves where that would put first what is outside: the word of the verdict stays true.
+ */
 export function reordered<Item extends { kind: string; score: number }>(
   items: readonly Item[],
   priors: readonly Prior[],
   typeOf: (item: Item) => string,
-): Moved<Item>[] {
+): Moved<Item>[] | null {
   const best = items.reduce((most, { score }) => Math.max(most, score), 0);
-  return items
+  const moved = items
     .map((item, index) => {
       const found = outside.includes(item.kind)
         ? undefined
@@ -72,6 +75,8 @@ export function reordered<Item extends { kind: string; score: number }>(
     })
     .sort((a, b) => b.score - a.score || b.raw - a.raw || a.index - b.index)
     .map(({ item, score, prior }) => ({ item, score, prior }));
+  const usable = moved.some(({ prior }) => prior !== null) && !outside.includes(moved[0]?.item.kind ?? '');
+  return usable ? moved : null;
 }
 
 export function learnedSentence(
@@ -92,10 +97,8 @@ export function learnedSentence(
 /** A last step on a finished verdict: experience moves what evidence left close together, and says so with its cases. */
 export function applyPriors(verdict: Verdict, priors: readonly Prior[]): Verdict {
   if (priors.length === 0 || verdict.verdict !== 'root_cause') return verdict;
-  // What is outside and comes first keeps its place, and so does the word of the verdict.
-  const moved = reordered(verdict.causes, priors, (cause) => resourceTypeOf(cause.resource));
-  if (moved.every(({ prior: found }) => found === null) || outside.includes(moved[0]?.item.kind ?? ''))
-    return verdict;
+  const moved = reordered(verdict.causes, priors, (cause) => typeOfResource(cause.resource));
+  if (moved === null) return verdict;
   const evidence: Evidence[] = [...verdict.evidence];
   const causes = moved.map(({ item, score, prior: found }): Cause => {
     if (found === null) return item;

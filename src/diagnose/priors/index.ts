@@ -8,5 +8,4 @@
  */
 export { adjustmentOf, applyPriors, learnedMost, type Prior, type PriorCase, parsePriors } from './apply.ts';
 export { answerWithPriors } from './files.ts';
-export { createLearning, type Learning, type LearningDeps, type NamedCause, namedBy } from './learning.ts';
-export { resourceTypeOf } from './types.ts';
+export { type CaseCause, createLearning, type Learning, type LearningDeps, namedBy } from './learning.ts';

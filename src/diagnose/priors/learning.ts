@@ -2,14 +2,14 @@ import type { Ledger } from '../../ledger/index.ts';
 import type { Clock } from '../../lib/index.ts';
 import { type BusPort, causeKinds, iso, type Message, type Urn, type Verdict } from '../../model/index.ts';
 import { adjustmentOf, applyPriors, type Prior, type PriorCase } from './apply.ts';
-import { resourceTypeOf } from './types.ts';
+import { typeOfResource } from './types.ts';
 
 /** Kinds and types that are counted, and cases shown of each. */
 const priorsMax = 500;
 const casesShown = 20;
 
 /** What a case says about its cause when it is decided; `named` is what a person said instead, if one did. */
-export interface NamedCause {
+export interface CaseCause {
   number: number;
   kind: string;
   resource: Urn;
@@ -23,7 +23,7 @@ export interface LearningDeps {
   enabled: boolean;
   bus: BusPort;
   /** Null where the case named no cause. */
-  causeOf: (caseId: string) => Promise<NamedCause | null>;
+  causeOf: (caseId: string) => Promise<CaseCause | null>;
 }
 
 export interface Learning {
@@ -60,17 +60,12 @@ interface Row {
 /** Counts how cases end: a verified repair confirms the cause that it was made for, one that did not help refutes it. */
 export function createLearning(deps: LearningDeps): Learning {
   const { ledger, clock, enabled } = deps;
-  const put = (
-    message: Message,
-    about: NamedCause,
-    cause: { kind: string; resource: Urn },
-    outcome: string,
-  ) =>
+  const put = (message: Message, about: CaseCause, cause: { kind: string; resource: Urn }, outcome: string) =>
     ledger.query(sql.put, [
       message.tenant,
       message.key,
       cause.kind,
-      resourceTypeOf(cause.resource),
+      typeOfResource(cause.resource),
       about.number,
       cause.resource,
       outcome,
@@ -86,7 +81,7 @@ export function createLearning(deps: LearningDeps): Learning {
     const { named } = about;
     const other =
       named !== null &&
-      (named.kind !== about.kind || resourceTypeOf(named.resource) !== resourceTypeOf(about.resource));
+      (named.kind !== about.kind || typeOfResource(named.resource) !== typeOfResource(about.resource));
     await put(message, about, about, event === 'verify_failed' || other ? 'refuted' : 'confirmed');
     if (other && event === 'verify_pass') await put(message, about, named, 'confirmed');
   });
@@ -99,7 +94,7 @@ export function createLearning(deps: LearningDeps): Learning {
 }
 
 /** The cause that a person wrote into the transition (`meta.cause`: kind, and resource where it is another one). */
-export function namedBy(said: unknown, resource: Urn): NamedCause['named'] {
+export function namedBy(said: unknown, resource: Urn): CaseCause['named'] {
   if (typeof said !== 'object' || said === null || !('kind' in said)) return null;
   const kind = causeKinds.find((one) => one === said.kind);
   if (kind === undefined) return null;

@@ -1,13 +1,7 @@
-import type { Layer, ResourceType, Urn } from '../../model/index.ts';
+import { type Layer, type ResourceType, resourceTypeOf, type Urn } from '../../model/index.ts';
 
-const byScheme: Readonly<Record<string, ResourceType>> = {
-  db: 'database',
-  mq: 'queue',
-  host: 'host',
-  ext: 'external',
-};
-
-export const resourceTypeOf = (urn: Urn): ResourceType => byScheme[urn.split(':')[1] ?? ''] ?? 'service';
+/** A person may name what only infrastructure code knows; experience counts it with services. */
+export const typeOfResource = (urn: Urn): ResourceType => resourceTypeOf(urn) ?? 'service';
 
 /** Files name resources without their type; the layer of the cause tells as much as counts here. */
 export const typeOfLayer = (layer: Layer): ResourceType =>

@@ -1,3 +1,4 @@
+import { leastOf, mostOf } from '../../lib/index.ts';
 import type { EpochMs } from '../../model/index.ts';
 import type { Series } from '../incident.ts';
 import { departure, type Frame } from './frame.ts';
@@ -86,14 +87,14 @@ function floorOf(series: Series, values: readonly number[]): number | undefined 
 /** The same relative width around another level. */
 function shifted(usual: Normal, before: readonly number[], level: number): Normal {
   const scale = Math.abs(usual.level) > 1e-9 ? Math.max(1, Math.abs(level / usual.level)) : 1;
-  const spread = before.length > 1 ? Math.max(...before) - Math.min(...before) : 0.1 * Math.abs(level);
+  const spread = before.length > 1 ? mostOf(before) - leastOf(before) : 0.1 * Math.abs(level);
   return {
     count: before.length,
     level,
     up: Math.max(usual.up * scale, spread, 0.05 * Math.abs(level)),
     down: Math.max(usual.down * scale, spread, 0.05 * Math.abs(level)),
-    low: Math.min(...before, level),
-    high: Math.max(...before, level),
+    low: Math.min(leastOf(before), level),
+    high: Math.max(mostOf(before), level),
   };
 }
 

@@ -4,7 +4,7 @@ import { checkIds, type Fact, type FactEvidence, layerOfCheck } from './facts.ts
 import type { JudgedCause, Judgement } from './judge.ts';
 import { blameMin, type Findings } from './rank.ts';
 import { reference } from './reference.ts';
-import { quoted, shownLead } from './show.ts';
+import { quoted, shownLead, shownScore } from './show.ts';
 
 /** The answer of `clew diagnose`; a contract that scripts use. */
 export interface Answer {
@@ -48,6 +48,8 @@ const reasonsMax = 6;
 const besideMax = 2;
 const evidenceMax = 12;
 const suspectMin = 0.5;
+/** A surer answer asks for nothing more. */
+export const sureFrom = 0.9;
 
 /** Tells a judgement with references to the rows that it rests on. */
 export function answerOf(incident: Incident, { verdict, causes, findings }: Judgement): Answer {
@@ -70,7 +72,7 @@ export function answerOf(incident: Incident, { verdict, causes, findings }: Judg
       id: blame.change.id,
       kind: blame.change.kind,
       title: blame.change.title,
-      blame: rounded(blame.score),
+      blame: shownScore(blame.score),
       ...consideredOf(findings, blame.change.id, first?.blame?.change.id ?? null),
     })),
     caveats: [...incident.caveats, ...frame.caveats],
@@ -78,9 +80,6 @@ export function answerOf(incident: Incident, { verdict, causes, findings }: Judg
     missingSaid: missing.map(saidOf),
   };
 }
-
-/** However sure, an answer is never said to be certain. */
-const rounded = (score: number): number => Math.round(Math.min(score, 0.99) * 1000) / 1000;
 
 function causeOf(incident: Incident, findings: Findings, cause: JudgedCause): AnswerCause {
   const { blame } = cause;
@@ -115,7 +114,7 @@ function causeOf(incident: Incident, findings: Findings, cause: JudgedCause): An
     resource: cause.resource,
     kind: cause.kind,
     change: blame?.change.id ?? null,
-    score: rounded(cause.score),
+    score: shownScore(cause.score),
     layer: cause.layer,
     ...reasonsOf(cause.facts, extra),
     explains: cause.explains,
@@ -200,7 +199,7 @@ function considerationOf(findings: Findings, id: string, named: string | null): 
 
 /** What was not there and would have told more. */
 function missingOf(incident: Incident, findings: Findings, score: number): Sentence[] {
-  if (score >= 0.9) return [];
+  if (score >= sureFrom) return [];
   return [
     ...(findings.frame.baseline === null ? [sentence('missing.baseline', {})] : []),
     ...(incident.spans.length === 0 ? [sentence('missing.traces', {})] : []),

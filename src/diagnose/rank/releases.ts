@@ -1,3 +1,4 @@
+import { leastOf } from '../../lib/index.ts';
 import { sentence } from '../../model/index.ts';
 import type { Incident } from '../incident.ts';
 import type { Fact } from './facts.ts';
@@ -18,13 +19,15 @@ export function releaseFacts(incident: Incident, frame: Frame, visits: readonly 
     const version = visit.spans[0]?.version ?? '';
     if (version === '' || visit.peer !== null || frame.phase(visit.start) === 'outside') continue;
     const versions = services.get(visit.service) ?? new Map<string, Visit[]>();
-    versions.set(version, [...(versions.get(version) ?? []), visit]);
     services.set(visit.service, versions);
+    const alike = versions.get(version);
+    if (alike === undefined) versions.set(version, [visit]);
+    else alike.push(visit);
   }
   return [...services].flatMap(([service, versions]): Fact[] => {
     const seen = [...versions]
       .filter(([, list]) => list.length >= visitsMin)
-      .map(([version, list]) => ({ version, list, first: Math.min(...list.map((visit) => visit.start)) }))
+      .map(([version, list]) => ({ version, list, first: leastOf(list.map((visit) => visit.start)) }))
       .sort((a, b) => a.first - b.first);
     const newest = seen.at(-1);
     const old = seen.at(-2);

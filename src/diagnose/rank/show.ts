@@ -1,3 +1,6 @@
+/** A score as an answer tells it: however sure, never certain. */
+export const shownScore = (score: number): number => Math.round(Math.min(score, 0.99) * 1000) / 1000;
+
 /** Numbers as people read them. */
 export function shownNumber(value: number): string {
   const size = Math.abs(value);

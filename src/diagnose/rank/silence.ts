@@ -1,3 +1,4 @@
+import { leastOf } from '../../lib/index.ts';
 import { sentence } from '../../model/index.ts';
 import type { Incident } from '../incident.ts';
 import { unreachableWords } from './complaints.ts';
@@ -123,7 +124,7 @@ export function silenceFacts(
           : ('service_down' as const),
       strength: clamp((1 - Math.exp(-calls.length / 3)) * (0.6 + 0.4 * (calls.length / total))),
       own: refused ? 1 : waiting.has(service) ? 0.2 : answers > 0.3 ? 0.5 : 0.8,
-      onset: Math.min(...calls.map((call) => call.start)),
+      onset: leastOf(calls.map((call) => call.start)),
       says: sentence('rca.silent', { callers: callers.join(', '), service, count: calls.length }),
       evidence: callers.slice(0, 3).map((caller) => ({
         dim: 'trace' as const,

@@ -1,3 +1,4 @@
+import { leastOf, mostOf } from '../../lib/index.ts';
 import type { EpochMs, Language, SeriesPoint, TimeWindow } from '../../model/index.ts';
 import type { Incident, Series } from '../incident.ts';
 import type { Answer, AnswerCause } from '../rank/answer.ts';
@@ -6,7 +7,7 @@ import { ascending, quantile } from '../rank/stats.ts';
 import { pageStyle } from './html-style.ts';
 import type { FullAnswer, FullDiagnosis, LayerAnswer, LayerFinding } from './judged.ts';
 import { answerIn } from './language.ts';
-import { type ReportWords, reportWords } from './words.ts';
+import { type ReportWords, reportWords, stateOf } from './words.ts';
 
 /** Causes told in full, charts of each and of a layer, and points of a chart; a report is read by a person. */
 const causesShown = 5;
@@ -61,8 +62,6 @@ const stripHtml = (answer: FullAnswer, { word, status }: ReportWords): string =>
         `<li class="${stateOf(layer)}"><b>${word('layer', layer.layer)}</b><span>${status(layer)}</span></li>`,
     )
     .join('')}</ol>`;
-
-const stateOf = (layer: LayerAnswer): string => (layer.excluded ? 'excluded' : layer.status);
 
 function layerHtml(
   { pointsOf, answer: given }: FullDiagnosis,
@@ -166,8 +165,8 @@ function chart(series: Series, answer: Answer): string {
   );
   const band = usual.length >= 3 ? { low: quantile(usual, 0.05), high: quantile(usual, 0.95) } : null;
   const values = [...points.map((point) => point.value), ...(band ? [band.low, band.high] : [])];
-  const low = Math.min(0, ...values);
-  const high = Math.max(...values, low + 1e-12);
+  const low = Math.min(0, leastOf(values));
+  const high = Math.max(mostOf(values), low + 1e-12);
   const x = (at: EpochMs) =>
     (pad.left + ((at - from) / (window.to - from)) * (width - pad.left - pad.right)).toFixed(1);
   const y = (value: number) =>

@@ -13,7 +13,7 @@ import type { Incident } from '../incident.ts';
 import { type IndicatorFinding, type IndicatorResult, judgeIndicators } from '../indicators/judge.ts';
 import { rowsSource } from '../indicators/rows.ts';
 import type { Indicator } from '../indicators/schema.ts';
-import { type Answer, answerOf } from '../rank/answer.ts';
+import { type Answer, answerOf, sureFrom } from '../rank/answer.ts';
 import type { FactEvidence } from '../rank/facts.ts';
 import { judge } from '../rank/judge.ts';
 
@@ -22,8 +22,6 @@ const findingsPerCheck = 3;
 /** Causes about which missing data is named, those at least half as likely as the first, and checks of each. */
 const causesAsked = 3;
 const checksAsked = 4;
-/** A surer answer asks for nothing more. */
-const sureFrom = 0.9;
 
 /** Something that a check of the catalogue found: its sentence, its figures, its rows. */
 export interface LayerFinding {

@@ -1,4 +1,4 @@
-import { type Language, wordIn } from '../../model/index.ts';
+import { fillTemplate, type Language, wordIn } from '../../model/index.ts';
 import type { LayerAnswer } from './judged.ts';
 
 const english = {
@@ -22,7 +22,6 @@ const english = {
   blame: 'Blame',
   aboutData: 'About the data',
   more: 'What would tell more',
-  usual: 'the band is what was usual',
   inLayer: 'in the {layer} layer',
 } as const;
 
@@ -47,7 +46,6 @@ const chinese: Record<keyof typeof english, string> = {
   blame: '责任',
   aboutData: '关于数据',
   more: '还需要什么数据',
-  usual: '色带为平时范围',
   inLayer: '位于{layer}层',
 };
 
@@ -59,13 +57,15 @@ export interface ReportWords {
   colon: string;
 }
 
+export const stateOf = (layer: LayerAnswer): string => (layer.excluded ? 'excluded' : layer.status);
+
 export function reportWords(language: Language): ReportWords {
   const texts: Record<keyof typeof english, string> = language === 'zh' ? chinese : english;
   const word = (list: string, one: string) => wordIn(language, list, one);
   return {
-    t: (key, values = {}) => texts[key].replace(/\{(\w+)\}/g, (hole, name: string) => values[name] ?? hole),
+    t: (key, values = {}) => fillTemplate(texts[key], values) ?? texts[key],
     word,
-    status: (layer) => word('status', layer.excluded ? 'excluded' : layer.status),
+    status: (layer) => word('status', stateOf(layer)),
     colon: language === 'zh' ? ':' : ': ',
   };
 }
