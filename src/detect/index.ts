@@ -34,11 +34,8 @@ export * from './series/index.ts';
 export {
   type AnomalyJobDeps,
   anomalyJob,
-  type LookedSeries,
   lookAtMetric,
   metricNames,
   type RecordedAnomaly,
-  type Stat,
   seriesMax,
-  stats,
 } from './stored/index.ts';

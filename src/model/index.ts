@@ -15,6 +15,7 @@ export * from './message.ts';
 export * from './objective.ts';
 export * from './plan.ts';
 export * from './sentence.ts';
+export * from './series-report.ts';
 export * from './severity.ts';
 export * from './signal.ts';
 export * from './storage-report.ts';

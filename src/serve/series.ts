@@ -1,8 +1,9 @@
 import { z } from 'zod';
 import type { DetailStore } from '../detail/index.ts';
-import { lookAtMetric, metricNames, type Stat, seriesMax, stats } from '../detect/index.ts';
+import { lookAtMetric, metricNames, seriesMax } from '../detect/index.ts';
 import type { Ledger } from '../ledger/index.ts';
 import type { Clock } from '../lib/index.ts';
+import { type MetricLook, seriesStats } from '../model/index.ts';
 import { derivedMetrics } from '../rollup/index.ts';
 import { windowQuery } from './explore-schema.ts';
 import type { RouteGroup } from './server.ts';
@@ -25,7 +26,7 @@ const seriesQuery = windowQuery.extend({
     .max(512)
     .describe('Name of the metric; of a counter its own name or that of its rate.'),
   service,
-  stat: z.enum(stats).default('avg').describe('Mean, 95th percentile or maximum of each minute.'),
+  stat: z.enum(seriesStats).default('avg').describe('Mean, 95th percentile or maximum of each minute.'),
 });
 
 const namesAnswer = z.object({
@@ -35,7 +36,7 @@ const seriesAnswer = z.object({
   data: z.object({
     metric: z.string(),
     unit: z.string(),
-    stat: z.enum(stats),
+    stat: z.enum(seriesStats),
     step_ms: z.number(),
     truncated: z.boolean().describe(`There are more than the ${seriesMax} largest.`),
     series: z.array(
@@ -101,28 +102,11 @@ export function seriesRoutes(deps: SeriesDeps): RouteGroup {
         const { metric, stat, service: name } = request.query;
         const tenantId = await deps.ledger.tenantId(tenant);
         const look = await lookAtMetric(deps.ledger, tenantId, window, { metric, stat, service: name });
-        return { data: await answerOf(deps, tenant, look, stat) };
+        const unit = await unitOf(deps, tenant, look.metric);
+        const data: MetricLook = { ...look, stat, unit };
+        return { data };
       },
     );
-  };
-}
-
-async function answerOf(
-  deps: SeriesDeps,
-  tenant: string,
-  look: Awaited<ReturnType<typeof lookAtMetric>>,
-  stat: Stat,
-) {
-  const { stepMs, series, ...rest } = look;
-  return {
-    ...rest,
-    stat,
-    unit: await unitOf(deps, tenant, look.metric),
-    step_ms: stepMs,
-    series: series.map((each) => ({
-      ...each,
-      unusual: each.unusual.map(({ eventId, ...event }) => ({ event_id: eventId, ...event })),
-    })),
   };
 }
 

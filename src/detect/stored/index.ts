@@ -8,11 +8,8 @@
  */
 export { type AnomalyJobDeps, anomalyJob } from './job.ts';
 export {
-  type LookedSeries,
   lookAtMetric,
   metricNames,
-  type Stat,
   seriesMax,
-  stats,
 } from './look.ts';
 export type { RecordedAnomaly } from './record.ts';

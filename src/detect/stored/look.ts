@@ -1,5 +1,13 @@
 import type { Queryable } from '../../ledger/index.ts';
-import { iso, type TimeWindow } from '../../model/index.ts';
+import {
+  iso,
+  type MetricLine,
+  type MetricLook,
+  type MetricName,
+  type SeriesStat,
+  type TimeWindow,
+  type UnusualTime,
+} from '../../model/index.ts';
 import { derivedMetrics } from '../../rollup/index.ts';
 import { median, spread } from '../series/robust.ts';
 
@@ -22,37 +30,6 @@ const eventDelayMs = 900_000;
 const eventLastsMsMax = 21_600_000;
 const eventsMax = 500;
 
-export interface MetricName {
-  metric: string;
-  services: string[];
-  series: number;
-}
-
-export interface Unusual {
-  eventId: string;
-  kind: string;
-  severity: string;
-  title: string;
-  /** Code and values of the title, where the event has them. */
-  labels: Record<string, unknown>;
-  from: number;
-  to: number;
-}
-
-export interface LookedSeries {
-  key: string;
-  service: string;
-  urn: string;
-  labels: Record<string, string>;
-  points: { at: number; value: number | null }[];
-  /** What is usual: of the time before the window, or of the window before the first unusual value. */
-  usual: { median: number; low: number; high: number; points: number } | null;
-  unusual: Unusual[];
-}
-
-export const stats = ['avg', 'p95', 'max'] as const;
-export type Stat = (typeof stats)[number];
-
 const namesSql = `SELECT m.metric, (array_agg(DISTINCT r.name ORDER BY r.name))[1:8] AS services, count(DISTINCT (m.resource_id, m.labels_hash))::int AS series
   FROM metric_1m m JOIN dim_resource r ON r.resource_id = m.resource_id
   WHERE m.tenant_id = $1 AND m.bucket >= $2 AND m.bucket < $3 AND ($4::text IS NULL OR r.name = $4)
@@ -69,7 +46,7 @@ export async function metricNames(
   return ledger.query<MetricName>(namesSql, [tenantId, iso(from), iso(window.to), service ?? null]);
 }
 
-const columns: Record<Stat, { value: string; merged: string }> = {
+const columns: Record<SeriesStat, { value: string; merged: string }> = {
   avg: { value: 'coalesce(m.avg_val, m.p95_val)', merged: 'avg' },
   p95: { value: 'coalesce(m.p95_val, m.avg_val)', merged: 'max' },
   max: { value: 'coalesce(m.max_val, m.p95_val, m.avg_val)', merged: 'max' },
@@ -77,7 +54,7 @@ const columns: Record<Stat, { value: string; merged: string }> = {
 
 // A counter is kept as its rate under a name of its own; asked by the counter's name it is meant. Largest lines first: the
 // twenty that a chart can hold are those that a person looks for.
-const pointsSql = (stat: Stat): string => `
+const pointsSql = (stat: SeriesStat): string => `
 WITH chosen AS (
   SELECT m.resource_id, m.metric, m.labels_hash, r.name, r.urn, min(m.labels::text) AS labels, max(abs(${columns[stat].value})) AS largest
     FROM metric_1m m JOIN dim_resource r ON r.resource_id = m.resource_id
@@ -104,21 +81,14 @@ interface PointRow {
   value: number | null;
 }
 
-export interface Look {
-  /** As it is kept: a counter's rate has the name of its own. */
-  metric: string;
-  stepMs: number;
-  series: LookedSeries[];
-  /** There are more than are answered. */
-  truncated: boolean;
-}
+export type Look = Omit<MetricLook, 'unit' | 'stat'>;
 
 /** The lines of a metric over a window, what is usual for each, and where it was not. */
 export async function lookAtMetric(
   ledger: Queryable,
   tenantId: number,
   window: TimeWindow,
-  asked: { metric: string; stat: Stat; service?: string | undefined },
+  asked: { metric: string; stat: SeriesStat; service?: string | undefined },
 ): Promise<Look> {
   const span = window.to - window.from;
   const stepMs = Math.ceil(Math.max(span, minuteMs) / pointsMax / minuteMs) * minuteMs;
@@ -134,7 +104,7 @@ export async function lookAtMetric(
   ]);
   const bySeries = Map.groupBy(rows, (row) => `metric:${row.resource_id}:${row.metric}:${row.labels_hash}`);
   const events = await unusualOf(ledger, tenantId, window, [...bySeries.keys()]);
-  const found = [...bySeries].slice(0, seriesMax).map(([key, own]): LookedSeries => {
+  const found = [...bySeries].slice(0, seriesMax).map(([key, own]): MetricLine => {
     const [first] = own as [PointRow];
     const unusual = events.filter((event) => isAbout(event, key, first));
     return {
@@ -149,14 +119,14 @@ export async function lookAtMetric(
   });
   return {
     metric: rows[0]?.metric ?? asked.metric,
-    stepMs,
+    step_ms: stepMs,
     series: found,
     truncated: bySeries.size > seriesMax,
   };
 }
 
 /** A point for every step: where nothing was measured the line has a gap. */
-function gridded(rows: PointRow[], window: TimeWindow, stepMs: number): LookedSeries['points'] {
+function gridded(rows: PointRow[], window: TimeWindow, stepMs: number): MetricLine['points'] {
   const values = new Map(rows.map((row) => [row.at_s * 1_000, row.value]));
   const first = Math.ceil(window.from / stepMs) * stepMs;
   const steps = Math.max(0, Math.ceil((window.to - first) / stepMs));
@@ -166,7 +136,7 @@ function gridded(rows: PointRow[], window: TimeWindow, stepMs: number): LookedSe
   }));
 }
 
-function usualIn(rows: PointRow[], window: TimeWindow, unusual: Unusual[]): LookedSeries['usual'] {
+function usualIn(rows: PointRow[], window: TimeWindow, unusual: UnusualTime[]): MetricLine['usual'] {
   const valuesBefore = (end: number): number[] =>
     rows.flatMap((row) => (row.at_s * 1_000 < end && row.value !== null ? [row.value] : []));
   const firstUnusual = Math.min(...unusual.map((event) => event.from));
@@ -206,7 +176,7 @@ async function unusualOf(
   tenantId: number,
   window: TimeWindow,
   keys: string[],
-): Promise<Unusual[]> {
+): Promise<UnusualTime[]> {
   if (keys.length === 0) return [];
   const until = window.to + eventDelayMs;
   const rows = await ledger.query<EventRow>(eventsSql, [
@@ -223,7 +193,7 @@ async function unusualOf(
     const lasting =
       labels.series === undefined ? window.to : Math.max(from, number('onset_to') ?? detected_at);
     const to = number('resolved_at') ?? lasting;
-    return to < window.from || from >= window.to ? [] : [{ ...row, eventId: id, labels, from, to }];
+    return to < window.from || from >= window.to ? [] : [{ ...row, event_id: id, labels, from, to }];
   });
 }
 
@@ -235,7 +205,7 @@ const metricOfIndicator: Record<string, string> = {
   throughput: derivedMetrics.rate,
 };
 
-const isAbout = ({ labels }: Unusual, key: string, series: PointRow): boolean =>
+const isAbout = ({ labels }: UnusualTime, key: string, series: PointRow): boolean =>
   labels.series === undefined
     ? labels.service === series.name && metricOfIndicator[String(labels.indicator)] === series.metric
     : labels.series === key;

@@ -1,5 +1,6 @@
 /** Requests and calls of an incident as the figures that checks ask for: from metrics that say so, else from the requests. */
 import type { Incident, Series } from '../incident.ts';
+import { databaseSystem } from '../rank/peers.ts';
 import { reference } from '../rank/reference.ts';
 import { mean } from '../rank/stats.ts';
 import type { Visit } from '../rank/visits.ts';
@@ -289,8 +290,6 @@ function kindOf(visit: Visit): MeasureReading['of'] {
   if (peer === null || peer === 'service') return 'service';
   if (peer === 'outside') return 'external';
   if (peer === 'queue') return 'queue';
-  const system = (parent?.spans ?? spans).find((span) => span.name === operation)?.attributes;
-  return /redis|memcached|valkey/.test(system?.['db.system'] ?? system?.['db.system.name'] ?? '')
-    ? 'cache'
-    : 'database';
+  const call = (parent?.spans ?? spans).find((span) => span.name === operation);
+  return call !== undefined && /redis|memcached|valkey/.test(databaseSystem(call)) ? 'cache' : 'database';
 }

@@ -25,10 +25,13 @@ export const kindOf = ({ kind, attributes }: SpanRow): string =>
 /** Whoever answers also says at which address: its own. */
 export const isServer = (span: SpanRow): boolean => /^(server|consumer)$/.test(kindOf(span));
 
+/** The product that a span asks, by the newer name of the attribute or the older; empty where it asks no database. */
+export const databaseSystem = ({ attributes }: Pick<SpanRow, 'attributes'>): string =>
+  attributes['db.system.name'] || attributes['db.system'] || '';
+
 /** A span that waits for another, a database of its own process included. */
 export const isCall = (span: SpanRow): boolean =>
-  /^(client|producer)$/.test(kindOf(span)) ||
-  (kindOf(span) === 'internal' && Boolean(span.attributes['db.system.name'] ?? span.attributes['db.system']));
+  /^(client|producer)$/.test(kindOf(span)) || (kindOf(span) === 'internal' && databaseSystem(span) !== '');
 
 /** Host and port that a calling span names; empty without a host. */
 export function addressOf({ attributes }: SpanRow): string {
@@ -75,7 +78,7 @@ export function peerOf(span: SpanRow, known: ReadonlySet<string>, owners: Owners
     if (host !== undefined) names.push(host);
   }
   const name = names.find((one) => known.has(one)) ?? names[0];
-  const system = attributes['db.system'] ?? attributes['db.system.name'] ?? '';
+  const system = databaseSystem(span);
   const owner =
     system === '' && !('messaging.system' in attributes) ? ownerOf(span, names, known, owners) : null;
   if (owner !== null) return { name: owner, kind: 'service' };

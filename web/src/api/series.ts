@@ -1,5 +1,6 @@
 /** What was unusual, what it rests on, and the metrics per minute that show it. */
 import { keepPreviousData, queryOptions } from '@tanstack/react-query';
+import type { MetricLook, MetricName, SeriesStat } from '../../../src/model/series-report.ts';
 import { now } from '../model/clock.ts';
 import { type FrameSearch, type Window, windowOf } from '../model/range.ts';
 import { get } from './client.ts';
@@ -56,50 +57,13 @@ export const eventQuery = (id: string) =>
     staleTime: 15_000,
   });
 
-export interface MetricName {
-  metric: string;
-  services: string[];
-  series: number;
-}
-
 export const seriesNamesQuery = (frame: FrameSearch, service: string | undefined, poll: number | false) =>
   windowed<MetricName[]>('series-names', '/series/names', frame, { service }, poll);
-
-export type Stat = 'avg' | 'p95' | 'max';
-
-export interface Unusual {
-  event_id: string;
-  kind: string;
-  severity: string;
-  title: string;
-  labels: Record<string, unknown>;
-  from: number;
-  to: number;
-}
-
-export interface MetricLine {
-  key: string;
-  service: string;
-  urn: string;
-  labels: Record<string, string>;
-  points: { at: number; value: number | null }[];
-  usual: { median: number; low: number; high: number; points: number } | null;
-  unusual: Unusual[];
-}
-
-export interface MetricLook {
-  metric: string;
-  unit: string;
-  stat: Stat;
-  step_ms: number;
-  truncated: boolean;
-  series: MetricLine[];
-}
 
 export interface MetricAsked {
   metric: string;
   service?: string | undefined;
-  stat?: Stat | undefined;
+  stat?: SeriesStat | undefined;
 }
 
 export const seriesQuery = (frame: FrameSearch, asked: MetricAsked, poll: number | false) =>

@@ -1,8 +1,9 @@
 /** Metrics per minute: a name on the left, on the right a chart for each service and set of labels, the unusual ones first. */
 import { useQuery } from '@tanstack/react-query';
 import { getRouteApi } from '@tanstack/react-router';
+import type { MetricLine, MetricName } from '../../../src/model/series-report.ts';
 import { changesQuery, livePollMs } from '../api/queries.ts';
-import { type MetricLine, type MetricName, seriesNamesQuery, seriesQuery } from '../api/series.ts';
+import { seriesNamesQuery, seriesQuery } from '../api/series.ts';
 import type { RootSearch, SeriesSearch } from '../app/router.tsx';
 import { useWords } from '../i18n/index.tsx';
 import { formatCount, formatLength } from '../model/format.ts';

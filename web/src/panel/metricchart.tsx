@@ -1,5 +1,5 @@
 /** One line of a metric per minute: its usual range shaded, what was unusual marked. */
-import type { MetricLine } from '../api/series.ts';
+import type { MetricLine } from '../../../src/model/series-report.ts';
 import { useT } from '../i18n/index.tsx';
 import { formatUnit } from '../model/format.ts';
 import type { Window } from '../model/range.ts';
