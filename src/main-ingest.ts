@@ -21,7 +21,16 @@ import {
 import { createOtlpIntake } from './receive/index.ts';
 // Not through its index: that would load what all other rooms load, three times the memory of this process.
 import { createIngestApi } from './serve/ingest-api.ts';
-import { type Clew, clock, createDoor, createPipelines, createReceivers, listen, Started } from './wiring.ts';
+import {
+  type Clew,
+  clock,
+  createCredentials,
+  createDoor,
+  createPipelines,
+  createReceivers,
+  listen,
+  Started,
+} from './wiring.ts';
 
 const roles = ['ingest'] as const;
 
@@ -41,7 +50,8 @@ export async function startIngest(settings: Config, log: Logger): Promise<Clew> 
     started.add('write-ahead log', () => store.close());
     await pipelines.follow();
     started.add('pipelines', () => pipelines.stop());
-    const door = createDoor(config, log, store, pipelines.masker);
+    const credentials = await createCredentials(config, log, started);
+    const door = createDoor({ config, log, store, masker: pipelines.masker, credentials });
     const guard = createCardinality(config.limits);
     const otlp = createOtlpIntake({ door, guard, config: config.ingest, clock });
     const intake = createIntake({ clock, detail: store, door, guard });
@@ -65,6 +75,7 @@ export async function startIngest(settings: Config, log: Logger): Promise<Clew> 
     const api = await createIngestApi({
       config,
       log,
+      callerOf: (authorization) => credentials.callerOf(authorization),
       front,
       otlp,
       health,

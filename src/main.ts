@@ -16,7 +16,7 @@ import {
   rolesOf,
 } from './config/index.ts';
 import { openDetailStore, type WritableStore } from './detail/index.ts';
-import { anomalyJob, createDetection, type Detection, loadObjectives } from './detect/index.ts';
+import { anomalyJob, createDetections, type Detections, loadObjectives } from './detect/index.ts';
 import {
   createDiagnosis,
   createLearning,
@@ -50,12 +50,14 @@ import {
   type Clew,
   catalogDirs,
   clock,
+  createCredentials,
   createDoor,
   createPipelines,
   createReceivers,
   listen,
   productDir,
   Started,
+  tenantsServed,
 } from './wiring.ts';
 
 interface Stores {
@@ -87,7 +89,7 @@ async function openStores(config: Config, log: Logger, started: Started): Promis
 }
 
 interface Loop {
-  detection: Detection;
+  detection: Detections;
   cases: Cases;
   remedy: Remedy;
   bus: Bus;
@@ -97,7 +99,12 @@ interface Loop {
 }
 
 /** Detection opens cases and cases ask for a diagnosis of what detection sees: the one knot, tied here. */
-async function createLoop(config: Config, log: Logger, stores: Stores): Promise<Loop> {
+async function createLoop(
+  config: Config,
+  log: Logger,
+  stores: Stores,
+  tenants: () => readonly string[],
+): Promise<Loop> {
   const { detail, ledger } = stores;
   const bus = createBus({ ledger, clock, log });
   const rules = await loadObjectives(catalogDirs(config));
@@ -111,13 +118,13 @@ async function createLoop(config: Config, log: Logger, stores: Stores): Promise<
     diagnose: async (tenant, input) => learning.applied(tenant, await diagnosis.diagnose(tenant, input)),
     evidenceRows: async (tenant, filter, limit) => (await readRows(detail, tenant, filter, limit)).rows,
   });
-  const detection = createDetection({
+  const detection = createDetections({
     store: detail,
     ledger,
     clock,
     log,
     newId: newUuid,
-    tenant: config.tenant,
+    tenants,
     config: config.detect,
     rules,
     cases: {
@@ -129,7 +136,7 @@ async function createLoop(config: Config, log: Logger, stores: Stores): Promise<
   });
   const diagnosis = createDiagnosis({
     store: detail,
-    live: detection.live,
+    liveOf: (tenant) => detection.liveOf(tenant),
     clock,
     log,
     baselineS: config.detect.baselineS,
@@ -149,6 +156,7 @@ async function createLoop(config: Config, log: Logger, stores: Stores): Promise<
     bus,
     cases,
     limits: config.remedy,
+    reaches: (tenant) => tenant === config.tenant || config.remedy.tenants.includes(tenant),
     verifyWindowS: config.cases.verifyWindowS,
     catalogDirs: catalogDirs(config),
     readObjective: (tenant, objectiveId, windowS) => detection.readObjective(tenant, objectiveId, windowS),
@@ -188,14 +196,15 @@ const createJobs = async (
   config: Config,
   log: Logger,
   stores: Stores,
-  detection: Detection,
+  detection: Detections,
+  tenants: () => readonly string[],
 ): Promise<Rollup> =>
   createRollup({
     ...stores,
     sources: await loadSources(stores.detail, { file: config.rollup.sourcesFile, mock: config.mock }),
     config: config.rollup,
     patterns: config.patterns,
-    tenants: () => knownTenants(stores.ledger, config.tenant),
+    tenants: async () => [...new Set([...(await knownTenants(stores.ledger, config.tenant)), ...tenants()])],
     clock,
     log,
     worker: newUuid(),
@@ -206,7 +215,7 @@ const createJobs = async (
     ],
   });
 
-const createAnomalyJob = ({ detect, rollup }: Config, ledger: Ledger, detection: Detection) =>
+const createAnomalyJob = ({ detect, rollup }: Config, ledger: Ledger, detection: Detections) =>
   detect.enabled
     ? [
         anomalyJob({
@@ -267,15 +276,18 @@ export async function startClew(settings: Config, log: Logger): Promise<Clew> {
     const stores = await openStores(config, log, started);
     started.add('pipelines', () => pipelines.stop());
     await pipelines.start(stores.ledger);
-    const door = createDoor(config, log, stores.detail, pipelines.masker);
+    const credentials = await createCredentials(config, log, started);
+    const tenants = () => tenantsServed(config, credentials);
+    const { masker } = pipelines;
+    const door = createDoor({ config, log, store: stores.detail, masker, credentials });
     const guard = createCardinality(config.limits);
     const intake = createIntake({ clock, detail: stores.detail, door, guard });
-    const loop = await createLoop(config, log, stores);
+    const loop = await createLoop(config, log, stores, tenants);
     const otlp = createOtlpIntake({ door, guard, config: config.ingest, clock });
     const ready = () => stores.detail.health().ready;
     const receivers = createReceivers({ config, log, door, guard, otlp, ready });
     const receives = roles.includes('ingest');
-    const rollup = await createJobs(config, log, stores, loop.detection);
+    const rollup = await createJobs(config, log, stores, loop.detection, tenants);
     const health = createHealth(clock, [
       processSource(config.dataDir),
       detailSource(stores.detail),
@@ -302,6 +314,7 @@ export async function startClew(settings: Config, log: Logger): Promise<Clew> {
       clock,
       health,
       pipelines,
+      credentials,
       door,
       guard,
       intake,

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import {
   type Admission,
   type Cardinality,
+  Credentials,
   createAdmission,
   createDiskWatch,
   createMasker,
@@ -114,15 +115,34 @@ export async function listen(
   }
 }
 
+/** Whose requests are taken; the file of tokens is watched from now on. */
+export async function createCredentials(config: Config, log: Logger, started: Started): Promise<Credentials> {
+  const credentials = new Credentials({ config, clock, log });
+  await credentials.load();
+  credentials.watch();
+  started.add('credentials', () => credentials.stop());
+  return credentials;
+}
+
+/** Every tenant whose telemetry may come in: those with a token, and those of listeners that ask for none. */
+export function tenantsServed(config: Config, credentials: Credentials): readonly string[] {
+  const listeners = [config.syslog.tenant, config.flow.tenant, config.scrape.tenant];
+  return [...new Set([...credentials.tenants(), ...listeners.filter((tenant) => tenant !== '')])];
+}
+
+interface DoorParts {
+  config: Config;
+  log: Logger;
+  store: IngestStore;
+  masker: Pipelines['masker'];
+  credentials: Credentials;
+}
+
 /** Between the receivers and a store, the whole one or the write-ahead log alone. */
-export function createDoor(
-  config: Config,
-  log: Logger,
-  store: IngestStore,
-  masker: Pipelines['masker'],
-): Admission {
+export function createDoor({ config, log, store, masker, credentials }: DoorParts): Admission {
   return createAdmission({
     config,
+    credentials,
     clock,
     log,
     append: (block) => store.append(block),
@@ -152,8 +172,8 @@ export interface Receivers {
 
 export function createReceivers(parts: ReceiverParts): Receivers {
   const { config, log, door, guard } = parts;
-  const syslog = createSyslog({ door, config, clock, log });
-  const scraper = new Scraper({ door, guard, config, clock, log });
+  const syslog = createSyslog({ door, config: ofTenant(config, config.syslog), clock, log });
+  const scraper = new Scraper({ door, guard, config: ofTenant(config, config.scrape), clock, log });
   let flows: FlowListener | null = null;
   return {
     scraper,
@@ -173,6 +193,10 @@ export function createReceivers(parts: ReceiverParts): Receivers {
     },
   };
 }
+
+/** The settings of a listener whose senders show no token. */
+const ofTenant = (config: Config, { tenant }: { tenant: string }): Config =>
+  tenant === '' ? config : { ...config, tenant };
 
 /** OTLP on its own two ports, as every exporter has them by default. */
 async function startOtlp(parts: ReceiverParts, started: Started): Promise<OtlpAddresses> {
@@ -196,7 +220,7 @@ async function startFlows(
   started: Started,
 ): Promise<FlowListener | null> {
   if (!config.flow.enabled) return null;
-  const { tenant, flow, ingest: limits } = config;
+  const { tenant, flow, ingest: limits } = ofTenant(config, config.flow);
   const listener = await startFlowListener({ door, config: flow, limits, tenant, clock, log });
   started.add('flows', () => listener.stop());
   log.info({ host: flow.host, ...listener.ports }, 'receiving flows');

@@ -1,9 +1,9 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
 import type { Config } from '../config/index.ts';
 import { ClewError, type Clock, type Logger } from '../lib/index.ts';
 import type { Block, DetailTable } from '../model/index.ts';
 import { type Delivery, type Door, deadLetterBlock, type Letter, type Masker } from '../receive/index.ts';
 import { Commits } from './commits.ts';
+import { Credentials } from './credentials.ts';
 import {
   ackSeconds,
   deadLettered,
@@ -21,7 +21,9 @@ import { Recent } from './recent.ts';
 import { Share } from './share.ts';
 
 export interface AdmissionOptions {
-  config: Pick<Config, 'ingest' | 'tenant' | 'auth'> & { limits?: RateLimits };
+  config: Pick<Config, 'ingest' | 'tenant'> & { auth: { token: string }; limits?: RateLimits };
+  /** Tokens and their tenants; without it `auth.token` alone. */
+  credentials?: Pick<Credentials, 'callerOf'>;
   clock: Clock;
   log: Logger;
   /** Resolves when the block is durable; the detail store's `append`. */
@@ -59,7 +61,7 @@ export function createAdmission(options: AdmissionOptions): Admission {
   const { config, clock } = options;
   const { pendingBytesMax, bodyBytesMax } = config.ingest;
   const inFlightMax = inFlightBodiesMax * bodyBytesMax;
-  const expected = digest(`Bearer ${config.auth.token}`);
+  const credentials = options.credentials ?? new Credentials(options);
   const budget = createBudget(clock);
   const share = new Share(inFlightMax, clock);
   const room = new PendingShare(pendingBytesMax, clock);
@@ -76,15 +78,7 @@ export function createAdmission(options: AdmissionOptions): Admission {
   };
 
   return {
-    tenantOf(authorization) {
-      if (config.auth.token !== '' && !timingSafeEqual(digest(authorization), expected)) {
-        throw new ClewError(
-          'unauthenticated',
-          'Send the header "Authorization: Bearer <token>" with the token of auth.token.',
-        );
-      }
-      return config.tenant;
-    },
+    tenantOf: (authorization) => credentials.callerOf(authorization).tenant,
     enter(bytes, tenant = config.tenant) {
       checkRate(rates, tenant);
       checkDisk(diskFree(), config.ingest.diskFreeBytesMin);
@@ -207,8 +201,6 @@ function tell(delivery: Delivery, clock: Clock): void {
   if (delivery.rejected > 0) ingestRejected.inc({ signal }, delivery.rejected);
   ackSeconds.observe({ signal }, (clock.monotonic() - delivery.startedAt) / 1000);
 }
-
-const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
 
 const asKept = (letter: Letter, { masker = null }: AdmissionOptions): Letter =>
   masker === null ? cut(letter) : maskedLetter(masker, cut(letter));

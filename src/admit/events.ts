@@ -62,6 +62,11 @@ export const pipelineFaults = counter(
   'Records on which a stage could not do its part; they are kept and marked.',
   ['pipeline', 'stage'],
 );
+export const tokenReloads = counter(
+  'clew_auth_reloads_total',
+  'Times that the file of tokens was read anew.',
+  ['result'],
+);
 export const pipelineReloads = counter(
   'clew_pipeline_reloads_total',
   'Times that pipelines were read anew.',

@@ -14,6 +14,7 @@ export {
   type Offender,
   type TenantUse,
 } from './cardinality.ts';
+export { type Caller, Credentials, type CredentialsOptions } from './credentials.ts';
 export { createDiskWatch } from './disk.ts';
 export type { LetterState } from './letter-states.ts';
 export {

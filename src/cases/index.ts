@@ -18,4 +18,5 @@ export { consolePath } from './link.ts';
 export { namedCause } from './named-cause.ts';
 export type { Orchestrator, Product, TransitionRequest } from './orchestrator.ts';
 export { type CaseDetail, type CaseSummary, summaryOf, type TimelineEntry } from './read.ts';
+export { noSuchCase } from './rows.ts';
 export { mayHappen, nextState } from './workflow.ts';

@@ -14,4 +14,5 @@ export {
 } from './load.ts';
 export { type Role, rolesOf } from './roles.ts';
 export { type Config, configSchema } from './schema.ts';
+export { tenantName } from './tenant.ts';
 export { directoriesOf } from './topology.ts';

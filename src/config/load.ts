@@ -149,8 +149,14 @@ export function loadConfig(sources: ConfigSources): Config {
 
 const loopback = (host: string): boolean => host === 'localhost' || host === '::1' || /^127\./.test(host);
 
-/** Beyond loopback Clew starts only with credentials. */
+/** Beyond loopback Clew starts only with credentials; and tokens of tenants need one that stands above them. */
 export function requireCredentialsBeyondLoopback(config: Config): void {
+  if (config.auth.tokensFile !== '' && config.auth.token === '') {
+    throw new ClewError(
+      'bad_request',
+      `auth.tokens_file is ${config.auth.tokensFile}, but auth.token is empty: then nobody could ask for health or storage of the whole server, and whoever sends no token would be taken in. Set CLEW_AUTH_TOKEN (or CLEW_AUTH_TOKEN_FILE).`,
+    );
+  }
   for (const [name, host] of [
     ['http.host', config.http.host],
     ['otlp_http.host', config.otlpHttp.host],

@@ -6,6 +6,7 @@ import { limitsSchema, readySchema } from './limits.ts';
 import { patternsSchema } from './patterns.ts';
 import { roleNames } from './roles.ts';
 import { rollupSchema } from './rollup.ts';
+import { listenerTenant, tenantName } from './tenant.ts';
 import { topologySchema } from './topology.ts';
 
 /**
@@ -105,6 +106,7 @@ export const configSchema = z.strictObject({
             ),
         })
         .prefault({}),
+      tenant: listenerTenant('syslog messages'),
       allow: list
         .pipe(z.array(z.string().refine(isNetwork, 'is no address and no network such as 10.0.0.0/8')))
         .default([])
@@ -151,7 +153,13 @@ export const configSchema = z.strictObject({
         .string()
         .default('')
         .describe(
-          'Bearer token that every request must carry; needed when listening beyond loopback. May come from CLEW_AUTH_TOKEN_FILE.',
+          'Bearer token that every request must carry; needed when listening beyond loopback. It stands for tenant and may ask what concerns the whole server. May come from CLEW_AUTH_TOKEN_FILE.',
+        ),
+      tokensFile: z
+        .string()
+        .default('')
+        .describe(
+          'YAML file with further tokens and the tenant of each; read again when it changes. Needs auth.token.',
         ),
     })
     .prefault({}),
@@ -163,11 +171,9 @@ export const configSchema = z.strictObject({
         .describe('Least severity of our own log.'),
     })
     .prefault({}),
-  tenant: z
-    .string()
-    .regex(/^[a-z0-9][a-z0-9_-]{0,62}$/)
+  tenant: tenantName
     .default('default')
-    .describe('Tenant that unauthenticated telemetry and requests belong to.'),
+    .describe('Tenant of auth.token, and of telemetry and requests that carry no token.'),
   ingest: z
     .strictObject({
       bodyBytesMax: z.coerce
@@ -234,6 +240,7 @@ export const configSchema = z.strictObject({
       netflowPort: port(2055).describe('UDP port for NetFlow 5 and 9; every flow port takes every version.'),
       ipfixPort: port(4739).describe('UDP and TCP port for IPFIX.'),
       sflowPort: port(6343).describe('UDP port for sFlow 5.'),
+      tenant: listenerTenant('flows'),
       exportersAllow: list
         .default([])
         .describe(
@@ -249,6 +256,7 @@ export const configSchema = z.strictObject({
         .describe(
           'File with scrape_configs in the syntax of Prometheus, an existing prometheus.yml too; empty: nothing is scraped.',
         ),
+      tenant: listenerTenant('scraped series'),
       targetsMax: z.coerce
         .number()
         .int()
@@ -380,6 +388,11 @@ export const configSchema = z.strictObject({
       httpAllow: list
         .default([])
         .describe('Origins (scheme://host:port) that http.request and gateway.flip may call; nothing else.'),
+      tenants: list
+        .default([])
+        .describe(
+          'Tenants, besides that of the setting tenant, whose plans may use script_allow and http_allow.',
+        ),
       scriptOutputBytesMax: z.coerce
         .number()
         .int()

@@ -158,8 +158,9 @@ class LiveDetection implements Detection {
       ...this.#noticed.active(now),
     ]);
     for (const incident of ended) await this.#resolve([...incident.signals.keys()], now);
-    incidentsOpen.set(this.#analyst.open().length);
-    seriesDropped.set(this.live.dropped);
+    const { tenant } = this.#deps;
+    incidentsOpen.set({ tenant }, this.#analyst.open().length);
+    seriesDropped.set({ tenant }, this.live.dropped);
   }
 
   #evaluate(service: ServiceSeries): Finding[] {
@@ -229,7 +230,7 @@ class LiveDetection implements Detection {
       gone.map(([fingerprint]) => fingerprint),
       now,
     );
-    signalsActive.set(this.#ongoing.size);
+    signalsActive.set({ tenant }, this.#ongoing.size);
   }
 
   async #resolve(fingerprints: readonly string[], now: EpochMs): Promise<void> {

@@ -39,3 +39,4 @@ export {
   type RecordedAnomaly,
   seriesMax,
 } from './stored/index.ts';
+export { createDetections, type Detections } from './tenants.ts';

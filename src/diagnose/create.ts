@@ -15,7 +15,7 @@ const evidenceWithRowsMax = 24;
 
 export interface DiagnosisDeps {
   store: DetailStore;
-  live: LiveWindow;
+  liveOf: (tenant: string) => LiveWindow;
   clock: Clock;
   log: Logger;
   baselineS: number;
@@ -31,9 +31,10 @@ export interface Diagnosis {
 export function createDiagnosis(deps: DiagnosisDeps): Diagnosis {
   return {
     async diagnose(tenant, input) {
-      await deps.live.refresh({ all: true });
+      const live = deps.liveOf(tenant);
+      await live.refresh({ all: true });
       const picture = await collectPicture(
-        { store: deps.store, live: deps.live, now: () => deps.clock.now() },
+        { store: deps.store, live, now: () => deps.clock.now() },
         { tenant, ...input, baselineS: deps.baselineS },
       );
       const span = { from: picture.baseline.from, to: picture.at };

@@ -17,7 +17,7 @@ export { type ElasticDeps, elasticRoutes } from './elastic/routes.ts';
 export { type EventDeps, eventRoutes } from './events/routes.ts';
 export { canonicalAddress } from './flow/address.ts';
 export { type FlowDeps, type FlowListener, startFlowListener } from './flow/listener.ts';
-export type { FrontDeps } from './http.ts';
+export { bearerOf, type FrontDeps } from './http.ts';
 export { isoNanoseconds } from './iso-time.ts';
 export { jaegerRoutes } from './jaeger/routes.ts';
 export { journaldRoutes } from './journald/routes.ts';

@@ -2,7 +2,7 @@ import { type Cases, Jobs } from '../cases/index.ts';
 import type { Ledger } from '../ledger/index.ts';
 import { ClewError, type Clock, isClewError, type Logger, newUuid } from '../lib/index.ts';
 import type { BusPort, CaseHead, GateDecision, Message, PlanStep } from '../model/index.ts';
-import { createAdapters } from './adapters/index.ts';
+import { adaptersByTenant } from './adapters/index.ts';
 import { Executor } from './executor.ts';
 import { loadFreezes } from './freeze.ts';
 import { Gate, type GateRequest } from './gate.ts';
@@ -19,6 +19,8 @@ export interface RemedyDeps {
   cases: Cases;
   /** `remedy` of the configuration. */
   limits: { scriptAllow: readonly string[]; httpAllow: readonly string[]; scriptOutputBytesMax: number };
+  /** Whether the allow lists hold for a tenant's plans. Absent: for all. */
+  reaches?: (tenant: string) => boolean;
   verifyWindowS: number;
   catalogDirs: readonly string[];
   readObjective: ReadObjective;
@@ -84,21 +86,21 @@ class Loop implements Remedy {
     this.#deps = deps;
     const { ledger, clock, log, cases, catalogDirs } = deps;
     const newId = deps.newId ?? newUuid;
-    const adapters = createAdapters({ ...deps.limits, clock });
+    const adaptersOf = adaptersByTenant({ ...deps.limits, clock }, deps.reaches ?? (() => true));
     const policies = loadPolicies(catalogDirs);
     this.#policyIds = policies.ids;
     this.#playbooks = loadPlaybooks(catalogDirs);
     this.#jobs = new Jobs(log);
     const base = { ledger, clock, log, cases, newId };
     const { verifyWindowS } = deps;
-    this.#planner = new Planner({ ...base, adapters, playbooks: this.#playbooks, verifyWindowS });
+    this.#planner = new Planner({ ...base, adaptersOf, playbooks: this.#playbooks, verifyWindowS });
     this.#gate = new Gate({
       ...base,
       policies,
       freezes: loadFreezes(catalogDirs),
       rolesOf: deps.rolesOf ?? defaultRoles,
     });
-    this.#executor = new Executor({ ...base, adapters });
+    this.#executor = new Executor({ ...base, adaptersOf });
     this.#verifier = new Verifier({
       ...base,
       executor: this.#executor,
@@ -237,7 +239,7 @@ class Loop implements Remedy {
   }
 
   async #checkExecution(head: CaseHead, actor: string, step: PlanStep | undefined): Promise<void> {
-    const problems = step ? this.#executor.problemsOf(step) : [];
+    const problems = step ? this.#executor.problemsOf(head, step) : [];
     if (problems.length > 0)
       throw new ClewError('unprocessable', `The step can't be run: ${problems.join('; ')}`);
     await this.#gate.mayExecute(head, actor, step !== undefined);

@@ -2,7 +2,7 @@ import type { Cases } from '../cases/index.ts';
 import type { Ledger } from '../ledger/index.ts';
 import { ClewError, type Clock, type Logger } from '../lib/index.ts';
 import type { CaseHead, PlanStep, StepAction } from '../model/index.ts';
-import type { Adapter, AdapterResult } from './adapters/index.ts';
+import type { AdapterResult, AdaptersOf } from './adapters/index.ts';
 import { adapterStepLatencySeconds } from './events.ts';
 import { maskSecrets } from './mask.ts';
 import {
@@ -23,7 +23,7 @@ export interface ExecutorDeps {
   clock: Clock;
   log: Logger;
   cases: Cases;
-  adapters: ReadonlyMap<StepAction, Adapter>;
+  adaptersOf: AdaptersOf;
 }
 
 export interface ExecRequest {
@@ -133,7 +133,8 @@ export class Executor {
    * one sentence for the timeline. Safe to call again after a crash.
    */
   async compensate(run: Run): Promise<string> {
-    const { ledger, adapters } = this.#deps;
+    const { ledger } = this.#deps;
+    const adapters = this.#deps.adaptersOf(run.head.tenant);
     const { stored } = run;
     await markInterrupted(ledger, stored.id);
     let rows = await listSteps(ledger, stored.id, 'compensate');
@@ -181,9 +182,9 @@ export class Executor {
   }
 
   async #attempt(run: Run, row: StepRow, attempt: number): Promise<AdapterResult> {
-    const { clock, ledger, adapters, log } = this.#deps;
+    const { clock, ledger, log } = this.#deps;
     const { action, params, timeout_s } = row.step;
-    const adapter = adapters.get(action);
+    const adapter = this.#deps.adaptersOf(run.head.tenant).get(action);
     if (!adapter)
       return {
         ok: false,
@@ -253,7 +254,7 @@ export class Executor {
     return this.compensate({ head, stored, actor: 'executor@svc', traceId, signal });
   }
 
-  problemsOf(step: PlanStep): string[] {
-    return this.#deps.adapters.get(step.action)?.check(step.params) ?? [];
+  problemsOf({ tenant }: CaseHead, step: PlanStep): string[] {
+    return this.#deps.adaptersOf(tenant).get(step.action)?.check(step.params) ?? [];
   }
 }

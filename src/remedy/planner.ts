@@ -1,15 +1,8 @@
 import type { Cases } from '../cases/index.ts';
 import type { Ledger } from '../ledger/index.ts';
 import { ClewError, type Clock, type Logger } from '../lib/index.ts';
-import {
-  type CaseHead,
-  type Cause,
-  type ChangePlan,
-  iso,
-  type StepAction,
-  type Verdict,
-} from '../model/index.ts';
-import type { Adapter } from './adapters/index.ts';
+import { type CaseHead, type Cause, type ChangePlan, iso, type Verdict } from '../model/index.ts';
+import type { AdaptersOf } from './adapters/index.ts';
 import { planTotal } from './events.ts';
 import { addValues, fill, type Values } from './fill.ts';
 import { parsePlan } from './plan-schema.ts';
@@ -20,7 +13,7 @@ export interface PlannerDeps {
   clock: Clock;
   log: Logger;
   cases: Cases;
-  adapters: ReadonlyMap<StepAction, Adapter>;
+  adaptersOf: AdaptersOf;
   playbooks: ReadonlyMap<string, Playbook>;
   verifyWindowS: number;
   newId: () => string;
@@ -113,7 +106,7 @@ export class Planner {
   }
 
   async #make(head: CaseHead, request: PlanRequest): Promise<Fit> {
-    if (request.plan !== undefined) return this.#custom(request);
+    if (request.plan !== undefined) return this.#custom(head, request);
     const [row] = await this.#deps.ledger.query<{ verdict: Verdict | null }>(sql.verdict, [head.id]);
     const cause = causeOf(row?.verdict ?? null, request.cause);
     if (request.template !== undefined) {
@@ -166,14 +159,14 @@ export class Planner {
       objectives: await this.#objectives(head, verify.objectives),
       window_s: verify.window_s ?? this.#deps.verifyWindowS,
     });
-    const problems = this.#problems(plan);
+    const problems = this.#problems(head, plan);
     if (problems.length > 0) return { ok: false, reason: `Playbook ${playbook.id}: ${problems.join('; ')}.` };
     return { ok: true, plan: parsePlan(plan) };
   }
 
-  #custom(request: PlanRequest): Fit {
+  #custom(head: CaseHead, request: PlanRequest): Fit {
     const plan = parsePlan(request.plan);
-    const problems = this.#problems(plan);
+    const problems = this.#problems(head, plan);
     if (problems.length > 0)
       return { ok: false, reason: `The plan can't be carried out: ${problems.join('; ')}.` };
     const generated_by = request.generatedBy ?? 'person';
@@ -181,9 +174,10 @@ export class Planner {
   }
 
   /** What the adapters would refuse, found before anything runs. Actions without an adapter fail when they run. */
-  #problems(plan: ChangePlan): string[] {
+  #problems({ tenant }: CaseHead, plan: ChangePlan): string[] {
+    const adapters = this.#deps.adaptersOf(tenant);
     return [...plan.steps.entries(), ...plan.rollback.steps.entries()].flatMap(([index, step]) =>
-      (this.#deps.adapters.get(step.action)?.check(step.params) ?? []).map(
+      (adapters.get(step.action)?.check(step.params) ?? []).map(
         (problem) => `step ${index + 1} (${step.action}): ${problem}`,
       ),
     );

@@ -36,7 +36,7 @@ export { type AccessStatus, accessStates, flows } from './pattern/status.ts';
 export type { WatchConfig } from './pattern/watch.ts';
 export { patternLookup } from './pattern-lookup.ts';
 export { type WindowClass, windowClasses } from './priority.ts';
-export { findTenant, knownTenants, listRuns, type RunFilter } from './runs.ts';
+export { findTenant, knownTenants, listRuns, noSuchTenant, type RunFilter } from './runs.ts';
 export { loadSources, type Sources } from './source/index.ts';
 export { jobHistory, jobStatuses } from './status.ts';
 export { type ResourceRow, upsertLocators, upsertResources } from './write.ts';

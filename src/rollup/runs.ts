@@ -86,12 +86,14 @@ export async function findTenant(
     [String(given)],
   );
   const row = rows[0];
-  if (!row)
-    throw new ClewError('unprocessable', `tenant_id: there is no tenant ${given}.`, {
-      details: { field: 'tenant_id', value: given },
-    });
+  if (!row) throw noSuchTenant(given);
   return { id: Number(row.tenant_id), code: row.code };
 }
+
+export const noSuchTenant = (given: string | number): ClewError =>
+  new ClewError('unprocessable', `tenant_id: there is no tenant ${given}.`, {
+    details: { field: 'tenant_id', value: given },
+  });
 
 /** Tenants worked for; further ones are not, which the ledger's own size forbids long before. */
 const tenantsMax = 10_000;

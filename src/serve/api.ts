@@ -1,12 +1,12 @@
 import { join } from 'node:path';
 import type { FastifyInstance, FastifyPluginAsync } from 'fastify';
-import type { Admission, Cardinality, Pipelines } from '../admit/index.ts';
+import type { Admission, Cardinality, Credentials, Pipelines } from '../admit/index.ts';
 import type { Cases } from '../cases/index.ts';
 import type { Config } from '../config/index.ts';
 import type { WritableStore } from '../detail/index.ts';
-import type { Detection } from '../detect/index.ts';
+import type { Detections } from '../detect/index.ts';
 import type { Indicator, Learning } from '../diagnose/index.ts';
-import { type CallsGraphs, type Ledger, tenantLedger } from '../ledger/index.ts';
+import type { CallsGraphs, Ledger } from '../ledger/index.ts';
 import { type Clock, type Logger, newUuid } from '../lib/index.ts';
 import { greyFailures, type Health, type Intake, type Storage } from '../operate/index.ts';
 import {
@@ -23,6 +23,7 @@ import {
 import type { Remedy } from '../remedy/index.ts';
 import { createPatternBook, patternLookup, type Rollup } from '../rollup/index.ts';
 import { cypherWindow, liveCallsFrom, liveLoadFrom } from '../topology/index.ts';
+import { callerOf, callersLedger } from './caller.ts';
 import { caseRoutes } from './cases.ts';
 import { changeRoutes } from './changes.ts';
 import { cypherRoutes } from './cypher.ts';
@@ -51,12 +52,14 @@ import { storageRoutes } from './storage.ts';
 import { targetRoutes } from './targets.ts';
 import { type NodeHealth, topologyRoutes } from './topology.ts';
 import { topologyTimeRoutes } from './topology-time.ts';
+import type { TenantOf } from './window.ts';
 
 export interface ApiDeps {
   config: Config;
   log: Logger;
   clock: Clock;
   health: Health;
+  credentials: Credentials;
   door: Admission;
   pipelines: Pipelines;
   guard: Cardinality;
@@ -70,7 +73,7 @@ export interface ApiDeps {
   scraper: Pick<Scraper, 'state'>;
   /** Whether telemetry is taken in at this port; otherwise another process does. */
   receives: boolean;
-  detection: Detection;
+  detection: Detections;
   cases: Cases;
   remedy: Remedy;
   /** The catalogue of checks. */
@@ -88,7 +91,7 @@ async function appendChanges(
 ): Promise<void> {
   const block = changeBlock(tenant, maskedChanges(deps.config.ingest, tenant, events));
   const startedAt = deps.clock.monotonic();
-  const leave = deps.door.enter(block.bytes.length);
+  const leave = deps.door.enter(block.bytes.length, tenant);
   try {
     await deps.door.deliver({
       tenant,
@@ -114,7 +117,7 @@ function readiness(deps: ApiDeps): { ready: boolean; reason: string } {
 }
 
 /** What detection says of each service that it watches: a broken objective is failing, another signal suspect. */
-function healthNow(detection: Detection, tenant: string): Map<string, NodeHealth> {
+function healthNow(detection: Detections, tenant: string): Map<string, NodeHealth> {
   const health = new Map<string, NodeHealth>(
     detection.objectives(tenant).map(({ service }) => [service, 'ok']),
   );
@@ -125,12 +128,13 @@ function healthNow(detection: Detection, tenant: string): Map<string, NodeHealth
   return health;
 }
 
+const tenantOf: TenantOf = (request) => callerOf(request).tenant;
+
 /** Everything under /api/v1. */
 function versioned(deps: ApiDeps): RouteGroup {
   const { config, clock, detail, ledger, detection } = deps;
-  const tenantOf = () => config.tenant;
   // What answers users reads as their tenant; what changes something, or speaks for all, has the whole ledger.
-  const reader = tenantLedger(ledger, config.tenant);
+  const reader = callersLedger(ledger);
   const common = { detail, ledger: reader, clock, tenantOf, windowMsMax: config.query.windowSMax * 1_000 };
   return async (app) => {
     await app.register(
@@ -234,20 +238,26 @@ const replayed =
 /** The whole HTTP face. The caller listens and closes. */
 export async function createApi(deps: ApiDeps): Promise<FastifyInstance> {
   const { config, log, ledger, rollup } = deps;
-  const { connections, auth, ingest } = config;
-  const app = await createServer({ log, token: auth.token, bodyBytesMax: ingest.bodyBytesMax, connections });
+  const { connections, ingest } = config;
+  const app = await createServer({
+    log,
+    callerOf: (authorization) => deps.credentials.callerOf(authorization),
+    bodyBytesMax: ingest.bodyBytesMax,
+    connections,
+  });
   await app.register(healthRoutes({ health: deps.health, ready: () => readiness(deps) }));
   await app.register(versioned(deps), { prefix: '/api/v1' });
-  await app.register(caseRoutes({ ...deps, tenant: config.tenant }));
+  await app.register(caseRoutes({ ...deps, callerOf }));
   // The source writes this call without a prefix; both are the same handlers.
   for (const prefix of ['', '/api/v1']) {
     await app.register(
       etlRoutes({
         ledger,
-        reader: tenantLedger(ledger, config.tenant),
+        reader: callersLedger(ledger),
         rollup,
         clock: deps.clock,
-        tenantOf: () => config.tenant,
+        tenantOf,
+        callerOf,
       }),
       { prefix },
     );

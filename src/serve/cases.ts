@@ -1,7 +1,16 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
-import { answerOnce, type Cases, type IdempotencyKey, requestHash, summaryOf } from '../cases/index.ts';
+import type { Caller } from '../admit/index.ts';
+import {
+  answerOnce,
+  type Cases,
+  type IdempotencyKey,
+  noSuchCase,
+  requestHash,
+  summaryOf,
+} from '../cases/index.ts';
+import { tenantName } from '../config/index.ts';
 import type { Ledger } from '../ledger/index.ts';
 import { ClewError, type Clock } from '../lib/index.ts';
 import {
@@ -20,8 +29,8 @@ export interface CaseRouteDeps {
   clock: Clock;
   cases: Cases;
   remedy: Remedy;
-  /** Tenant of requests that name none. */
-  tenant: string;
+  /** Who asks: a tenant reaches its own cases, the operator every tenant's. */
+  callerOf: (request: FastifyRequest) => Caller;
 }
 
 /** A request waits this long for steps or a verification to end; then it answers 202 with the case as it is. */
@@ -35,10 +44,6 @@ const metaCharsMax = 16_384;
 
 const name = z.string().trim().min(1).max(200);
 const reason = z.string().max(2_000).optional();
-const tenantName = z
-  .string()
-  .regex(/^[a-z0-9][a-z0-9_-]{0,62}$/, 'must be lower-case letters, digits, - and _, at most 63');
-
 const createBody = z.strictObject({
   title: z.string().trim().min(1).max(500),
   tenant: tenantName.optional(),
@@ -134,24 +139,43 @@ function routes(deps: CaseRouteDeps): FastifyPluginAsyncZod {
         }
       },
     );
+    app.addHook('preHandler', async (request) => refuseOthersCase(deps, request));
     await app.register(readRoutes(deps));
     await app.register(writeRoutes(deps));
     await app.register(remedyRoutes(deps));
   };
 }
 
-function readRoutes({ cases, remedy, ...deps }: CaseRouteDeps): FastifyPluginAsyncZod {
+/** Another tenant's case is answered as one that is not there. */
+async function refuseOthersCase({ cases, callerOf }: CaseRouteDeps, request: FastifyRequest): Promise<void> {
+  const caller = callerOf(request);
+  if (caller.operator) return;
+  const named = { ...(request.body as { case_id?: string } | null), ...(request.params as { id?: string }) };
+  const caseId = named.id ?? named.case_id;
+  if (caseId === undefined) return;
+  if ((await cases.head(caseId)).tenant !== caller.tenant) throw noSuchCase(caseId);
+}
+
+/** The tenant that a request works for; only the operator may name another one. */
+function tenantFor({ callerOf }: CaseRouteDeps, request: FastifyRequest, named: string | undefined): string {
+  const { tenant, operator } = callerOf(request);
+  if (named === undefined || named === tenant || operator) return named ?? tenant;
+  throw new ClewError('forbidden', `tenant: ${named} is not the tenant of this token, ${tenant}.`);
+}
+
+function readRoutes(deps: CaseRouteDeps): FastifyPluginAsyncZod {
+  const { cases, remedy } = deps;
   return async (app) => {
     app.get(
       '/case',
       { schema: { tags, summary: 'Cases, newest first', querystring: listQuery } },
       async (request) => {
-        const { status, tenant = deps.tenant, limit } = request.query;
+        const { status, tenant, limit } = request.query;
         const states = statesOf(status);
         return {
           data: await cases.list({
             limit,
-            tenant,
+            tenant: tenantFor(deps, request, tenant),
             ...(states ? { status: states } : {}),
           }),
         };
@@ -189,7 +213,8 @@ function writeRoutes(deps: CaseRouteDeps): FastifyPluginAsyncZod {
       '/case/create',
       { schema: { tags, summary: 'Opens a case', body: createBody } },
       async (request, reply) => {
-        const { tenant = deps.tenant, ...body } = request.body;
+        const { tenant: named, ...body } = request.body;
+        const tenant = tenantFor(deps, request, named);
         const head = await cases.orchestrator.create({
           ...body,
           tenant,
@@ -212,7 +237,7 @@ function writeRoutes(deps: CaseRouteDeps): FastifyPluginAsyncZod {
           actor,
           reason: body.reason ?? '',
           traceId: request.id,
-          idempotency: keyOf(request, deps.tenant),
+          idempotency: keyOf(request, deps.callerOf(request).tenant),
           ...(meta ? { meta } : {}),
           ...(expectedVersion === undefined ? {} : { expectedVersion }),
         });
@@ -230,7 +255,7 @@ function remedyRoutes(deps: CaseRouteDeps): FastifyPluginAsyncZod {
       { schema: { tags, summary: 'Proposes a plan', body: planBody } },
       async (request, reply) => {
         const { case_id: caseId, actor, template, cause, plan, params } = request.body;
-        const made = await answerOnce(deps, keyOf(request, deps.tenant), () =>
+        const made = await answerOnce(deps, keyOf(request, deps.callerOf(request).tenant), () =>
           remedy.plan({
             caseId,
             actor,
@@ -249,7 +274,7 @@ function remedyRoutes(deps: CaseRouteDeps): FastifyPluginAsyncZod {
       { schema: { tags, summary: 'Lets policy or a person decide on the plan', body: gateBody } },
       async (request, reply) => {
         const { case_id: caseId, decision, actor, emergency } = request.body;
-        const { head, gate } = await answerOnce(deps, keyOf(request, deps.tenant), () =>
+        const { head, gate } = await answerOnce(deps, keyOf(request, deps.callerOf(request).tenant), () =>
           remedy.gate({
             caseId,
             traceId: request.id,
@@ -268,7 +293,7 @@ function remedyRoutes(deps: CaseRouteDeps): FastifyPluginAsyncZod {
       async (request, reply) => {
         const { case_id: caseId, actor } = request.body;
         const step = stepOf(request.body);
-        const head = await answerOnce(deps, keyOf(request, deps.tenant), () =>
+        const head = await answerOnce(deps, keyOf(request, deps.callerOf(request).tenant), () =>
           remedy.execute({ caseId, actor, traceId: request.id, waitMs, ...(step ? { step } : {}) }),
         );
         const { steps } = await cases.read(caseId);
@@ -280,7 +305,7 @@ function remedyRoutes(deps: CaseRouteDeps): FastifyPluginAsyncZod {
       { schema: { tags, summary: 'Verifies the repair', body: verifyBody } },
       async (request, reply) => {
         const { case_id: caseId, actor } = request.body;
-        const head = await answerOnce(deps, keyOf(request, deps.tenant), () =>
+        const head = await answerOnce(deps, keyOf(request, deps.callerOf(request).tenant), () =>
           remedy.verify({ caseId, actor, traceId: request.id, waitMs: verifyWaitMs }),
         );
         const { verification } = await cases.read(caseId);

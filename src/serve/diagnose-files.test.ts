@@ -7,7 +7,7 @@ import { createServer } from './server.ts';
 
 let app: FastifyInstance;
 beforeAll(async () => {
-  app = await createServer({ log: createLogger({ level: 'silent' }), token: '', bodyBytesMax: 1e6 });
+  app = await createServer({ log: createLogger({ level: 'silent' }), bodyBytesMax: 1e6 });
   await app.register(diagnoseFileRoutes({ indicators: builtInIndicators() }), { prefix: '/api/v1' });
 });
 afterAll(() => app.close());

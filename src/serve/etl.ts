@@ -1,14 +1,17 @@
+import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
+import type { Caller } from '../admit/index.ts';
 import type { Ledger } from '../ledger/index.ts';
 import { ClewError, type Clock } from '../lib/index.ts';
 import { type JobHistory, type JobRow, runStates, type TimeWindow } from '../model/index.ts';
-import { findTenant, jobHistory, jobStatuses, listRuns, type Rollup } from '../rollup/index.ts';
+import { findTenant, jobHistory, jobStatuses, listRuns, noSuchTenant, type Rollup } from '../rollup/index.ts';
 import type { RouteGroup } from './server.ts';
 import { type TenantOf, windowOf } from './window.ts';
 
 export interface EtlDeps {
-  /** For the operator's request to run windows again, which may name any tenant. */
+  /** For requests to run windows again; the operator's may name any tenant. */
   ledger: Ledger;
+  callerOf: (request: FastifyRequest) => Caller;
   /** What is shown of jobs and windows, as `tenantOf` may see it. */
   reader: Ledger;
   rollup: Pick<Rollup, 'replay' | 'probe' | 'jobs' | 'config'>;
@@ -70,6 +73,11 @@ function jobOf(jobs: Rollup['jobs'], name: string): Rollup['jobs'][number] {
   throw new ClewError('not_found', `There is no job ${name}; known are ${known}.`);
 }
 
+function refuseLedgerJob({ jobs }: Pick<Rollup, 'jobs'>, name: string, { operator }: Caller): void {
+  if (operator || jobs.find((job) => job.name === name)?.scope !== 'ledger') return;
+  throw new ClewError('forbidden', `${name} runs for all tenants at once: send the token of auth.token.`);
+}
+
 /** The job ledger, and replay of windows. `POST /events/enqueue` also stands without the prefix, as its callers write it. */
 export function etlRoutes(deps: EtlDeps): RouteGroup {
   const tags = ['etl'];
@@ -88,6 +96,9 @@ export function etlRoutes(deps: EtlDeps): RouteGroup {
       async (request, reply) => {
         const { job, tenant_id, from, to } = request.body;
         const tenant = await findTenant(ledger, tenant_id);
+        const caller = deps.callerOf(request);
+        if (!caller.operator && tenant.code !== caller.tenant) throw noSuchTenant(tenant_id);
+        refuseLedgerJob(rollup, job, caller);
         const answer = await rollup.replay(job, tenant, { from, to });
         return reply
           .status(202)
@@ -165,7 +176,9 @@ function jobRoutes(deps: EtlDeps): RouteGroup {
       },
       async (request, reply) => {
         const job = jobNamed(request.params.job);
-        const code = deps.tenantOf(request);
+        const caller = deps.callerOf(request);
+        refuseLedgerJob(rollup, job.name, caller);
+        const code = caller.tenant;
         const tenant = { code, id: await reader.tenantId(code) };
         if (!(await rollup.probe(job.name, tenant)))
           throw new ClewError('illegal_transition', `The circuit of ${job.name} is closed: the job runs.`);

@@ -36,6 +36,7 @@ export function healthRoutes(deps: {
     app.get(
       '/healthz',
       {
+        config: { operator: true },
         schema: {
           tags,
           summary: 'Health by namespace',
@@ -49,7 +50,7 @@ export function healthRoutes(deps: {
     );
     app.get(
       '/metrics',
-      { schema: { tags, summary: "Clew's own metrics, Prometheus text" } },
+      { config: { operator: true }, schema: { tags, summary: "Clew's own metrics, Prometheus text" } },
       async (_, reply) => reply.type(metricsRegistry.contentType).send(await metricsRegistry.metrics()),
     );
   };

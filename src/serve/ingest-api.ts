@@ -1,4 +1,5 @@
 import type { FastifyInstance } from 'fastify';
+import type { Caller } from '../admit/index.ts';
 import type { Config } from '../config/index.ts';
 import type { Logger } from '../lib/index.ts';
 import type { Health, Intake } from '../operate/index.ts';
@@ -12,6 +13,7 @@ import { targetRoutes } from './targets.ts';
 export interface IngestApiDeps {
   config: Config;
   log: Logger;
+  callerOf: (authorization: string) => Caller;
   front: FrontDeps;
   otlp: OtlpIntake;
   health: Health;
@@ -25,9 +27,9 @@ const elsewhere =
 /** The port of a process that only takes in: receivers, probes, figures. The caller listens and closes. */
 export async function createIngestApi(deps: IngestApiDeps): Promise<FastifyInstance> {
   const { config, log, front } = deps;
-  const { connections, auth, ingest } = config;
+  const { connections, ingest } = config;
   const { bodyBytesMax } = ingest;
-  const app = await createServer({ log, token: auth.token, bodyBytesMax, connections, elsewhere });
+  const app = await createServer({ log, callerOf: deps.callerOf, bodyBytesMax, connections, elsewhere });
   await app.register(healthRoutes({ health: deps.health, ready: front.ready }));
   await app.register(telemetrySenders(config, front, deps.otlp));
   await app.register(intakeRoutes(deps.intake), { prefix: '/api/v1' });

@@ -43,6 +43,7 @@ export const intakeRoutes =
     app.get(
       '/intake',
       {
+        config: { operator: true },
         schema: {
           tags: ['ingest'],
           summary: 'Rates, refusals, waiting bytes, labels beyond their limits',

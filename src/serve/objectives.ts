@@ -1,12 +1,12 @@
 import { z } from 'zod';
-import { type Detection, listSignals } from '../detect/index.ts';
+import { type Detections, listSignals } from '../detect/index.ts';
 import type { Ledger } from '../ledger/index.ts';
 import type { Clock } from '../lib/index.ts';
 import type { RouteGroup } from './server.ts';
 import { type TenantOf, windowOf } from './window.ts';
 
 export interface ObjectiveDeps {
-  detection: Detection;
+  detection: Pick<Detections, 'objectives'>;
   ledger: Ledger;
   clock: Clock;
   tenantOf: TenantOf;

@@ -1,4 +1,3 @@
-import { timingSafeEqual } from 'node:crypto';
 import swagger from '@fastify/swagger';
 import Fastify, {
   type FastifyBaseLogger,
@@ -14,9 +13,11 @@ import {
   validatorCompiler,
   type ZodTypeProvider,
 } from 'fastify-type-provider-zod';
+import type { Caller } from '../admit/index.ts';
 import type { Config } from '../config/index.ts';
-import { ClewError, type Logger, newTraceId, publicError, sha256Hex } from '../lib/index.ts';
-import { connectionOptions, limitConnections } from '../receive/index.ts';
+import { ClewError, type Logger, newTraceId, publicError } from '../lib/index.ts';
+import { bearerOf, connectionOptions, limitConnections } from '../receive/index.ts';
+import { answerAs } from './caller.ts';
 import { isConsolePath } from './console-paths.ts';
 
 /** A group of routes: a Fastify plugin whose schemas are zod, so that the API document writes itself. */
@@ -24,8 +25,8 @@ export type RouteGroup = FastifyPluginAsyncZod;
 
 export interface ServerOptions {
   log: Logger;
-  /** Empty: no credentials asked for (loopback only). */
-  token: string;
+  /** Who sends a request, by its header Authorization; throws `unauthenticated`. Without it everyone is the operator. */
+  callerOf?: (authorization: string) => Caller;
   bodyBytesMax: number;
   /** Of the port; the default ones when left out. */
   connections?: Config['connections'];
@@ -89,17 +90,7 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
       reply,
     );
   });
-  if (options.token !== '') {
-    app.addHook('onRequest', async (request) => {
-      if (isOpenRoute(request.url) || request.routeOptions.config.ownCredentials === true) return;
-      if (!sameToken(request.headers.authorization ?? '', `Bearer ${options.token}`)) {
-        throw new ClewError(
-          'unauthenticated',
-          'Send the header "Authorization: Bearer <token>" with the token of auth.token.',
-        );
-      }
-    });
-  }
+  askForCredentials(app as unknown as FastifyInstance, options.callerOf ?? (() => anyone));
   await app.register(swagger, {
     openapi: {
       openapi: '3.1.0',
@@ -110,17 +101,33 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
   return app as unknown as FastifyInstance;
 }
 
+const anyone: Caller = { tenant: 'default', operator: true };
+
+/** Whose request it is, before its body is read; what it asks is answered as that tenant. */
+function askForCredentials(app: FastifyInstance, callerOf: (authorization: string) => Caller): void {
+  app.decorateRequest('caller', null);
+  app.addHook('onRequest', async (request) => {
+    const { ownCredentials, operator } = request.routeOptions.config;
+    if (isOpenRoute(request.url) || ownCredentials === true) return;
+    request.caller = callerOf(bearerOf(request.headers.authorization ?? ''));
+    if (operator === true && !request.caller.operator)
+      throw new ClewError(
+        'forbidden',
+        'This speaks for the whole server, not for one tenant: send the token of auth.token.',
+      );
+  });
+  // Not in onRequest: reading the body leaves that context.
+  app.addHook('preHandler', (request, _reply, done) => {
+    if (request.caller === null) done();
+    else answerAs(request.caller, done);
+  });
+}
+
 /** Probes answer without credentials; so do the console's files and the API document, which hold no data. */
 const isOpenRoute = (url: string): boolean =>
   /^\/(livez|ready|readyz)(\?|$)/.test(url) ||
   /^\/(assets|api\/docs|api\/openapi\.json)/.test(url) ||
   isConsolePath(url);
-
-function sameToken(given: string, expected: string): boolean {
-  const a = Buffer.from(sha256Hex(given));
-  const b = Buffer.from(sha256Hex(expected));
-  return timingSafeEqual(a, b);
-}
 
 /** The caller's W3C trace id, or a new one; it names the request in answers, logs and case timelines. */
 function traceIdOf(traceparent: string | string[] | undefined): string {

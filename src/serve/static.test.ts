@@ -2,7 +2,8 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { createLogger } from '../lib/index.ts';
+import { Credentials } from '../admit/index.ts';
+import { createLogger, systemClock } from '../lib/index.ts';
 import { createServer } from './server.ts';
 import { consoleRoutes } from './static.ts';
 
@@ -20,7 +21,14 @@ function build(): void {
 }
 
 async function serve(token = '') {
-  const app = await createServer({ log: createLogger({ level: 'silent' }), token, bodyBytesMax: 1_048_576 });
+  const log = createLogger({ level: 'silent' });
+  const config = { tenant: 'default', auth: { token } };
+  const credentials = new Credentials({ config, clock: systemClock, log });
+  const app = await createServer({
+    log,
+    callerOf: (authorization) => credentials.callerOf(authorization),
+    bodyBytesMax: 1_048_576,
+  });
   await app.register(consoleRoutes({ distDir: dir }));
   return app;
 }

@@ -53,6 +53,7 @@ export const storageRoutes =
     app.get(
       '/storage',
       {
+        config: { operator: true },
         schema: {
           tags: ['health'],
           summary: 'Space by tenant and table, growth, retention; counted anew once a minute',

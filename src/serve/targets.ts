@@ -34,6 +34,7 @@ export function targetRoutes(deps: { state: () => ScrapeState }): RouteGroup {
     app.get(
       '/targets',
       {
+        config: { operator: true },
         schema: {
           tags: ['scrape'],
           summary: 'Targets that Clew scrapes, their health and last error, as Prometheus shows its own',

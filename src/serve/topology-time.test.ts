@@ -42,7 +42,7 @@ beforeAll(async () => {
     );
   await tell(noon, ['db']);
   await tell(noon + 10 * minute, ['cache']);
-  app = await createServer({ log: createLogger({ level: 'silent' }), token: '', bodyBytesMax: 1e6 });
+  app = await createServer({ log: createLogger({ level: 'silent' }), bodyBytesMax: 1e6 });
   await app.register(topologyTimeRoutes({ ledger, clock: systemClock, tenantOf: () => 'shop' }), {
     prefix: '/api/v1',
   });

@@ -6,6 +6,7 @@ import { openTestLedger } from '../ledger/testing.ts';
 import { createLogger, systemClock } from '../lib/index.ts';
 import { createRollup } from '../rollup/index.ts';
 import type { CallEdge } from '../topology/index.ts';
+import { callerOf } from './caller.ts';
 import { etlRoutes } from './etl.ts';
 import { createServer } from './server.ts';
 import { topologyRoutes } from './topology.ts';
@@ -28,7 +29,7 @@ let ledger: Ledger;
 beforeAll(async () => {
   ledger = await openTestLedger();
   await ledger.tenantId('shop');
-  app = await createServer({ log, token: '', bodyBytesMax: 1e6 });
+  app = await createServer({ log, bodyBytesMax: 1e6 });
   const tenantOf = () => 'shop';
   await app.register(
     topologyRoutes({
@@ -68,7 +69,7 @@ beforeAll(async () => {
     log,
     worker: 'w',
   });
-  await app.register(etlRoutes({ ledger, reader: ledger, rollup, clock: systemClock, tenantOf }), {
+  await app.register(etlRoutes({ ledger, reader: ledger, rollup, clock: systemClock, tenantOf, callerOf }), {
     prefix: '/api/v1',
   });
   await app.ready();

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openTestLedger } from '../../src/ledger/testing.ts';
 import { systemClock } from '../../src/lib/index.ts';
+import { callerOf } from '../../src/serve/caller.ts';
 import { caseRoutes } from '../../src/serve/cases.ts';
 import { createServer } from '../../src/serve/index.ts';
 import { log, type World, worldOn } from './cases-support.ts';
@@ -12,9 +13,9 @@ beforeAll(async () => {
   const ledger = await openTestLedger();
   world = worldOn(ledger);
   await world.start();
-  app = await createServer({ log, token: '', bodyBytesMax: 1_048_576 });
+  app = await createServer({ log, bodyBytesMax: 1_048_576 });
   const { cases, remedy } = world;
-  await app.register(caseRoutes({ ledger, clock: systemClock, cases, remedy, tenant: 'default' }));
+  await app.register(caseRoutes({ ledger, clock: systemClock, cases, remedy, callerOf }));
   await app.ready();
 });
 

@@ -137,7 +137,7 @@ it('when it is off nothing is counted and nothing is moved', async () => {
 });
 
 it('the API lists, forgets one, and forgets all', async () => {
-  const app: FastifyInstance = await createServer({ log, token: '', bodyBytesMax: 1e6 });
+  const app: FastifyInstance = await createServer({ log, bodyBytesMax: 1e6 });
   await app.register(priorRoutes({ learning, enabled: true, tenantOf: () => tenant }), { prefix: '/api/v1' });
   await decided({ kind: 'slow_query', resource: 'urn:db:postgres:pg/shop' }, ['verify_pass']);
   await decided({ kind: 'bad_release' }, ['verify_pass']);

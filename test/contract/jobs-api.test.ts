@@ -53,13 +53,14 @@ beforeAll(async () => {
     random: () => 0,
     config,
   });
-  app = await createServer({ log, token: '', bodyBytesMax: 100_000 });
+  app = await createServer({ log, bodyBytesMax: 100_000 });
   const routes = etlRoutes({
     ledger,
     reader: tenantLedger(ledger, 'shop'),
     rollup: scheduler,
     clock,
     tenantOf: () => 'shop',
+    callerOf: () => ({ tenant: 'shop', operator: true }),
   });
   await app.register(routes, { prefix: '/api/v1' });
   url = await app.listen({ host: '127.0.0.1', port: 0 });

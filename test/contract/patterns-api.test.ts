@@ -65,7 +65,7 @@ beforeAll(async () => {
     `INSERT INTO change_events (Tenant, Timestamp, Id, Kind, ServiceName, Title) VALUES ('default', fromUnixTimestamp64Milli(toInt64(${noon}), 'UTC'), 'd1', 'deploy', 'shop', 'shop v2')`,
   );
   await tick();
-  app = await createServer({ log, token: '', bodyBytesMax: 1_000_000 });
+  app = await createServer({ log, bodyBytesMax: 1_000_000 });
   // As the program does it: what answers users reads as their tenant.
   const deps = {
     detail,

@@ -99,7 +99,7 @@ beforeAll(async () => {
     },
   ]);
   await storeEvidence();
-  app = await createServer({ log: createLogger({ level: 'silent' }), token: '', bodyBytesMax: 1_000_000 });
+  app = await createServer({ log: createLogger({ level: 'silent' }), bodyBytesMax: 1_000_000 });
   const common = { detail, clock, tenantOf: () => 'default', windowMsMax: 31 * dayMs };
   await app.register(docsRoutes());
   await app.register(

@@ -34,7 +34,7 @@ beforeAll(async () => {
   await detail.exec(
     `INSERT INTO network_flows (${columns}) VALUES ${rows[0]?.replace("('t'", "('somebody else'")}`,
   );
-  app = await createServer({ log: createLogger({ level: 'silent' }), token: '', bodyBytesMax: 10_000 });
+  app = await createServer({ log: createLogger({ level: 'silent' }), bodyBytesMax: 10_000 });
   const deps = { detail, clock: systemClock, tenantOf: () => 't', windowMsMax: 86_400_000 };
   await app.register(flowRoutes(deps), { prefix: '/api/v1' });
 });

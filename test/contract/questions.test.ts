@@ -88,7 +88,7 @@ beforeAll(async () => {
      UNION ALL SELECT $1::uuid, 'metric', NULL, 'its p95'`,
     [event],
   );
-  app = await createServer({ log, token: '', bodyBytesMax: 10_000 });
+  app = await createServer({ log, bodyBytesMax: 10_000 });
   const deps = { detail, ledger, clock, tenantOf: () => 'default', windowMsMax: 86_400_000 };
   await app.register(questionRoutes({ ...deps, ...patternLookup(ledger) }), { prefix: '/api/v1' });
 });

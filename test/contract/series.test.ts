@@ -109,7 +109,7 @@ beforeAll(async () => {
   await ledger.query('SELECT ensure_partitions($1)', [iso(noon)]);
   await fill(await ledger.tenantId('default'));
   const deps = { detail, ledger, clock, tenantOf: () => 'default', windowMsMax: 86_400_000 };
-  app = await createServer({ log: createLogger({ level: 'silent' }), token: '', bodyBytesMax: 10_000 });
+  app = await createServer({ log: createLogger({ level: 'silent' }), bodyBytesMax: 10_000 });
   for (const routes of [
     seriesRoutes(deps),
     evidenceRoutes(deps),

@@ -71,12 +71,15 @@ async function furnish(tenant: string): Promise<void> {
 
 /** The routes of a server of `north`; `asks` is whom its statements ask for. */
 async function serverOf(asks: string) {
-  const app = await createServer({ log, token: '', bodyBytesMax: 1_048_576 });
+  const app = await createServer({ log, bodyBytesMax: 1_048_576 });
   const reader = tenantLedger(ledger, 'north');
+  const asking = { tenant: 'north', operator: false };
   const rollup = { jobs: [job], config: { replayWindowsMax: 1 } } as never;
-  await app.register(etlRoutes({ ledger, reader, rollup, clock, tenantOf: () => asks }));
+  await app.register(
+    etlRoutes({ ledger, reader, rollup, clock, tenantOf: () => asks, callerOf: () => asking }),
+  );
   const { cases, remedy } = world;
-  await app.register(caseRoutes({ ledger, clock, cases, remedy, tenant: 'north' }));
+  await app.register(caseRoutes({ ledger, clock, cases, remedy, callerOf: () => asking }));
   const graphs = openGraphs({
     ledger,
     mode: 'auto',

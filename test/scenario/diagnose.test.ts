@@ -93,7 +93,7 @@ async function play(scenario: Scenario, tenant: string): Promise<Played> {
   }
   const diagnosis = createDiagnosis({
     store,
-    live: detection.live,
+    liveOf: () => detection.live,
     clock,
     log,
     baselineS: 1_800,

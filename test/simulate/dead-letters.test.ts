@@ -99,7 +99,7 @@ async function open(): Promise<void> {
       },
     },
   };
-  app = await createServer({ log, token: '', bodyBytesMax: config.ingest.bodyBytesMax });
+  app = await createServer({ log, bodyBytesMax: config.ingest.bodyBytesMax });
   await app.register(frontsOf(config)(door));
   const letters = createReplay({ config: later, clock, log, detail, fronts: frontsOf(later) });
   await app.register(

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { FastifyInstance } from 'fastify';
 import { afterAll, beforeAll } from 'vitest';
-import { createAdmission, createMasker, loadMasking, Pipelines } from '../../src/admit/index.ts';
+import { Credentials, createAdmission, createMasker, loadMasking, Pipelines } from '../../src/admit/index.ts';
 import { configSchema } from '../../src/config/index.ts';
 import { type DetailStore, openDetailStore } from '../../src/detail/index.ts';
 import { createLogger, newUuid, systemClock } from '../../src/lib/index.ts';
@@ -55,10 +55,16 @@ export interface Fronts {
 export type Row = Record<string, unknown>;
 
 async function serve(store: DetailStore, token: string): Promise<FastifyInstance> {
-  const app = await createServer({ log, token, bodyBytesMax: config.ingest.bodyBytesMax });
+  const credentials = new Credentials({ config: { ...config, auth: { token } }, clock: systemClock, log });
+  const app = await createServer({
+    log,
+    callerOf: (authorization) => credentials.callerOf(authorization),
+    bodyBytesMax: config.ingest.bodyBytesMax,
+  });
   const masker = createMasker(await loadMasking(['catalog'], systemClock), config.masking);
   const door = createAdmission({
-    config: { ...config, auth: { token } },
+    config,
+    credentials,
     clock: systemClock,
     log,
     append: async (block) => {

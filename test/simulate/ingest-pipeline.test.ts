@@ -27,7 +27,7 @@ beforeAll(async () => {
   }
   const [pipelines] = frontPipelines;
   if (pipelines === undefined) throw new Error('no pipelines');
-  const app = await createServer({ log, token: '', bodyBytesMax: 100_000 });
+  const app = await createServer({ log, bodyBytesMax: 100_000 });
   await app.register(pipelineRoutes({ pipelines, tenantOf: () => 'default' }), { prefix: '/api/v1' });
   url = await app.listen({ host: '127.0.0.1', port: 0 });
   close = async () => {

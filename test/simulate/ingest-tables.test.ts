@@ -36,7 +36,7 @@ beforeAll(async () => {
     },
     pendingBytes: () => store.health().pendingBytes,
   });
-  server = await createServer({ log, token: '', bodyBytesMax: config.ingest.bodyBytesMax });
+  server = await createServer({ log, bodyBytesMax: config.ingest.bodyBytesMax });
   const ready = () => ({ ready: true, reason: 'ok' });
   const masker = createMasker(await loadMasking(['catalog'], systemClock), config.masking);
   const refined = { ...config.ingest, refinery: { masker } };

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { FastifyInstance } from 'fastify';
 import { afterAll, beforeAll } from 'vitest';
-import { createAdmission } from '../../src/admit/index.ts';
+import { Credentials, createAdmission } from '../../src/admit/index.ts';
 import { configSchema } from '../../src/config/index.ts';
 import { type DetailStore, openDetailStore } from '../../src/detail/index.ts';
 import { ClewError, createLogger, systemClock } from '../../src/lib/index.ts';
@@ -27,9 +27,15 @@ let server: FastifyInstance;
 let url = '';
 
 export async function makeServer(token: string): Promise<FastifyInstance> {
-  const app = await createServer({ log, token, bodyBytesMax: config.ingest.bodyBytesMax });
+  const credentials = new Credentials({ config: { ...config, auth: { token } }, clock: systemClock, log });
+  const app = await createServer({
+    log,
+    callerOf: (authorization) => credentials.callerOf(authorization),
+    bodyBytesMax: config.ingest.bodyBytesMax,
+  });
   const door = createAdmission({
-    config: { ...config, auth: { token } },
+    config,
+    credentials,
     clock: systemClock,
     log,
     append: async (block) => {

@@ -25,7 +25,7 @@ const fronts = (own: Door) => {
   const deps = { door: own, config: config.ingest, clock, log };
   return otlpRoutes(deps, createOtlpIntake(deps));
 };
-const app = await createServer({ log, token: '', bodyBytesMax: config.ingest.bodyBytesMax });
+const app = await createServer({ log, bodyBytesMax: config.ingest.bodyBytesMax });
 const tenantOf = () => config.tenant;
 const letters = createReplay({ config, clock, log, detail, fronts });
 await app.register(fronts(door));

@@ -27,7 +27,7 @@ describe('addresses', () => {
   });
 
   const config = (host: string, exportersAllow: string[]) => ({
-    ...{ enabled: true, host, exportersAllow, netflowPort: 0, ipfixPort: 0, sflowPort: 0 },
+    ...{ enabled: true, host, exportersAllow, netflowPort: 0, ipfixPort: 0, sflowPort: 0, tenant: '' },
   });
   it('that may send are this machine alone, or the ranges that are named', () => {
     const own = exportersAllowed(config('127.0.0.1', []));

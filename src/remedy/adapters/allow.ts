@@ -38,7 +38,8 @@ export function resolveProgram(name: string, programs: readonly Program[]): Reso
     return refused(name, 'name it by its absolute path, which must stand in remedy.script_allow');
   const real = realOf(path);
   const known = programs.find((program) => program.path === path || program.real === path);
-  if (!known) return refused(name, 'it does not stand in remedy.script_allow');
+  if (!known)
+    return refused(name, 'it does not stand in remedy.script_allow, or its tenant not in remedy.tenants');
   if (real === null) return { ok: false, problem: `Program ${path} does not exist.` };
   const expected = realOf(known.path);
   if (real !== expected || (known.real !== expected && known.real !== known.path))
@@ -64,5 +65,5 @@ export function checkOrigin(url: string, allow: readonly string[]): string | nul
   const { username, password } = new URL(url);
   if (username !== '' || password !== '') return 'params.url must not carry credentials';
   if (allow.some((allowed) => originOf(allowed) === origin)) return null;
-  return `params.url leads to ${origin}, which is not in remedy.http_allow`;
+  return `params.url leads to ${origin}, which is not in remedy.http_allow, or its tenant not in remedy.tenants`;
 }
