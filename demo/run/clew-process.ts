@@ -8,52 +8,80 @@ import { fileURLToPath } from 'node:url';
 /** Clew creates its stores at the first start. */
 const readyTimeoutMs = 90_000;
 const stopTimeoutMs = 15_000;
+const pollMs = 200;
 const logTailLines = 20;
+
+/** Each 0 for any that is free. */
+export interface ClewPorts {
+  http: number;
+  otlpHttp: number;
+  otlpGrpc: number;
+}
 
 export interface ClewProcessOptions {
   dir: string;
-  httpPort: number;
-  otlpPort: number;
+  /** Wanted; where another program has one, Clew listens on a free one. */
+  ports: ClewPorts;
   catalogDir: string;
   scriptAllow: string[];
   httpAllow: string[];
 }
 
 const local = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
+const saidReady = /Clew is ready: (\S+) \(OTLP\/HTTP (\S+)\)/;
+const saidTaken = /:(\d+) is already in use/;
 
 /** Clew as a user would run it: its command line and its environment, nothing else. */
 export class ClewProcess {
-  readonly url: string;
-  readonly otlpUrl: string;
+  readonly #options: ClewProcessOptions;
   readonly #logFile: string;
-  readonly #process: ChildProcess;
-  readonly #exited: Promise<unknown>;
+  #ports: ClewPorts;
+  #process: ChildProcess;
+  #exited: Promise<unknown>;
+  #url = '';
+  #otlpUrl = '';
+  #stopping = false;
 
   constructor(options: ClewProcessOptions) {
-    this.url = `http://127.0.0.1:${options.httpPort}`;
-    this.otlpUrl = `http://127.0.0.1:${options.otlpPort}`;
+    this.#options = options;
+    this.#ports = options.ports;
     this.#logFile = join(options.dir, 'clew.log');
-    const log = openSync(this.#logFile, 'a');
+    [this.#process, this.#exited] = this.#start();
+  }
+
+  #start(): [ChildProcess, Promise<unknown>] {
+    const { dir, catalogDir, scriptAllow, httpAllow } = this.#options;
+    const log = openSync(this.#logFile, 'w');
     const flags = ['--disable-warning=ExperimentalWarning', '--import', local('./with-parent.ts')];
-    this.#process = spawn(process.execPath, [...flags, local('../../src/cli/main.ts'), 'serve'], {
-      cwd: options.dir,
+    const child = spawn(process.execPath, [...flags, local('../../src/cli/main.ts'), 'serve'], {
+      cwd: dir,
       env: {
         ...process.env,
-        CLEW_DATA_DIR: join(options.dir, 'clew'),
-        CLEW_HTTP_PORT: String(options.httpPort),
-        CLEW_OTLP_HTTP_PORT: String(options.otlpPort),
-        CLEW_OTLP_GRPC_PORT: '0',
-        CLEW_CATALOG_DIRS: options.catalogDir,
-        CLEW_REMEDY_SCRIPT_ALLOW: options.scriptAllow.join(','),
-        CLEW_REMEDY_HTTP_ALLOW: options.httpAllow.join(','),
+        CLEW_DATA_DIR: join(dir, 'clew'),
+        CLEW_HTTP_PORT: String(this.#ports.http),
+        CLEW_OTLP_HTTP_PORT: String(this.#ports.otlpHttp),
+        CLEW_OTLP_GRPC_PORT: String(this.#ports.otlpGrpc),
+        CLEW_CATALOG_DIRS: catalogDir,
+        CLEW_REMEDY_SCRIPT_ALLOW: scriptAllow.join(','),
+        CLEW_REMEDY_HTTP_ALLOW: httpAllow.join(','),
       },
       // A group of its own: Ctrl-C is for the demo, which ends Clew after the shop.
       detached: true,
       stdio: ['ignore', log, log, 'ipc'],
     });
     closeSync(log);
-    this.#process.on('error', () => {});
-    this.#exited = once(this.#process, 'exit').catch(() => {});
+    child.on('error', () => {});
+    return [child, once(child, 'exit').catch(() => {})];
+  }
+
+  /** Of the console and the API; '' until it is ready. */
+  get url(): string {
+    return this.#url;
+  }
+
+  /** Where telemetry goes; '' until it is ready. */
+  get otlpUrl(): string {
+    return this.#otlpUrl;
   }
 
   get alive(): boolean {
@@ -67,15 +95,28 @@ export class ClewProcess {
   async ready(): Promise<void> {
     const until = performance.now() + readyTimeoutMs;
     while (performance.now() < until) {
-      if (!this.alive) throw new Error(`Clew ended at its start (${this.#ending()}).\n${this.logTail()}`);
-      const ok = await fetch(`${this.url}/readyz`, { signal: AbortSignal.timeout(2_000) }).then(
-        (response) => response.ok,
-        () => false,
-      );
-      if (ok) return;
-      await sleep(200);
+      if (!this.alive && !this.#startElsewhere())
+        throw new Error(`Clew ended at its start (${this.#ending()}).\n${this.logTail()}`);
+      const [, url = '', otlpUrl = ''] = saidReady.exec(readFileSync(this.#logFile, 'utf8')) ?? [];
+      const ok = url !== '' && (await answers(`${url}/readyz`));
+      if (ok) {
+        this.#url = url;
+        this.#otlpUrl = otlpUrl;
+        return;
+      }
+      await sleep(pollMs);
     }
     throw new Error(`Clew was not ready within ${readyTimeoutMs / 1_000} s.\n${this.logTail()}`);
+  }
+
+  /** Once for each port that another program took: only who binds it knows that it is free. */
+  #startElsewhere(): boolean {
+    const taken = Number(saidTaken.exec(this.logTail())?.[1] ?? 0);
+    const name = (['http', 'otlpHttp', 'otlpGrpc'] as const).find((each) => this.#ports[each] === taken);
+    if (taken === 0 || name === undefined || this.#stopping) return false;
+    this.#ports = { ...this.#ports, [name]: 0 };
+    [this.#process, this.#exited] = this.#start();
+    return true;
   }
 
   #ending(): string {
@@ -88,6 +129,7 @@ export class ClewProcess {
   }
 
   async stop(): Promise<void> {
+    this.#stopping = true;
     if (!this.alive) return;
     this.#process.kill('SIGTERM');
     const timer = setTimeout(() => this.#process.kill('SIGKILL'), stopTimeoutMs);
@@ -95,3 +137,9 @@ export class ClewProcess {
     clearTimeout(timer);
   }
 }
+
+const answers = (url: string): Promise<boolean> =>
+  fetch(url, { signal: AbortSignal.timeout(2_000) }).then(
+    (response) => response.ok,
+    () => false,
+  );

@@ -8,30 +8,34 @@ import { askAPerson, writeCatalog, writeIndexProgram } from './catalog.ts';
 import { ClewApi } from './clew-api.ts';
 import { ClewProcess } from './clew-process.ts';
 import { followCase, type Outcome } from './follow.ts';
-import { type DemoOptions, readOptions, UsageError, usage } from './options.ts';
-import { freePort } from './ports.ts';
+import { type DemoOptions, portOf, readOptions, UsageError, usage } from './options.ts';
+import { portHint } from './ports.ts';
 import { createTell, type Tell } from './progress.ts';
 import { Shop } from './supervisor.ts';
 
 /** The late decoy comes this long before the fault. */
 const lateDecoyS = 8;
 
-interface Stage {
+interface Prepared {
   clew: ClewProcess;
   shop: Shop;
-  api: ClewApi;
   dir: string;
 }
 
-async function prepare(options: DemoOptions, tell: Tell): Promise<Stage> {
+interface Stage extends Prepared {
+  api: ClewApi;
+}
+
+async function prepare(options: DemoOptions, tell: Tell): Promise<Prepared> {
   const dir = mkdtempSync(join(tmpdir(), 'clew-demo-'));
-  const httpPort = await freePort(Number(process.env.CLEW_HTTP_PORT ?? 8080));
-  const otlpPort = await freePort(Number(process.env.CLEW_OTLP_HTTP_PORT ?? 4318));
+  const ports = {
+    http: await portHint(portOf(process.env, 'CLEW_HTTP_PORT', 8080)),
+    otlpHttp: await portHint(portOf(process.env, 'CLEW_OTLP_HTTP_PORT', 4318)),
+    otlpGrpc: portOf(process.env, 'CLEW_OTLP_GRPC_PORT', 0),
+  };
   const shopDir = join(dir, 'shop');
   mkdirSync(shopDir);
   const shop = new Shop({
-    otlpEndpoint: `http://127.0.0.1:${otlpPort}`,
-    clewUrl: `http://127.0.0.1:${httpPort}`,
     dir: shopDir,
     log: (text) => tell({ event: 'shop', text: `shop: ${text}` }),
   });
@@ -47,13 +51,12 @@ async function prepare(options: DemoOptions, tell: Tell): Promise<Stage> {
   if (options.approval === 'person') askAPerson(catalogDir);
   const clew = new ClewProcess({
     dir,
-    httpPort,
-    otlpPort,
+    ports,
     catalogDir,
     scriptAllow: [program],
     httpAllow: [control, admin],
   });
-  return { clew, shop, api: new ClewApi(clew.url), dir };
+  return { clew, shop, dir };
 }
 
 /** Normal operation, with two harmless changes in it that a diagnosis must not blame. */
@@ -190,14 +193,17 @@ async function run(
   const fault = faultNamed(options.fault);
   if (!fault) throw new UsageError(usage);
   tell({ event: 'start', text: 'starting Clew' });
-  const stage = await prepare(options, tell);
+  const prepared = await prepare(options, tell);
   cleanUp(async () => {
-    await stage.shop.stop();
-    await stage.clew.stop();
-    if (options.keep) process.stderr.write(`kept: ${stage.dir}\n`);
-    else rmSync(stage.dir, { recursive: true, force: true });
+    await prepared.shop.stop();
+    await prepared.clew.stop();
+    if (options.keep) process.stderr.write(`kept: ${prepared.dir}\n`);
+    else rmSync(prepared.dir, { recursive: true, force: true });
   });
-  await stage.clew.ready();
+  await prepared.clew.ready();
+  const { url, otlpUrl } = prepared.clew;
+  prepared.shop.connect({ otlpEndpoint: otlpUrl, clewUrl: url });
+  const stage: Stage = { ...prepared, api: new ClewApi(url) };
   tell({ event: 'clew', text: `open ${stage.clew.url} in a browser`, fields: { url: stage.clew.url } });
   await stage.shop.start();
   tell({ event: 'shop', text: `the shop is open at ${stage.shop.urls.gateway}`, fields: stage.shop.urls });

@@ -29,6 +29,9 @@ export const usage = `usage: npm run demo -- [options]
   --timeout SECONDS  longest wait for the case to close, after the fault (default ${timeoutSDefault})
   --approval WHO     who approves the repair: policy (default) or person, in the console
   --keep             keep the run's directory (Clew's data, the shop's databases, logs)
+
+Clew listens on 8080 and 4318, or on free ports where those are taken; CLEW_HTTP_PORT, CLEW_OTLP_HTTP_PORT and
+CLEW_OTLP_GRPC_PORT name others. Exit codes: 0 done, 1 the case did not close with the right cause, 2 wrong usage.
 `;
 
 function seconds(name: string, text: string | undefined, fallback: number): number {
@@ -37,6 +40,18 @@ function seconds(name: string, text: string | undefined, fallback: number): numb
   if (text.trim() === '' || !Number.isFinite(value) || value < 0 || value > 86_400)
     throw new UsageError(`--${name} must be a number of seconds from 0 to 86400, not "${text}".`);
   return value;
+}
+
+const portMax = 65_535;
+
+/** The port that a setting of Clew names in the environment. */
+export function portOf(env: NodeJS.ProcessEnv, name: string, fallback: number): number {
+  const text = env[name];
+  if (text === undefined || text === '') return fallback;
+  const port = Number(text);
+  if (!Number.isInteger(port) || port < 0 || port > portMax)
+    throw new UsageError(`${name} is "${text}"; it must be a port, 0 to ${portMax} (0 picks a free one).`);
+  return port;
 }
 
 function approver(text: string): DemoOptions['approval'] {

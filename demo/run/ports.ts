@@ -12,9 +12,16 @@ function tryPort(port: number): Promise<number | null> {
   });
 }
 
-/** The wanted port when it is free, otherwise any free one. */
-export async function freePort(wanted = 0): Promise<number> {
-  const port = (await tryPort(wanted)) ?? (await tryPort(0));
+/**
+ * The wanted port when nobody has it at this moment, otherwise 0: who listens there picks one. Only a hint that spares a start in
+ * vain; another program may take the port before it is bound.
+ */
+export async function portHint(wanted: number): Promise<number> {
+  return (await tryPort(wanted)) === null ? 0 : wanted;
+}
+
+async function freePort(): Promise<number> {
+  const port = await tryPort(0);
   if (port === null) throw new Error('No free port on 127.0.0.1.');
   return port;
 }

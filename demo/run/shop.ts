@@ -12,11 +12,9 @@ const { values } = parseArgs({
   options: { otlp: { type: 'string', default: 'http://127.0.0.1:4318' }, clew: { type: 'string' } },
 });
 const dir = mkdtempSync(join(tmpdir(), 'shop-'));
-const shop = new Shop({
+const shop = new Shop({ dir, log: (message) => console.error(message) }).connect({
   otlpEndpoint: values.otlp,
   clewUrl: values.clew ?? null,
-  dir,
-  log: (message) => console.error(message),
 });
 const end = async () => {
   await shop.stop();

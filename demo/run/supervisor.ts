@@ -14,10 +14,14 @@ import { freePorts } from './ports.ts';
 const restartDelayMs = 6_000;
 const memoryCheckMs = 500;
 
-export interface ShopOptions {
+/** Who is told. */
+export interface Receiver {
   otlpEndpoint: string;
   /** Where changes are announced; null: nowhere. */
   clewUrl: string | null;
+}
+
+export interface ShopOptions {
   /** Directory of the databases; it is made when missing. */
   dir: string;
   log(message: string): void;
@@ -56,8 +60,9 @@ const program = (part: Part): string => fileURLToPath(new URL(`../${part.program
 
 /** Runs the shop: starts its processes, restarts those that crash, deploys releases, changes configuration. */
 export class Shop {
-  readonly changes: Changes;
   readonly #options: ShopOptions;
+  #changes: Changes;
+  #otlpEndpoint = '';
   readonly #instances = new Map<string, Instance>();
   readonly #versions = new Map<string, string>();
   readonly #config = new Map<string, Map<string, ConfigValue>>();
@@ -69,7 +74,14 @@ export class Shop {
 
   constructor(options: ShopOptions) {
     this.#options = options;
-    this.changes = new Changes(options.clewUrl, options.log);
+    this.#changes = new Changes(null, options.log);
+  }
+
+  /** Says who is told, before the shop starts: an address may be known only when the shop's own are. */
+  connect({ otlpEndpoint, clewUrl }: Receiver): this {
+    this.#otlpEndpoint = otlpEndpoint;
+    this.#changes = new Changes(clewUrl, this.#options.log);
+    return this;
   }
 
   get urls(): { gateway: string; admin: string; control: string; provider: string } {
@@ -125,7 +137,7 @@ export class Shop {
     const load = [...this.#instances.values()].filter(({ part }) => part === loadPart);
     await Promise.all(load.map(({ child }) => child.stop()));
     await Promise.all([...this.#instances.values()].map(({ child }) => child.stop()));
-    await this.changes.settled();
+    await this.#changes.settled();
     await this.#control?.close();
   }
 
@@ -156,7 +168,7 @@ export class Shop {
     for (const { part, child } of this.#instances.values())
       if (part.name === service) child.send({ type: 'config', key, value });
     if (actor !== null && value !== before.value)
-      this.changes.announce({
+      this.#changes.announce({
         kind: 'config',
         service,
         title: `${service}: ${key} changed from ${before.value} to ${value}`,
@@ -188,7 +200,7 @@ export class Shop {
     const old = this.#instances.get(`${service}@${version}`);
     await this.#run(part, version);
     await old?.child.stop();
-    this.changes.announce({
+    this.#changes.announce({
       kind: 'restart',
       service,
       title: `${service} ${version} restarted`,
@@ -232,7 +244,7 @@ export class Shop {
     return {
       PATH: process.env.PATH ?? '',
       OTEL_SERVICE_NAME: part.name,
-      OTEL_EXPORTER_OTLP_ENDPOINT: this.#options.otlpEndpoint,
+      OTEL_EXPORTER_OTLP_ENDPOINT: this.#otlpEndpoint,
       SHOP_VERSION: version,
       SHOP_INSTANCE_ID: `${part.name}-${randomBytes(3).toString('hex')}`,
       SHOP_PORT: String(port),
@@ -263,7 +275,7 @@ export class Shop {
     if (message.type !== 'flipped') return;
     const { service, from, to, actor } = message;
     this.#versions.set(service, to);
-    this.changes.announce({
+    this.#changes.announce({
       kind: 'deploy',
       service,
       title: `${service} ${to} takes over from ${from}`,

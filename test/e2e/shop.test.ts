@@ -36,7 +36,8 @@ const charges = (): SinkSpan[] =>
 beforeAll(async () => {
   await sink.start();
   const problems: string[] = [];
-  shop = new Shop({ otlpEndpoint: sink.url, clewUrl: sink.url, dir, log: (text) => problems.push(text) });
+  const told = { otlpEndpoint: sink.url, clewUrl: sink.url };
+  shop = new Shop({ dir, log: (text) => problems.push(text) }).connect(told);
   await shop.start();
 });
 
