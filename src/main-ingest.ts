@@ -2,7 +2,6 @@
  * The process that only takes in: receivers, door, write-ahead log. It opens neither the engine nor the ledger, so that no query,
  * window job or crash there can delay an acknowledgement; closed segments are handed over as files.
  */
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createCardinality } from './admit/index.ts';
 import { type Config, requireAllowBeyondLoopback, requireCredentialsBeyondLoopback } from './config/index.ts';
@@ -16,6 +15,7 @@ import {
   doorSource,
   greyFailures,
   lockRoles,
+  makeDataDir,
   processSource,
 } from './operate/index.ts';
 import { createOtlpIntake } from './receive/index.ts';
@@ -43,7 +43,7 @@ export async function startIngest(settings: Config, log: Logger): Promise<Clew> 
   const config: Config = { ...settings, ingest: Object.assign({ refinery: pipelines }, settings.ingest) };
   const started = new Started(log);
   try {
-    await mkdir(config.dataDir, { recursive: true });
+    makeDataDir(config.dataDir);
     const unlock = lockRoles(config.dataDir, roles);
     started.add('roles', async () => unlock());
     const store = await openIngestStore({ dir: join(config.dataDir, 'detail'), config, clock, log });

@@ -2,7 +2,6 @@
  * The wiring: which parts there are, what each is handed, the order in which they start, and the reverse in which they
  * stop. Rooms know only rooms to their left; everything else they need comes from here as functions.
  */
-import { mkdir } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join, resolve } from 'node:path';
 import { createCardinality } from './admit/index.ts';
@@ -36,6 +35,7 @@ import {
   doorSource,
   ledgerSource,
   lockRoles,
+  makeDataDir,
   processSource,
   rollupSource,
   type Storage,
@@ -270,7 +270,7 @@ export async function startClew(settings: Config, log: Logger): Promise<Clew> {
   const config: Config = { ...settings, ingest: Object.assign({ refinery: pipelines }, settings.ingest) };
   const started = new Started(log);
   try {
-    await mkdir(config.dataDir, { recursive: true });
+    makeDataDir(config.dataDir);
     const unlock = lockRoles(config.dataDir, roles);
     started.add('roles', async () => unlock());
     const stores = await openStores(config, log, started);

@@ -17,6 +17,8 @@ export async function callApi<T>(
   body?: object,
   method?: 'DELETE',
 ): Promise<T> {
+  if (!/^https?:\/\/[^/]/.test(url) || !URL.canParse(url))
+    throw new ClewError('bad_request', `--url is "${url}"; write it like http://127.0.0.1:8080.`);
   let response: Response;
   try {
     response = await fetch(`${url}/api/v1${path}`, {
@@ -33,11 +35,29 @@ export async function callApi<T>(
       cause: error,
     });
   }
-  const answer = (await response.json()) as T & { error?: { message: string } };
+  const answer = await jsonOf<T & { error?: { message: string } }>(response, url);
   if (response.ok) return answer;
+  if (response.status === 401)
+    throw new ClewError(
+      'unauthenticated',
+      `${url} refused the token${token === '' ? ', for there is none' : ''}; set CLEW_AUTH_TOKEN.`,
+    );
   const refused = response.status >= 400 && response.status < 500;
   throw new ClewError(
     refused ? 'bad_request' : 'unavailable',
     answer.error?.message ?? `Clew answered ${response.status}.`,
   );
+}
+
+async function jsonOf<T>(response: Response, url: string): Promise<T> {
+  try {
+    return (await response.json()) as T;
+  } catch (cause) {
+    const type = response.headers.get('content-type') ?? 'no content type';
+    throw new ClewError(
+      'unavailable',
+      `${url} answers ${response.status} with ${type}, which is not Clew's API; give the address of Clew with --url.`,
+      { cause },
+    );
+  }
 }

@@ -41,9 +41,7 @@ export function lint(
     ({ severity }) => lintSeverities.indexOf(severity) >= lintSeverities.indexOf(failOn),
   ).length;
   if (format === 'human')
-    options.tell(
-      `${files.length} files, ${findings.length} findings, ${failing} of them ${failOn} or worse\n`,
-    );
+    options.tell(`files: ${files.length}, findings: ${findings.length}, ${failOn} or worse: ${failing}\n`);
   return failing > 0 ? 1 : 0;
 }
 

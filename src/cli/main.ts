@@ -4,57 +4,7 @@ import { type Config, loadConfig, rolesOf } from '../config/index.ts';
 import { ClewError, createLogger, type Logger, systemClock } from '../lib/index.ts';
 import type { Clew } from '../wiring.ts';
 import { parseArguments } from './index.ts';
-
-/** Of all commands. A command loads only what it needs, and this needs all of them. */
-async function usage(): Promise<string> {
-  const [
-    deadLetters,
-    lint,
-    pipeline,
-    diagnose,
-    patterns,
-    patternsLive,
-    anomalies,
-    bundle,
-    topology,
-    jobs,
-    priors,
-  ] = await Promise.all([
-    import('./dead-letters.ts'),
-    import('./lint.ts'),
-    import('./pipeline.ts'),
-    import('./diagnose.ts'),
-    import('./patterns.ts'),
-    import('./patterns-live.ts'),
-    import('./anomalies.ts'),
-    import('./bundle.ts'),
-    import('./topology.ts'),
-    import('./jobs.ts'),
-    import('./priors.ts'),
-  ]);
-  return `clew — from a symptom to a verified fix
-
-  clew serve [--config FILE] [--<setting> VALUE …]   run Clew (settings: docs/reference/configuration.md)
-  clew demo [--fault NAME] [--headless] [--json] [--list-faults]
-                                                     run the demo shop, break it, watch it being repaired
-${deadLetters.deadLettersUsage}
-${lint.lintUsage}
-${pipeline.pipelineUsage}
-${diagnose.diagnoseUsage}
-${patterns.patternsUsage}
-${patternsLive.patternsLiveUsage}
-${anomalies.anomaliesUsage}
-${bundle.bundleUsage}
-${topology.topologyUsage}
-${jobs.jobsUsage}
-${priors.priorsUsage}
-  clew bench ingest|validate [options]               measure ingest; run the validation plan (clew bench help)
-  clew version
-  clew help
-
-Exit codes: 0 done, 1 failed, 2 wrong usage.
-`;
-}
+import { refuseUnknownCommand, refuseUnknownFlags, usageOf, wholeUsage } from './usage.ts';
 
 /** After this long an orderly stop is given up; what is on disk is replayed at the next start. */
 const stopMsMax = 15_000;
@@ -69,7 +19,9 @@ async function startRoles(config: Config, log: Logger): Promise<Clew> {
   return startClew(config, log);
 }
 
-async function serve(flags: Record<string, string>): Promise<void> {
+async function serve(rest: readonly string[], flags: Record<string, string>): Promise<void> {
+  if (rest.length > 0)
+    throw new ClewError('bad_request', `"${rest[0]}" is one word too many; settings are --name VALUE.`);
   const { config: file, ...settings } = flags;
   const config = loadConfig({ env: process.env, flags: settings, ...(file === undefined ? {} : { file }) });
   const log = createLogger({ level: config.log.level });
@@ -128,7 +80,8 @@ function serverOf(flags: Record<string, string>) {
 
 async function lintFiles(rest: readonly string[], flags: Readonly<Record<string, string>>): Promise<number> {
   const { loadLintRules } = await import('../operate/index.ts');
-  const { lint } = await import('./lint.ts');
+  const { lint, lintUsage } = await import('./lint.ts');
+  refuseUnknownFlags(flags, lintUsage, ['catalog']);
   const dirs = [join(import.meta.dirname, '../../catalog'), ...(flags.catalog?.split(',') ?? [])];
   return lint(rest, flags, {
     cwd: process.cwd(),
@@ -151,21 +104,40 @@ async function patternsOf(rest: readonly string[], flags: Readonly<Record<string
 }
 
 type Ask = (rest: readonly string[], flags: Record<string, string>) => Promise<number>;
+const askingFlags = ['url', 'json'];
 /** Commands that only ask a running Clew. */
 const asking = new Map<string, Ask>([
   [
     'dead-letters',
-    async (rest, flags) => (await import('./dead-letters.ts')).deadLetters(rest, flags, serverOf(flags)),
+    async (rest, flags) => {
+      const { deadLetters, deadLettersUsage } = await import('./dead-letters.ts');
+      refuseUnknownFlags(flags, deadLettersUsage, askingFlags);
+      return deadLetters(rest, flags, serverOf(flags));
+    },
   ],
-  ['priors', async (rest, flags) => (await import('./priors.ts')).priors(rest, flags, serverOf(flags))],
-  ['topology', async (rest, flags) => (await import('./topology.ts')).topology(rest, flags, serverOf(flags))],
+  [
+    'priors',
+    async (rest, flags) => {
+      const { priors, priorsUsage } = await import('./priors.ts');
+      refuseUnknownFlags(flags, priorsUsage, askingFlags);
+      return priors(rest, flags, serverOf(flags));
+    },
+  ],
+  [
+    'topology',
+    async (rest, flags) => {
+      const { topology, topologyUsage } = await import('./topology.ts');
+      refuseUnknownFlags(flags, topologyUsage, askingFlags);
+      return topology(rest, flags, serverOf(flags));
+    },
+  ],
   [
     'jobs',
-    async (rest, flags) =>
-      (await import('./jobs.ts')).jobs(rest, flags, {
-        ...serverOf(flags),
-        sleep: (ms) => systemClock.sleep(ms),
-      }),
+    async (rest, flags) => {
+      const { jobs, jobsUsage } = await import('./jobs.ts');
+      refuseUnknownFlags(flags, jobsUsage, askingFlags);
+      return jobs(rest, flags, { ...serverOf(flags), sleep: (ms) => systemClock.sleep(ms) });
+    },
   ],
 ]);
 
@@ -174,6 +146,8 @@ async function main(argv: readonly string[]): Promise<void> {
     process.exitCode = await (await import('./bench.ts')).bench(argv.slice(1));
     return;
   }
+  if (isOneOf(argv[0], ['-v', '-V', '--version'])) return main(['version']);
+  if (isOneOf(argv[0], ['-h', '--help'])) return main(['help']);
   const { command, flags, rest } = parseArguments(argv, [
     'help',
     'headless',
@@ -183,7 +157,8 @@ async function main(argv: readonly string[]): Promise<void> {
     'all',
     'wait',
   ]);
-  if (command === 'serve') return serve(flags);
+  if (flags.help !== undefined && command !== 'demo') return help(command === 'help' ? undefined : command);
+  if (command === 'serve') return serve(rest, flags);
   if (command === 'demo') {
     process.exitCode = await demo(argv.slice(argv.indexOf('demo') + 1));
     return;
@@ -227,7 +202,8 @@ async function main(argv: readonly string[]): Promise<void> {
     return;
   }
   if (command === 'pipeline' || command === 'mask') {
-    const { maskCommand, pipelineCommand } = await import('./pipeline.ts');
+    const { maskCommand, pipelineCommand, pipelineUsage } = await import('./pipeline.ts');
+    refuseUnknownFlags(flags, usageOf(command, pipelineUsage));
     const run = command === 'pipeline' ? pipelineCommand : maskCommand;
     const config = loadConfig({ env: process.env, flags: {} });
     const write = (text: string) => void process.stdout.write(text);
@@ -239,11 +215,19 @@ async function main(argv: readonly string[]): Promise<void> {
     process.stdout.write(`${manifest.version}\n`);
     return;
   }
-  if (command === 'help') {
-    process.stdout.write(await usage());
-    return;
-  }
-  throw new ClewError('bad_request', `There is no command "${command}".\n\n${await usage()}`);
+  if (command === 'help') return help(rest[0]);
+  refuseUnknownCommand(command, await wholeUsage());
+}
+
+const isOneOf = (word: string | undefined, words: readonly string[]): boolean =>
+  word !== undefined && words.includes(word);
+
+/** Of one command, or of all. */
+async function help(command: string | undefined): Promise<void> {
+  const whole = await wholeUsage();
+  const own = command === undefined ? whole : `${usageOf(command, whole)}\n`;
+  if (own === '\n') refuseUnknownCommand(command ?? '', whole);
+  process.stdout.write(own);
 }
 
 // `clew … | head` has seen enough: that is no failure of ours.

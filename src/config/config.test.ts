@@ -74,3 +74,34 @@ test('beyond loopback Clew asks for credentials', () => {
   expect(() => requireCredentialsBeyondLoopback(guarded)).not.toThrow();
   expect(() => requireCredentialsBeyondLoopback(loadConfig({ env: {}, flags: {} }))).not.toThrow();
 });
+
+test.each([
+  [
+    { flags: { 'http-port': 'abc' } },
+    'http.port is "abc": Invalid input: expected number (set by http.port, CLEW_HTTP_PORT or --http-port)',
+  ],
+  [{ env: { CLEW_HTTP_PORT: '99999' } }, 'http.port is "99999": Too big: expected number to be <=65535'],
+  [{ flags: { 'http.port': '1' } }, 'Flag --http.port is not a setting of Clew. Did you mean --http-port?'],
+  [{ flags: { zebra: '1' } }, 'Flag --zebra is not a setting of Clew.'],
+  [
+    { env: { CLEW_HTTP_PROT: '1' } },
+    'Environment variable CLEW_HTTP_PROT is not a setting of Clew. Did you mean CLEW_HTTP_PORT?',
+  ],
+  [{ yaml: 'htp:\n  port: 1\n' }, 'htp is not a setting of Clew. Did you mean http?'],
+  [{ yaml: 'http:\n  prot: 1\n' }, 'http.prot is not a setting of Clew. Did you mean http.port?'],
+  [
+    { yaml: ': : {\n' },
+    "can't be read: Nested mappings are not allowed in compact mappings at line 1, column 3.",
+  ],
+])('a wrong setting is refused with its name, its value and what was meant: %j', (given, message) => {
+  const { yaml, env = {}, flags = {} } = given as { yaml?: string; env?: object; flags?: object };
+  const file = yaml === undefined ? {} : { file: yamlFile(yaml) };
+  expect(() => loadConfig({ env: { ...env }, flags: { ...flags }, ...file })).toThrow(message);
+});
+
+test('a secret that is not valid is not repeated', () => {
+  const file = yamlFile('auth:\n  token: [very-secret]\n');
+  const load = () => loadConfig({ file, env: {}, flags: {} });
+  expect(load).toThrow(/auth\.token: /);
+  expect(load).not.toThrow(/very-secret/);
+});

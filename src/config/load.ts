@@ -102,11 +102,9 @@ function readFileTree(path: string | undefined): Tree {
       throw new Error('the top level must be a mapping');
     return tree as Tree;
   } catch (cause) {
-    throw new ClewError(
-      'bad_request',
-      `Configuration file ${file} can't be read: ${cause instanceof Error ? cause.message : cause}`,
-      { cause },
-    );
+    // The parser goes on with the lines around the place.
+    const [reason = ''] = (cause instanceof Error ? cause.message : String(cause)).split(/:?\n/);
+    throw new ClewError('bad_request', `Configuration file ${file} can't be read: ${reason}.`, { cause });
   }
 }
 
@@ -116,16 +114,51 @@ function envValue(env: ConfigSources['env'], name: string): string | undefined {
   return env[name];
 }
 
+/** ` Did you mean …?` with the known name that a typing error may have meant; '' when none is near. */
+function suggestion(given: string, known: readonly string[]): string {
+  const bare = (name: string) => name.toLowerCase().replace(/[^a-z0-9]/g, '');
+  const wanted = bare(given);
+  const near = known
+    .map((name) => ({ name, typos: typosBetween(wanted, bare(name)) }))
+    .sort((a, b) => a.typos - b.typos)[0];
+  return near !== undefined && near.typos <= (wanted.length < 5 ? 1 : Math.max(2, wanted.length / 5))
+    ? ` Did you mean ${near.name}?`
+    : '';
+}
+
+/** Letters to add, leave out or change (Levenshtein). */
+function typosBetween(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, index) => index);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++)
+      next[j] = Math.min(
+        (row[j] ?? 0) + 1,
+        (next[j - 1] ?? 0) + 1,
+        (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1),
+      );
+    row = next;
+  }
+  return row[b.length] ?? 0;
+}
+
 /** Environment names that begin with CLEW_ but are no setting of ours would otherwise be silent typos. */
 function refuseUnknownNames(sources: ConfigSources, keys: ConfigKey[]): void {
   const envs = new Set(keys.flatMap((key) => [key.env, `${key.env}_FILE`]).concat('CLEW_CONFIG'));
   for (const name of Object.keys(sources.env)) {
     if (name.startsWith('CLEW_') && !envs.has(name))
-      throw new ClewError('bad_request', `Environment variable ${name} is not a setting of Clew.`);
+      throw new ClewError(
+        'bad_request',
+        `Environment variable ${name} is not a setting of Clew.${suggestion(name, [...envs])}`,
+      );
   }
   const flags = new Set(keys.map((key) => key.flag));
   for (const name of Object.keys(sources.flags)) {
-    if (!flags.has(name)) throw new ClewError('bad_request', `Flag --${name} is not a setting of Clew.`);
+    if (!flags.has(name))
+      throw new ClewError(
+        'bad_request',
+        `Flag --${name} is not a setting of Clew.${suggestion(name, [...flags]).replace('mean ', 'mean --')}`,
+      );
   }
 }
 
@@ -139,12 +172,30 @@ export function loadConfig(sources: ConfigSources): Config {
   }
   const parsed = configSchema.safeParse(tree);
   if (parsed.success) return parsed.data;
-  const lines = parsed.error.issues.map((issue) => {
+  const lines = parsed.error.issues.flatMap((issue) => {
     const path = issue.path.map((part) => snake(String(part))).join('.');
+    if (issue.code === 'unrecognized_keys')
+      return issue.keys.map((name) => unknownKey(path, snake(name), keys));
     const key = keys.find((candidate) => candidate.path.join('.') === issue.path.join('.'));
-    return `${path || '(top level)'}: ${issue.message}${key ? ` (set by ${key.yaml}, ${key.env} or --${key.flag})` : ''}`;
+    const value = valueAt(tree, issue.path.map(String));
+    return `${path || '(top level)'}${shown(path, value)}: ${issue.message.replace(', received NaN', '')}${key ? ` (set by ${key.yaml}, ${key.env} or --${key.flag})` : ''}`;
   });
   throw new ClewError('bad_request', `The configuration is not valid:\n  ${lines.join('\n  ')}`);
+}
+
+function unknownKey(path: string, name: string, keys: readonly ConfigKey[]): string {
+  const given = path === '' ? name : `${path}.${name}`;
+  const known = keys.flatMap(({ yaml }) => yaml.split('.').map((_, i, all) => all.slice(0, i + 1).join('.')));
+  return `${given} is not a setting of Clew.${suggestion(given, [...new Set(known)])}`;
+}
+
+const shownCharsMax = 60;
+
+/** What was given, unless it may be a secret. */
+function shown(path: string, value: unknown): string {
+  if (value === undefined || /token|password|secret|key|url/.test(path)) return '';
+  const text = JSON.stringify(value) ?? '';
+  return ` is ${text.length > shownCharsMax ? `${text.slice(0, shownCharsMax)}…` : text}`;
 }
 
 const loopback = (host: string): boolean => host === 'localhost' || host === '::1' || /^127\./.test(host);

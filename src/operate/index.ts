@@ -7,6 +7,7 @@
  */
 
 export { cardinalitySource } from './cardinality.ts';
+export { makeDataDir } from './data-dir.ts';
 export { flowSource } from './flows.ts';
 export { doorSource, greyFailures } from './grey.ts';
 export {
