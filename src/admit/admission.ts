@@ -99,8 +99,6 @@ export function createAdmission(options: AdmissionOptions): Admission {
     },
     async deliver(delivery) {
       const { request } = delivery;
-      const earlier = delivery.abandoned && request !== undefined ? recent.find(request) : undefined;
-      if (earlier !== undefined) return earlier;
       const bytes = delivery.blocks.reduce((sum, block) => sum + block.bytes.byteLength, 0);
       checkPending({ tenant: delivery.tenant, bytes, pending: options.pendingBytes(), room, refuse });
       room.add(delivery.tenant, bytes);
@@ -117,10 +115,13 @@ export function createAdmission(options: AdmissionOptions): Admission {
           () => options.expectAgain?.(request),
           () => undefined,
         )
-        .finally(() => abandoned.delete(request));
+        .finally(() => {
+          // The same bytes may be under way once more, for another sender that has gone.
+          if (abandoned.get(request) === settled) abandoned.delete(request);
+        });
       abandoned.set(request, settled);
     },
-    cameLately: (request) => recent.find(request) !== undefined,
+    storedLately: (request) => recent.find(request),
     repeated: (request) => abandoned.get(request),
     state: () => ({ commitMs: commits.worstMs(), diskFreeBytes: diskFree() }),
     async deadLetters(letters) {

@@ -14,8 +14,6 @@ export interface Delivery {
   startedAt: number;
   /** Fingerprint of the request, by which a repetition is known. */
   request?: string;
-  /** Its sender was gone before it was read: where a repetition was stored meanwhile, it is not stored as well. */
-  abandoned?: boolean;
 }
 
 /** Something that could not be read, with its bytes. */
@@ -41,8 +39,8 @@ export interface Door {
   deliver(delivery: Delivery): Promise<void>;
   /** The sender did not get the answer to a request that is (or will be) durable when `underway` resolves: it may come again. */
   answerLost(request: string, underway: Promise<unknown>): void;
-  /** The same bytes were stored, or began to be stored, in the last minute. */
-  cameLately(request: string): boolean;
+  /** Where the same bytes began to be stored in the last minute: settles as that does. */
+  storedLately(request: string): Promise<void> | undefined;
   /** While a request whose sender has gone is still under way, its repetition waits for it. Never rejects. */
   repeated(request: string): Promise<void> | undefined;
   /** Keeps what could not be read. Never throws. */

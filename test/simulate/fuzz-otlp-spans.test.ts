@@ -35,7 +35,7 @@ function collecting() {
     enter: () => () => undefined,
     deliver: async (delivery: Delivery) => void got.deliveries.push(delivery),
     answerLost: () => undefined,
-    cameLately: () => false,
+    storedLately: () => undefined,
     repeated: () => undefined,
     deadLetters: async (letters: readonly Letter[]) => void got.letters.push(...letters),
   };

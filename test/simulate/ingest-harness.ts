@@ -6,7 +6,7 @@ import { afterAll, beforeAll } from 'vitest';
 import { createAdmission } from '../../src/admit/index.ts';
 import { configSchema } from '../../src/config/index.ts';
 import { type DetailStore, openDetailStore } from '../../src/detail/index.ts';
-import { createLogger, systemClock } from '../../src/lib/index.ts';
+import { type Clock, createLogger, systemClock } from '../../src/lib/index.ts';
 import { createOtlpGrpcServer, createOtlpIntake, createOtlpServer } from '../../src/receive/index.ts';
 
 /** The ingest path behind a real port: one per test file, started and stopped with it. */
@@ -24,17 +24,23 @@ export const pretended = {
   pendingBytes: 0,
   /** Held up, or rejected, before a block reaches the store. */
   beforeAppend: async (): Promise<void> => undefined,
+  /** Held up when it is durable, before the door knows. */
+  afterAppend: async (): Promise<void> => undefined,
+  /** How far the door's clock is ahead: the process stood still so long. */
+  stoodMs: 0,
 };
+const clock: Clock = { ...systemClock, monotonic: () => systemClock.monotonic() + pretended.stoodMs };
 export const address = (): string => url;
 
 const makeDoor = (token: string) =>
   createAdmission({
     config: { ...config, auth: { token } },
-    clock: systemClock,
+    clock,
     log,
     append: async (block) => {
       await pretended.beforeAppend();
       await store.append(block);
+      await pretended.afterAppend();
     },
     expectAgain: (request, table) => store.expectAgain(request, table),
     pendingBytes: () => pretended.pendingBytes + store.health().pendingBytes,

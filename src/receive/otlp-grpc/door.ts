@@ -27,6 +27,23 @@ const encodings = new WeakMap<Buffer, string>();
 export const encodingOf = (message: Buffer): string => encodings.get(message) ?? '';
 const knownEncodings = ['identity', 'gzip', 'deflate', 'zstd'];
 
+/** The stream of a call; the library shows it nowhere else. */
+type Stream = Pick<ServerHttp2Stream, 'destroyed' | 'close' | 'once' | 'rstCode'>;
+interface OfStream {
+  stream?: Stream;
+}
+const streamOf = (call: OfStream | object): Stream | undefined =>
+  'stream' in call ? call.stream : undefined;
+const streams = new WeakMap<Buffer, Stream>();
+
+/**
+ * Tells how the call of a message ends: whether the answer was sent whole. The library's own `cancelled` comes in either case.
+ */
+export function onEnd(message: Buffer, tell: (answered: boolean) => void): void {
+  const stream = streams.get(message);
+  stream?.once('close', () => tell(stream.rstCode === constants.NGHTTP2_NO_ERROR));
+}
+
 export const bearerIn = (metadata: Metadata): string =>
   bearerOf(String(metadata.get('authorization')[0] ?? ''));
 
@@ -97,6 +114,8 @@ export function atTheDoor(
           call.sendStatus(statusOf(error));
           return;
         }
+        const stream = streamOf(call);
+        if (stream !== undefined) streams.set(message, stream);
         next(message);
       })
       .withOnReceiveHalfClose((next) => {
@@ -133,14 +152,9 @@ const tooSlow = (requestSMax: number): ClewError =>
     `The message did not come whole within ${requestSMax} s, the limit of connections.request_s_max.`,
   );
 
-/** The stream below the call; the library shows it nowhere else. */
-interface OfStream {
-  stream?: Pick<ServerHttp2Stream, 'destroyed' | 'close' | 'once'>;
-}
-
 /** Ends the stream of a call that was answered, where its peer does not. */
 async function cutOff({ clock }: OtlpDeps, call: object): Promise<void> {
-  const { stream }: OfStream = call;
+  const stream = streamOf(call);
   if (stream === undefined || stream.destroyed) return;
   const closed = new AbortController();
   stream.once('close', () => closed.abort());

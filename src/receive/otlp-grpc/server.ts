@@ -1,4 +1,4 @@
-import { createServer, type Server as NetServer } from 'node:net';
+import { createServer, type Server as NetServer, type Socket } from 'node:net';
 import {
   type handleUnaryCall,
   logVerbosity,
@@ -15,8 +15,8 @@ import { mapError, retryAfterOf } from '../http.ts';
 import { retryStatus, rpcCodes, type Signal } from '../otlp/answer.ts';
 import type { OtlpIntake } from '../otlp/intake.ts';
 import type { OtlpDeps } from '../otlp/server.ts';
-import { loseAnswer, writeReceipt } from '../receipt.ts';
-import { atTheDoor, bearerIn, encodingOf, type Failure } from './door.ts';
+import { expectCuts, loseAnswer, noteAnswered, watchConnection, writeReceipt } from '../receipt.ts';
+import { atTheDoor, bearerIn, encodingOf, type Failure, onEnd } from './door.ts';
 
 export interface OtlpGrpcDeps extends OtlpDeps {
   /** Whether senders may send; what the health service says. */
@@ -75,13 +75,18 @@ export function createOtlpGrpcServer(deps: OtlpGrpcDeps, intake: OtlpIntake): Gr
     ...keepalive,
     interceptors: [atTheDoor(deps, connections.requestSMax, (error) => statusOf(deps, error))],
   });
-  const port = portOf(server, connections);
-  for (const [signal, path] of exportPaths) serveUnary(server, path, exportCall(deps, intake, signal));
+  const peers: Peers = new Map();
+  const port = portOf(server, connections, (socket) => {
+    watchConnection(deps.door, socket);
+    notePeer(peers, socket);
+  });
+  for (const [signal, path] of exportPaths) serveUnary(server, path, exportCall(deps, intake, signal, peers));
   serveUnary(server, '/grpc.health.v1.Health/Check', (_call, answer) => answer(null, health(deps.ready())));
   return {
     listen: (address) => bind(port, address),
     close: async () => {
       port.close();
+      expectCuts(deps.door);
       const late = new AbortController();
       const closed = new Promise<void>((resolve) => server.tryShutdown(() => resolve()));
       await Promise.race([closed, deps.clock.sleep(stopMsMax, late.signal)]);
@@ -96,10 +101,25 @@ function serveUnary(server: Server, path: string, handler: Unary): void {
   server.addService(definition, { call: handler });
 }
 
-function exportCall(deps: OtlpGrpcDeps, intake: OtlpIntake, signal: Signal): Unary {
+/** Open connections by the library's name for their peer: it does not show a call's socket. */
+type Peers = Map<string, Socket>;
+
+function notePeer(peers: Peers, socket: Socket): void {
+  const name = `${socket.remoteAddress}:${socket.remotePort}`;
+  peers.set(name, socket);
+  socket.once('close', () => {
+    if (peers.get(name) === socket) peers.delete(name);
+  });
+}
+
+function exportCall(deps: OtlpGrpcDeps, intake: OtlpIntake, signal: Signal, peers: Peers): Unary {
   return (call, answer) => {
-    const receipt = writeReceipt(call.request, `${signal}\n${bearerIn(call.metadata)}`);
-    call.once('cancelled', () => loseAnswer(deps.door, receipt));
+    const about = `${signal}\n${bearerIn(call.metadata)}`;
+    const receipt = writeReceipt(call.request, about, peers.get(call.getPeer()));
+    onEnd(call.request, (answered) => {
+      if (answered) noteAnswered(deps.door, receipt, deps.clock.monotonic());
+      else loseAnswer(deps.door, receipt);
+    });
     const take = async (): Promise<Buffer> =>
       intake({
         tenant: deps.door.tenantOf(bearerIn(call.metadata)),
@@ -133,9 +153,16 @@ function statusOf(deps: OtlpGrpcDeps, error: unknown): Failure {
 const health = (ready: boolean): Buffer => Buffer.from([0x08, ready ? 1 : 2]);
 
 /** The library's own port takes any number of connections, so they are taken here and handed to it. */
-function portOf(server: Server, { max }: ConnectionLimits): NetServer {
+function portOf(
+  server: Server,
+  { max }: ConnectionLimits,
+  onConnection: (socket: Socket) => void,
+): NetServer {
   const { injectConnection } = server.createConnectionInjector(ServerCredentials.createInsecure());
-  const port = createServer({ noDelay: true }, injectConnection);
+  const port = createServer({ noDelay: true }, (socket) => {
+    onConnection(socket);
+    injectConnection(socket);
+  });
   port.maxConnections = max;
   port.on('drop', () => refusedConnections.inc());
   return port;

@@ -79,7 +79,7 @@ export class LetterReader {
       },
       // A letter is kept once by its state, not by its request.
       answerLost: () => undefined,
-      cameLately: () => false,
+      storedLately: () => undefined,
       repeated: () => undefined,
       deadLetters: async (letters) => {
         this.refusals.push(...letters.map((letter) => letter.reason));
