@@ -1,5 +1,9 @@
+import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
-import { ClewError } from '../../src/lib/index.ts';
+import { describe, expect, it } from 'vitest';
+import { ClewError, SnappyError } from '../../src/lib/index.ts';
+import { BulkError } from '../../src/receive/elastic/failure.ts';
+import { LabelError } from '../../src/receive/loki/labels.ts';
 import { MalformedError } from '../../src/receive/otlp/wire.ts';
 
 /** Reads one request and answers how many bytes it became; throws where it refuses. */
@@ -41,7 +45,7 @@ function applied(bytes: Uint8Array, edits: readonly Edit[]): Uint8Array {
 }
 
 /** Broken forms of a message: some bytes changed, added, taken out or repeated, or nothing but noise. */
-export const brokenBytes = (message: Uint8Array): fc.Arbitrary<Uint8Array> =>
+const brokenBytes = (message: Uint8Array): fc.Arbitrary<Uint8Array> =>
   fc.oneof(
     { weight: 5, arbitrary: fc.array(edit, { maxLength: 6 }).map((edits) => applied(message, edits)) },
     // One byte of a name or a number leaves most messages readable, so that the fuzz also gets behind the first check.
@@ -89,7 +93,7 @@ function replaced(node: unknown, way: readonly number[], value: unknown): unknow
 }
 
 /** JSON in which some values are others than the format wants, and now and then JSON with broken bytes. */
-export const brokenJson = (message: unknown): fc.Arbitrary<Uint8Array> =>
+const brokenJson = (message: unknown): fc.Arbitrary<Uint8Array> =>
   fc.oneof(
     {
       weight: 4,
@@ -104,17 +108,65 @@ export const brokenJson = (message: unknown): fc.Arbitrary<Uint8Array> =>
     { weight: 1, arbitrary: brokenBytes(Buffer.from(JSON.stringify(message))) },
   );
 
+/** A decoder with a message that it reads, and broken forms of it. */
+export interface Decoder {
+  decode: Decode;
+  whole: Uint8Array;
+  forms: fc.Arbitrary<Uint8Array>;
+}
+export const ofBytes = (decode: Decode, whole: Uint8Array): Decoder => ({
+  decode,
+  whole,
+  forms: brokenBytes(whole),
+});
+export const ofJson = (decode: Decode, value: unknown): Decoder => ({
+  decode,
+  whole: Buffer.from(JSON.stringify(value)),
+  forms: brokenJson(value),
+});
+/** Broken before it was packed, or afterwards. */
+export const ofPacked = (
+  decode: Decode,
+  whole: Uint8Array,
+  pack: (bytes: Uint8Array) => Uint8Array = gzipSync,
+): Decoder => ({
+  decode,
+  whole: pack(whole),
+  forms: fc.oneof(brokenBytes(whole).map(pack), brokenBytes(pack(whole))),
+});
+
+/** The guarantee of every decoder, and that a decoder without it would be found. */
+export function describeDecoders(decoders: readonly [string, Decoder][], seed: number): void {
+  const runs = { seed, numRuns: 600 };
+  describe.each(decoders)('%s', (_name, { decode, whole, forms }) => {
+    it('broken messages are read or refused by a typed error, bounded, and harm nothing', async () => {
+      // What a series is called is told the first time alone.
+      const again = async () => {
+        await decode(whole);
+        return decode(whole);
+      };
+      const kept = await again();
+      expect(kept).toBeGreaterThan(100);
+      await fc.assert(neverBreaks(decode, forms), runs);
+      expect(await again()).toBe(kept);
+    });
+
+    it.each(Object.entries(canaries))('the fuzz finds a decoder that %s', async (_canary, breakIt) => {
+      const found = await fc.check(neverBreaks(breakIt(decode), forms), { ...runs, endOnFailure: true });
+      expect(found.failed).toBe(true);
+    });
+  });
+}
+
 /** Whatever the bytes: they are read or refused with a typed error, soon, and don't become many times as much. */
-export const neverBreaks = (decode: Decode, forms: fc.Arbitrary<Uint8Array>) =>
+const neverBreaks = (decode: Decode, forms: fc.Arbitrary<Uint8Array>) =>
   fc.asyncProperty(forms, async (bytes) => {
     const startedAt = performance.now();
     let kept = 0;
     try {
       kept = await decode(bytes);
     } catch (error) {
-      const typed =
-        error instanceof MalformedError || (error instanceof ClewError && error.code !== 'internal');
-      if (!typed) throw error;
+      if (!isTyped(error)) throw error;
     }
     if (kept > keptBytesMin + growthMax * bytes.length)
       throw new Error(`${bytes.length} bytes became ${kept}`);
@@ -122,15 +174,19 @@ export const neverBreaks = (decode: Decode, forms: fc.Arbitrary<Uint8Array>) =>
     if (tookMs > decodeMsMax) throw new Error(`it took ${tookMs} ms`);
   });
 
+const isTyped = (error: unknown): boolean =>
+  [MalformedError, SnappyError, BulkError, LabelError].some((kind) => error instanceof kind) ||
+  (error instanceof ClewError && error.code !== 'internal');
+
 const sumOf = (bytes: Uint8Array): number => bytes.reduce((sum, byte) => sum + byte, 0);
 
 /** Decoders that are broken on purpose: a fuzz that does not find them would find nothing. */
-export const canaries: Record<string, (decode: Decode) => Decode> = {
+const canaries: Record<string, (decode: Decode) => Decode> = {
   'throws what no sender understands': (decode) => async (bytes) => {
     try {
       return await decode(bytes);
     } catch (error) {
-      throw error instanceof MalformedError ? new TypeError('canary') : error;
+      throw isTyped(error) ? new TypeError('canary') : error;
     }
   },
   'reads past the end': (decode) => async (bytes) => {

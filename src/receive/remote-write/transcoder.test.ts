@@ -8,9 +8,6 @@ import {
   type Series,
   string,
 } from '../../../test/support/remote-write.ts';
-import { testSeed } from '../../../test/support/seed.ts';
-import { ClewError } from '../../lib/index.ts';
-import { MalformedError } from '../otlp/wire.ts';
 import type { Version } from './request.ts';
 import { RemoteWriteTranscoder } from './transcoder.ts';
 
@@ -243,80 +240,4 @@ it('empty buckets between spans are bounded for the whole request', () => {
   );
   expect([written.histograms, written.rejected]).toEqual([262, 38]);
   expect(written.rejections[0]?.reason).toContain('more than 1048576 empty buckets');
-});
-
-/** Mulberry32: the same numbers for the same seed. */
-function numbers(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
-
-it('damaged requests are read within bounds or refused, and never spoil the next one', () => {
-  const seed = testSeed;
-  const random = numbers(seed);
-  const series: Series[] = [
-    {
-      labels: [up, ['instance', 'a:1'], ['job', 'j']],
-      samples: [one, { at: nowMs, stale: true }],
-      exemplars: [{ labels: [['trace_id', 'ab'.repeat(16)]], value: 1, at: nowMs }],
-      metadata: { type: 1, help: 'h', unit: 's' },
-      created: nowMs - 5,
-    },
-    {
-      labels: [['__name__', 'h']],
-      histograms: [
-        {
-          at: nowMs,
-          count: 3,
-          positiveSpans: [
-            [0, 1],
-            [2, 1],
-          ],
-          positiveDeltas: [1, 0],
-          negativeSpans: [[1, 1]],
-          negativeDeltas: [1],
-        },
-        {
-          at: nowMs,
-          floatCount: 3,
-          schema: -53,
-          bounds: [1, 2],
-          positiveSpans: [[0, 3]],
-          positiveCounts: [1, 1, 1],
-        },
-      ],
-    },
-  ];
-  for (const version of [1, 2] as const) {
-    const transcoder = new RemoteWriteTranscoder(limits);
-    const whole = encode(version, series);
-    for (let run = 0; run < 3_000; run++) {
-      const where = `seed ${seed}, version ${version}, run ${run}`;
-      const damaged = whole.slice(0, random() < 0.3 ? Math.floor(random() * whole.length) : whole.length);
-      for (let flips = Math.floor(random() * 4); flips >= 0 && damaged.length > 0; flips--)
-        damaged[Math.floor(random() * damaged.length)] = Math.floor(random() * 256);
-      try {
-        const { blocks } = transcoder.transcode('t', damaged, version, nowMs);
-        const size = blocks.reduce((sum, block) => sum + block.bytes.length, 0);
-        expect(size, where).toBeLessThan(200_000);
-      } catch (error) {
-        expect(error instanceof MalformedError || error instanceof ClewError, `${where}: ${error}`).toBe(
-          true,
-        );
-      }
-      if (run % 50 !== 0) continue;
-      const { samples, histograms, exemplars, rejected } = transcoder.transcode('t', whole, version, nowMs);
-      expect({ samples, histograms, exemplars, rejected }, where).toEqual({
-        samples: 2,
-        histograms: 2,
-        exemplars: 1,
-        rejected: 0,
-      });
-    }
-  }
 });
