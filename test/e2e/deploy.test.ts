@@ -17,6 +17,7 @@ const ours = [
   'otel-collector',
   'promtail',
   'rsyslog',
+  'syslog-ng',
   'systemd-journal-upload',
   'vector',
 ];
@@ -128,7 +129,9 @@ describe('every address', () => {
 
 test('every sender shows how the token is given', () => {
   for (const file of files.filter((name) =>
-    /sinks|agent|gateway|config\.alloy|promtail\.|filebeat\.yml|fluent-bit\.yaml/.test(name),
+    /sinks|agent|gateway|config\.alloy|promtail\.|filebeat\.yml|fluent-bit\.yaml|syslog-ng.clew\.conf/.test(
+      name,
+    ),
   ))
     expect(read(file), file).toContain('CLEW_TOKEN');
 });

@@ -1,7 +1,9 @@
 /** Prometheus remote write over HTTP: what is kept, as SQL sees it, and what is answered. */
+import { zstdCompressSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { encodeFirst, encodeSecond, type Histogram, type Series, snappyOf } from '../support/remote-write.ts';
 import {
+  address,
   config,
   first,
   letters,
@@ -344,6 +346,37 @@ describe('types', () => {
   });
 });
 
+describe('vmagent', () => {
+  const fromVmagent = {
+    'user-agent': 'vmagent',
+    'content-encoding': 'zstd',
+    'x-victoriametrics-remote-write-version': '1',
+  };
+
+  it('sends zstd in place of snappy, and every sample is kept', async () => {
+    const body = encodeFirst([{ labels: named('vm_up', ['job', 'a']), samples: [{ value: 1, at: now }] }]);
+    const answer = await post(zstdCompressSync(body), first, fromVmagent);
+    expect([answer.status, answer.text]).toEqual([204, '']);
+    expect(await rows('metric_samples', 'vm_up', 'ServiceName, Value')).toEqual([
+      { ServiceName: 'a', Value: 1 },
+    ]);
+  });
+
+  it('asks before, in versions up to 1.11x, whether it may; the question leaves no dead letter', async () => {
+    const before = (await letters()).length;
+    const answer = await fetch(`${address()}/api/v1/write?get_vm_proto_version=1`, {
+      method: 'POST',
+      headers: {
+        'content-type': first,
+        'content-encoding': 'snappy',
+        'x-prometheus-remote-write-version': '0.1.0',
+      },
+    });
+    expect([answer.status, await answer.text()]).toEqual([200, '1']);
+    expect(await letters()).toHaveLength(before);
+  });
+});
+
 describe('requests that are refused as a whole', () => {
   const good = snappyOf(encodeFirst([{ labels: named('refused'), samples: [{ value: 1, at: now }] }]));
   const table: [string, Uint8Array, string, Record<string, string>, number, string][] = [
@@ -356,7 +389,16 @@ describe('requests that are refused as a whole', () => {
       415,
       'is not understood; send',
     ],
-    ['another encoding', good, first, { 'content-encoding': 'zstd' }, 415, 'Content-Encoding "zstd"'],
+    ['another encoding', good, first, { 'content-encoding': 'br' }, 415, 'Content-Encoding "br"'],
+    ['zstd that is none', good, first, { 'content-encoding': 'zstd' }, 400, 'The body is not valid zstd: '],
+    [
+      'zstd that becomes too much',
+      zstdCompressSync(Buffer.alloc(300_000)),
+      first,
+      { 'content-encoding': 'zstd' },
+      413,
+      'The decompressed body is larger than 200000 bytes',
+    ],
     ['no snappy', Buffer.from('not packed'), first, {}, 400, "The snappy block can't be read: "],
     [
       'nothing',
@@ -400,13 +442,13 @@ describe('requests that are refused as a whole', () => {
     expect(await rows('metric_samples', 'refused')).toEqual([]);
   });
 
-  it('too much pending is 429 with Retry-After, a store that refuses 503; the series get their rows later', async () => {
+  it('too much pending is 503 with Retry-After (429 Prometheus drops), and so is a store that refuses; the series get their rows later', async () => {
     const series = [{ labels: named('later'), samples: [{ value: 1, at: now }] }];
     pretended.pendingBytes = config.ingest.pendingBytesMax;
     const busy = await sendSecond(series);
     pretended.pendingBytes = 0;
     expect([busy.status, busy.headers.get('retry-after'), busy.text]).toEqual([
-      429,
+      503,
       '1',
       expect.stringContaining('ingest.pending_bytes_max'),
     ]);

@@ -64,6 +64,7 @@ export function useRemoteWrite(): void {
   });
 }
 
+export const address = (): string => url;
 export const first = 'application/x-protobuf';
 export const second = 'application/x-protobuf;proto=io.prometheus.write.v2.Request';
 

@@ -12,6 +12,7 @@ import {
 import type { Door, Letter } from '../door.ts';
 import { announcedBytes, bearerOf, mapError, retryAfterOf } from '../http.ts';
 import type { LabelGuard } from '../label-guard.ts';
+import { decodeBody } from '../otlp/body.ts';
 import { whereabouts } from '../otlp/transcoder.ts';
 import { MalformedError } from '../otlp/wire.ts';
 import { deliverOnce, expectCuts, watchAnswer } from '../receipt.ts';
@@ -58,10 +59,11 @@ export function remoteWrite(deps: RemoteWriteDeps): FastifyPluginAsync {
           tags: ['ingest'],
           summary: 'Prometheus remote write 1.0 and 2.0',
           description:
-            'A snappy-compressed prometheus.WriteRequest or io.prometheus.write.v2.Request. Answered 204 after everything is on disk; 400 names what was not kept, the rest is.',
+            'A snappy-compressed prometheus.WriteRequest or io.prometheus.write.v2.Request; vmagent sends zstd. Answered 204 after everything is on disk; 400 names what was not kept, the rest is.',
         },
       },
       async (request, reply) => {
+        if (asksVersion(request)) return reply.type('text/plain').send('1');
         try {
           return await receive(deps, transcoder, request, reply);
         } finally {
@@ -96,7 +98,7 @@ async function receive(
   let body: Uint8Array = raw;
   let written: Written;
   try {
-    body = snappyDecompress(raw, deps.config.bodyBytesMax);
+    body = await unpack(request, raw, deps.config.bodyBytesMax);
     written = transcoder.transcode(tenant, body, version, deps.clock.now());
   } catch (error) {
     if (isMalformed(error)) await deps.door.deadLetters([letter(error.message, body)]);
@@ -158,14 +160,28 @@ function versionOf(request: FastifyRequest): Version {
   );
 }
 
-/** Senders of the first days leave the header out; the body is snappy all the same. */
+const encodingOf = (request: FastifyRequest): string =>
+  (request.headers['content-encoding'] ?? '').trim().toLowerCase();
+
+/** Senders of the first days leave the header out; the body is snappy all the same. vmagent prefers zstd. */
 function checkEncoding(request: FastifyRequest): void {
-  const encoding = (request.headers['content-encoding'] ?? '').trim().toLowerCase();
-  if (encoding === '' || encoding === 'snappy') return;
+  const encoding = encodingOf(request);
+  if (['', 'snappy', 'zstd'].includes(encoding)) return;
   throw new ClewError(
     'unsupported_media_type',
-    `Content-Encoding ${JSON.stringify(encoding.slice(0, 40))} is not understood; send snappy.`,
+    `Content-Encoding ${JSON.stringify(encoding.slice(0, 40))} is not understood; send snappy or zstd.`,
   );
+}
+
+/** vmagent up to 1.11x asks, with an empty body, whether it may send zstd; 1 is the version of that agreement. */
+const asksVersion = ({ query, headers }: FastifyRequest): boolean =>
+  headers['content-length'] === '0' &&
+  typeof query === 'object' &&
+  query !== null &&
+  'get_vm_proto_version' in query;
+
+async function unpack(request: FastifyRequest, raw: Buffer, bytesMax: number): Promise<Uint8Array> {
+  return encodingOf(request) === 'zstd' ? decodeBody(raw, 'zstd', bytesMax) : snappyDecompress(raw, bytesMax);
 }
 
 /** What the decompressor says, in the words of the other receivers. */
@@ -182,7 +198,10 @@ function asOurs(error: unknown, bodyBytesMax: number): unknown {
 const isMalformed = (error: unknown): error is Error =>
   error instanceof MalformedError || (error instanceof SnappyError && error.reason === 'malformed');
 
-/** One line of text: what Prometheus writes into its log. */
+/**
+ * One line of text: what Prometheus writes into its log. Never 429: the specification lets senders drop what was answered
+ * so, and Prometheus does unless `retry_on_http_429` is set; 5xx they must repeat.
+ */
 function sendError(
   deps: RemoteWriteDeps,
   error: unknown,
@@ -193,7 +212,7 @@ function sendError(
   const status = mapped instanceof ClewError ? mapped.status : 500;
   if (status >= 500) deps.log.error({ err: error, trace_id: request.id }, 'remote write failed');
   if (status === 429 || status === 503) reply.header('retry-after', retryAfterOf(mapped));
-  plain(reply, status, publicError(mapped).message);
+  plain(reply, status === 429 ? 503 : status, publicError(mapped).message);
 }
 
 const plain = (reply: FastifyReply, status: number, text: string): FastifyReply =>
