@@ -84,9 +84,8 @@ export function createAdmission(options: AdmissionOptions): Admission {
       checkDisk(diskFree(), config.ingest.diskFreeBytesMin);
       checkPending({ tenant, bytes, pending: options.pendingBytes(), room, refuse });
       if (!share.take(tenant, bytes)) {
-        throw refuse('in_flight', 'Too many large requests at once; try again in a moment.', {
-          limit: inFlightMax,
-        });
+        const message = `Too many large requests at once: ${share.total} bytes are being taken and this one has ${bytes}; the limit is ${inFlightMax}, ${inFlightBodiesMax} times ingest.body_bytes_max (${bodyBytesMax}), shared among tenants. Try again in a moment.`;
+        throw refuse('in_flight', message, { limit: inFlightMax, setting: 'ingest.body_bytes_max' });
       }
       inFlightBytes.set(share.total);
       let left = false;
@@ -167,7 +166,7 @@ function checkPending({ tenant, bytes, pending, room, refuse }: PendingCheck): v
   throw refuse(
     'pending',
     `${pending} bytes wait to be inserted and this request has ${bytes}; the limit is ${own}. Try again in a moment.`,
-    { pending_bytes: pending, limit },
+    { pending_bytes: pending, limit, setting: 'ingest.pending_bytes_max' },
   );
 }
 
@@ -191,7 +190,14 @@ function checkDisk(free: number, min: number): void {
   throw new ClewError(
     'unavailable',
     `Only ${free} bytes are free on the disk; the limit is ingest.disk_free_bytes_min (${min}). Free some space, or move data_dir to a larger disk.`,
-    { details: { free_bytes: free, limit: min, retry_after_s: diskRetryS } },
+    {
+      details: {
+        free_bytes: free,
+        limit: min,
+        setting: 'ingest.disk_free_bytes_min',
+        retry_after_s: diskRetryS,
+      },
+    },
   );
 }
 

@@ -14,7 +14,7 @@ export const ingestRejected = counter(
 );
 export const ingestRefused = counter(
   'clew_ingest_refused_total',
-  'Requests answered 429 because too much was pending.',
+  'Requests that were refused because there was no room for them, or too much came.',
   ['reason'],
 );
 export const deadLettered = counter(

@@ -3,7 +3,7 @@ import type { Engine } from './engine.ts';
 import { positionBits } from './segment.ts';
 
 /** Tables partitioned by their rows' time: the engine keeps the least and largest time of every part of them. */
-export const timedTables: readonly DetailTable[] = [
+const timedTables: readonly DetailTable[] = [
   'otel_logs',
   'otel_traces',
   'metric_samples',

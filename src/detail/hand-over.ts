@@ -204,7 +204,6 @@ export const listedQuarantine = (walDir: string): Promise<string[]> =>
   readdir(join(walDir, 'quarantine')).catch(() => []);
 
 /** The names in a folder; none when there is no folder. */
-/** The names in a folder; none when there is no folder. */
 export async function listed(dir: string): Promise<string[]> {
   try {
     return await readdir(dir);

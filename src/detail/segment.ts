@@ -82,17 +82,40 @@ export async function syncDirectory(dir: string): Promise<void> {
   }
 }
 
-/** What an index says of its segment, up to the first record that is not whole. Fingerprints as in `Block.request`. */
-export function readIndex(index: Buffer): { rows: number; bytes: number; requests: string[] } {
+interface IndexRecord {
+  bytes: number;
+  rows: number;
+  checksum: number;
+  /** As in `Block.request`; '' when there is none. */
+  request: string;
+  /** Of the index, up to and with this record. */
+  end: number;
+}
+
+/** The records of an index up to the first that is not whole. */
+function* indexRecords(index: Buffer): Generator<IndexRecord> {
   const recordBytes = recordIsWhole(index.subarray(0, indexRecordBytes)) ? indexRecordBytes : oldRecordBytes;
-  const found = { rows: 0, bytes: 0, requests: [] as string[] };
-  for (let at = 0; at + recordBytes <= index.byteLength; at += recordBytes) {
-    const record = index.subarray(at, at + recordBytes);
-    if (!recordIsWhole(record)) break;
-    found.bytes += record.readUInt32LE(0);
-    found.rows += record.readUInt32LE(4);
+  for (let end = recordBytes; end <= index.byteLength; end += recordBytes) {
+    const record = index.subarray(end - recordBytes, end);
+    if (!recordIsWhole(record)) return;
     const request = recordBytes === oldRecordBytes ? '' : record.toString('hex', 12, 28);
-    if (/[^0]/.test(request)) found.requests.push(request);
+    yield {
+      bytes: record.readUInt32LE(0),
+      rows: record.readUInt32LE(4),
+      checksum: record.readUInt32LE(8),
+      request: /[^0]/.test(request) ? request : '',
+      end,
+    };
+  }
+}
+
+/** What an index says of its segment. Fingerprints as in `Block.request`. */
+export function readIndex(index: Buffer): { rows: number; bytes: number; requests: string[] } {
+  const found = { rows: 0, bytes: 0, requests: [] as string[] };
+  for (const { rows, bytes, request } of indexRecords(index)) {
+    found.bytes += bytes;
+    found.rows += rows;
+    if (request !== '') found.requests.push(request);
   }
   return found;
 }
@@ -113,34 +136,28 @@ export async function recoverSegment(
   quarantineDir = join(dirname(path), 'quarantine'),
 ): Promise<Recovered> {
   const index = await readFile(indexPath(path)).catch(() => Buffer.alloc(0));
-  const recordBytes = recordIsWhole(index.subarray(0, indexRecordBytes)) ? indexRecordBytes : oldRecordBytes;
   const requests: string[] = [];
   let copiedTo: string | undefined;
   const size = (await stat(path)).size;
   const handle = await open(path, 'r+');
   let rows = 0;
   let bytes = 0;
-  let records = 0;
+  let indexBytes = 0;
   try {
-    for (let at = 0; at + recordBytes <= index.byteLength; at += recordBytes) {
-      const record = index.subarray(at, at + recordBytes);
-      if (!recordIsWhole(record)) break;
-      const length = record.readUInt32LE(0);
-      if (bytes + length > size) break;
-      if (!(await blockIsWhole(handle, bytes, length, record.readUInt32LE(8)))) break;
-      bytes += length;
-      rows += record.readUInt32LE(4);
-      records += 1;
-      const request = recordBytes === oldRecordBytes ? '' : record.toString('hex', 12, 28);
-      if (/[^0]/.test(request)) requests.push(request);
+    for (const record of indexRecords(index)) {
+      if (bytes + record.bytes > size) break;
+      if (!(await blockIsWhole(handle, bytes, record.bytes, record.checksum))) break;
+      bytes += record.bytes;
+      rows += record.rows;
+      indexBytes = record.end;
+      if (record.request !== '') requests.push(record.request);
     }
     if (await wholeAfter(handle, index, bytes, size)) copiedTo = await setCopyAside(path, quarantineDir);
     if (bytes < size && rows > 0) {
       await handle.truncate(bytes);
       await handle.sync();
     }
-    if (records * recordBytes < index.byteLength && rows > 0)
-      await cutIndex(indexPath(path), records * recordBytes);
+    if (indexBytes < index.byteLength && rows > 0) await cutIndex(indexPath(path), indexBytes);
   } finally {
     await handle.close();
   }

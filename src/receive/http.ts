@@ -6,7 +6,7 @@ import type { LabelGuard } from './label-guard.ts';
 import type { Transcoded } from './otlp/transcoder.ts';
 import { MalformedError } from './otlp/wire.ts';
 import { expectCuts, watchAnswer } from './receipt.ts';
-import { parseBodies } from './request-body.ts';
+import { bodyTooLarge, parseBodies } from './request-body.ts';
 import { takeRequest } from './take.ts';
 
 declare module 'fastify' {
@@ -49,12 +49,7 @@ export function mapError(error: unknown, bodyBytesMax: number): unknown {
   if (error instanceof MalformedError) return new ClewError('bad_request', error.message);
   if (error instanceof ClewError || !(error instanceof Error)) return error;
   const status = 'statusCode' in error ? error.statusCode : undefined;
-  if (status === 413) {
-    return new ClewError(
-      'too_large',
-      `The body is larger than ${bodyBytesMax} bytes, the limit of ingest.body_bytes_max. Send smaller batches.`,
-    );
-  }
+  if (status === 413) return bodyTooLarge(bodyBytesMax);
   if (typeof status === 'number' && status >= 400 && status < 500)
     return new ClewError('bad_request', error.message);
   return error;

@@ -5,7 +5,7 @@ import { writeReceipt } from './receipt.ts';
 
 const firstBytes = 65_536;
 
-const tooLarge = (bytesMax: number): ClewError =>
+export const bodyTooLarge = (bytesMax: number): ClewError =>
   new ClewError(
     'too_large',
     `The body is larger than ${bytesMax} bytes, the limit of ingest.body_bytes_max. Send smaller batches.`,
@@ -18,7 +18,7 @@ const tooLarge = (bytesMax: number): ClewError =>
  */
 function readBody(request: FastifyRequest, stream: IncomingMessage, bytesMax: number): Promise<Buffer> {
   const announced = Number(request.headers['content-length'] ?? Number.NaN);
-  if (announced > bytesMax) return Promise.reject(tooLarge(bytesMax));
+  if (announced > bytesMax) return Promise.reject(bodyTooLarge(bytesMax));
   let buffer = takeBuffer(Number.isFinite(announced) ? announced : firstBytes);
   let length = 0;
   const add = (chunk: Buffer) => {
@@ -47,7 +47,7 @@ function readBody(request: FastifyRequest, stream: IncomingMessage, bytesMax: nu
       }
     };
     const onData = (chunk: Buffer) => {
-      if (length + chunk.length > bytesMax) end(tooLarge(bytesMax));
+      if (length + chunk.length > bytesMax) end(bodyTooLarge(bytesMax));
       else add(chunk);
     };
     const onEnd = () => end();

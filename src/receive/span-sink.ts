@@ -44,8 +44,8 @@ export interface SpanRecord {
 /** Numbers of opentelemetry.proto.trace.v1. */
 export const spanKinds = { internal: 1, server: 2, client: 3, producer: 4, consumer: 5 } as const;
 export type SpanKind = (typeof spanKinds)[keyof typeof spanKinds];
-export const spanStatuses = { unset: 0, ok: 1, error: 2 } as const;
-export type SpanStatus = (typeof spanStatuses)[keyof typeof spanStatuses];
+const spanStatuses = { unset: 0, ok: 1, error: 2 } as const;
+type SpanStatus = (typeof spanStatuses)[keyof typeof spanStatuses];
 
 /**
  * A resource is written again for each of its spans, so a megabyte of process tags and a million empty spans would fill
