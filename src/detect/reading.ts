@@ -1,4 +1,10 @@
-import type { EpochMs, Indicator, Objective, ObjectiveReading } from '../model/index.ts';
+import {
+  type EpochMs,
+  type Indicator,
+  type Objective,
+  type ObjectiveReading,
+  staysAbove,
+} from '../model/index.ts';
 import type { Baseline } from './baseline.ts';
 import { bucketMs, bucketOf, type LiveWindow, type ServiceSeries } from './live/index.ts';
 import { type ObjectiveRule, objectiveId } from './objectives.ts';
@@ -68,7 +74,7 @@ export function measure(
 }
 
 export const holdsAt = (indicator: Indicator, value: number, target: number): boolean =>
-  indicator === 'availability' || indicator === 'throughput' ? value >= target : value <= target;
+  staysAbove(indicator) ? value >= target : value <= target;
 
 /** The reading that verification compares: the last `windowS` seconds of complete buckets against the target. */
 export function readObjectiveOf(

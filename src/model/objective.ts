@@ -2,6 +2,10 @@
 export const indicators = ['availability', 'latency_p95', 'error_rate', 'throughput', 'log_volume'] as const;
 export type Indicator = (typeof indicators)[number];
 
+/** Whether a value must stay at or above its target; of the others at or below. */
+export const staysAbove = (indicator: string): boolean =>
+  indicator === 'availability' || indicator === 'throughput';
+
 /**
  * A service level objective. Units of `target`: availability and error_rate are ratios 0–1, latency_p95 milliseconds,
  * throughput requests per second, log_volume records per second. Availability and throughput must stay at or above,

@@ -58,7 +58,7 @@ it('says the sentences in the language that is asked for, by name or by header',
     payload,
     headers: { 'accept-language': 'fr, zh-CN;q=0.8, en;q=0.5' },
   });
-  expect(named.json().data.missing).toContain('要判定,还需要日志。');
+  expect(named.json().data.missing).toContain('要判定，还需要日志。');
   expect(accepted.json()).toEqual(named.json());
   expect((await app.inject({ method: 'POST', url: `${url}?lang=fr`, payload })).statusCode).toBe(400);
 });

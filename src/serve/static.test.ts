@@ -93,6 +93,22 @@ describe('the files of the console', () => {
     await app.close();
   });
 
+  test('a person who mistyped an address gets the console with 404, a program the error in JSON', async () => {
+    build();
+    const app = await serve();
+    const page = await app.inject({ url: '/nope?lang=zh', headers: browser });
+    expect([page.statusCode, page.headers['content-type']]).toEqual([404, 'text/html; charset=utf-8']);
+    for (const [url, headers] of [
+      ['/nope', { accept: '*/*' }],
+      ['/api/v1/nope', browser],
+      ['/loki/nope', browser],
+    ] as const) {
+      const answer = await app.inject({ url, headers });
+      expect([url, answer.statusCode, answer.json().error.code]).toEqual([url, 404, 'not_found']);
+    }
+    await app.close();
+  });
+
   test('without a build the page says how to make one', async () => {
     const app = await serve();
     const answer = await app.inject({ url: '/', headers: browser });

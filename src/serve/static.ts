@@ -34,8 +34,17 @@ export function consoleRoutes(deps: { distDir: string }): RouteGroup {
           : sendShell(reply, deps.distDir),
       );
     }
+    // A person who mistyped gets the console, which says so and leads home; a program gets the API's own answer.
+    app.get('/*', { schema: { hide: true } }, async (request, reply) => {
+      const page = !ofPrograms.test(request.url) && /\btext\/html\b/.test(request.headers.accept ?? '');
+      if (!page) return reply.callNotFound();
+      return sendShell(reply.status(404), deps.distDir);
+    });
   };
 }
+
+/** Paths that only programs ask for. */
+const ofPrograms = /^\/(api|v1|v2|loki|otlp|assets|metrics|_)/;
 
 async function serveAssets(app: Parameters<RouteGroup>[0], root: string): Promise<void> {
   if (existsSync(root)) {

@@ -265,3 +265,17 @@ describe('the catalogue', () => {
     expect(() => parseIndicator(text, basename('own.yaml'))).toThrow(/own\.yaml/);
   });
 });
+
+it('says no unit twice: a figure comes with its own', () => {
+  const twice: Record<string, RegExp> = {
+    '/s': /\{value\}[^.。]*(a second|per second)|每秒/,
+    '/min': /\{value\}[^.。]*(a minute|per minute)|每分钟/,
+    ms: /\{value\} ?(ms|milliseconds|毫秒)/,
+    s: /\{value\} ?(s\b|seconds|秒)/,
+    '%': /\{value\} ?(%|percent)|百分之/,
+    B: /\{value\} ?(bytes|字节)/,
+  };
+  for (const { id, unit, finding } of indicators)
+    for (const text of [finding.en, finding.zh])
+      expect([id, twice[unit]?.test(text) ?? false, text]).toEqual([id, false, text]);
+});

@@ -181,7 +181,7 @@ function undecidedBy(answer: Answer, results: readonly IndicatorResult[]): Sente
     return [
       sentence('indicator', {
         en: `To tell whether it is ${english} at ${resource}: ${names.map((name) => name.en).join(', ')} (no data).`,
-        zh: `要判断 ${resource} 是否为${chinese},还需要:${names.map((name) => name.zh).join('、')}(没有数据)。`,
+        zh: `要判断 ${resource} 是否为${chinese}，还需要：${names.map((name) => name.zh).join('、')}(没有数据)。`,
       }),
     ];
   });

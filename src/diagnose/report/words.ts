@@ -26,8 +26,8 @@ const english = {
 } as const;
 
 const chinese: Record<keyof typeof english, string> = {
-  heading: '{incident}:{verdict},自 {onset} 起',
-  since: '自 {onset} 起,查看至 {to};',
+  heading: '{incident}：{verdict}，自 {onset} 起',
+  since: '自 {onset} 起，查看至 {to}；',
   compared: '与 {from} 至 {to} 相比较。',
   noBaseline: '此前的情况未知。',
   change: '变更',

@@ -9,6 +9,7 @@ import { useCost, useNewest } from '../panel/freshness.ts';
 import { useKeys } from '../panel/keys.ts';
 import { toggleTheme } from '../panel/theme.ts';
 import { useTick } from '../panel/tick.ts';
+import { usePageTitle } from '../panel/title.ts';
 import { Icon, type IconName, Mark } from './icons.tsx';
 import { TimePicker } from './timepicker.tsx';
 
@@ -64,6 +65,7 @@ export function FrameLayout() {
     ']': () => shift(1),
     '/': focusQuery,
   });
+  usePageTitle(useListTitle());
   usePaletteKey(() => setOverlay((open) => (open === 'palette' ? null : 'palette')));
   const close = (): void => setOverlay(null);
   return (
@@ -88,6 +90,15 @@ export function FrameLayout() {
       </Suspense>
     </div>
   );
+}
+
+/** Of the page that the address names; a case and a trace name themselves, for only they know what they show. */
+function useListTitle(): string | undefined {
+  const t = useT();
+  const path = useRouterState({ select: (state) => state.location.pathname.replace(/(?<=.)\/$/, '') });
+  if (/^\/(cases|traces)\/./.test(path)) return undefined;
+  const page = pages.find(({ to }) => to === path);
+  return t(page?.key ?? 'error.notfound.title');
 }
 
 /** The event that the address names, over whatever page is open. */

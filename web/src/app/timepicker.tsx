@@ -2,7 +2,7 @@ import { type FormEvent, useEffect, useRef, useState } from 'react';
 import { useT } from '../i18n/index.tsx';
 import { now } from '../model/clock.ts';
 import { formatMoment, formatNear, formatZone } from '../model/format.ts';
-import { defaultRange, ranges, windowOf } from '../model/range.ts';
+import { defaultRange, ranges, rangeText, windowOf } from '../model/range.ts';
 import { momentOf } from '../model/url.ts';
 import { useFrame } from '../panel/frame.ts';
 import { Icon } from './icons.tsx';
@@ -12,7 +12,7 @@ export function TimePicker({ open, onOpen }: { open: boolean; onOpen: (open: boo
   const { frame, pinned, shift } = useFrame();
   const label = pinned
     ? `${formatNear(frame.from ?? 0, now())} – ${formatNear(frame.to ?? 0, now())}`
-    : t('time.last', { span: frame.range ?? defaultRange });
+    : t('time.last', { span: rangeText(frame.range ?? defaultRange) });
   return (
     <div className="timepicker">
       <button
@@ -77,7 +77,7 @@ function TimeMenu({ close }: { close: () => void }) {
             className={`button ${!pinned && (frame.range ?? defaultRange) === range ? 'chosen' : 'quiet'}`}
             onClick={() => choose(range)}
           >
-            {t('time.last', { span: range })}
+            {t('time.last', { span: rangeText(range) })}
           </button>
         ))}
       </div>

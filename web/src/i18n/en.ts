@@ -81,6 +81,7 @@ export const en = {
   'action.remove': 'Remove the filter {name}',
   'action.more': 'Show more',
   'action.less': 'Show less',
+  'action.howtosend': 'How to send telemetry',
   'action.widen': 'Look at {span}',
   'action.home': 'Go home',
   'action.reload': 'Load the page again',
@@ -140,10 +141,12 @@ export const en = {
     'Clew is ready. Send it logs, traces and metrics with OpenTelemetry, or watch the demo; this page fills by itself.',
   'home.first.sdk': 'Point any OpenTelemetry SDK or collector here',
   'home.first.demo': 'Or watch a whole incident on a real shop: break it, and see Clew find and repair it',
-  'home.first.demo.note': 'Stop this Clew first, or give the demo other ports; the demo starts its own.',
+  'home.first.demo.note':
+    'The demo starts a Clew of its own beside this one, on free ports; open the address that it prints.',
   'home.first.curl': 'Or send one line by hand',
   'home.first.docs': 'Everything else is described at {link}',
-  'home.first.port': '4318 is the default; CLEW_OTLP_HTTP_PORT changes it.',
+  'home.first.port':
+    'The port of this page takes OTLP over HTTP, too. Its usual ports are 4318 (HTTP) and 4317 (gRPC), unless CLEW_OTLP_HTTP_PORT and CLEW_OTLP_GRPC_PORT say otherwise. Where a token is set, send it: OTEL_EXPORTER_OTLP_HEADERS=authorization=Bearer%20…',
 
   'logs.title': 'Logs',
   'logs.tab.lines': 'Lines',
@@ -379,8 +382,8 @@ export const en = {
   'case.verification.pass': 'Verified: it held for {span}',
   'case.verification.failed': 'It did not hold. What was done has been undone and the case is parked.',
   'case.verification.none': 'After the steps, the broken objective must hold again before the case closes.',
-  'case.verification.readings': '{n} readings; green: everything held',
-  'case.verification.target': 'objective {target}',
+  'case.verification.readings': 'readings: {n}; green: everything held',
+  'case.verification.target': 'objective {sign} {target}',
   'case.timeline': 'Timeline',
   'case.timeline.empty': 'Nothing has happened yet.',
   'case.timeline.by': 'by {actor}',
@@ -428,6 +431,7 @@ export const en = {
   'admin.bad': 'Something needs attention',
   'admin.metrics': 'Own metrics (Prometheus)',
   'admin.docs': 'API description',
+  'admin.nothing': 'Nothing to report.',
   'admin.col.check': 'Check',
   'admin.suggestion': 'What to do',
 } as const;

@@ -32,8 +32,24 @@ export function chooseLanguage(): Language {
 
 export function translate(language: Language, key: MessageKey, values: Values = {}): string {
   return dictionaries[language][key].replace(/\{(\w+)\}/g, (whole, name: string) =>
-    String(values[name] ?? whole),
+    sayLength(language, String(values[name] ?? whole)),
   );
+}
+
+const lengthUnits: Record<Language, Record<string, [alone: string, first: string]>> = {
+  en: {},
+  zh: { d: ['天', '天'], h: ['小时', '小时'], m: ['分钟', '分'], s: ['秒', '秒'] },
+};
+
+/** A length of time (`30 m`, `1 h 05 m`) in the language; any other text stays. */
+export function sayLength(language: Language, text: string): string {
+  const [, count, unit = '', countAfter, unitAfter = ''] =
+    /^(\d+) ([dhms])(?: (\d+) ([hms]))?$/.exec(text) ?? [];
+  const words = lengthUnits[language];
+  const own = words[unit];
+  if (count === undefined || own === undefined) return text;
+  if (countAfter === undefined) return `${count} ${own[0]}`;
+  return `${count} ${own[1]} ${countAfter} ${words[unitAfter]?.[unitAfter === 'm' && unit === 'h' ? 1 : 0] ?? unitAfter}`;
 }
 
 /** A text with what it was made of, where the server says so. */
@@ -59,7 +75,7 @@ export const sayPhrases = (language: Language, text: string): string =>
   text
     .split('; ')
     .map((part) => sayPhrase(language, part) ?? part)
-    .join('; ');
+    .join(language === 'zh' ? '；' : '; ');
 
 function sayPhrase(language: Language, text: string): string | null {
   for (const [english, own] of Object.entries(phrases[language])) {
@@ -83,6 +99,8 @@ export interface Words {
   changeKind: (kind: string) => string;
   /** A sentence of the server's. */
   say: (text: string, said?: MaybeSaid | null) => string;
+  /** A length of time that stands alone. */
+  length: (text: string) => string;
   /** A reason of the server's that has no code. */
   phrase: (text: string) => string;
   language: Language;
@@ -107,7 +125,8 @@ export function WordsProvider({ children }: { children: ReactNode }) {
     const changeKind = (kind: string) => changeWord(language, kind);
     const say: Words['say'] = (text, said) => saySentence(language, text, said);
     const phrase = (text: string) => sayPhrases(language, text);
-    return { t, word, changeKind, say, phrase, language, setLanguage };
+    const length = (text: string) => sayLength(language, text);
+    return { t, word, changeKind, say, length, phrase, language, setLanguage };
   }, [language]);
   return <WordsContext value={words}>{children}</WordsContext>;
 }

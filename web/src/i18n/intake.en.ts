@@ -14,7 +14,7 @@ export const intakeEn = {
   'intake.receivers': 'What comes in',
   'intake.receivers.empty': 'Nothing has come in yet',
   'intake.receivers.hint':
-    'Point a sender at Clew: OTLP on 4317 and 4318, everything else on the port of this page.',
+    'Point a sender at Clew; below stands how. What it sends shows here within seconds.',
   'intake.col.signal': 'Signal',
   'intake.col.records': 'Records/s',
   'intake.col.bytes': 'Bytes/s',

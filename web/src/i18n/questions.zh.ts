@@ -7,7 +7,7 @@ export const questionsZh: Record<keyof typeof questionsEn, string> = {
   'ask.failing': '出错',
   'ask.noCalls': '这段时间没有调用。',
   'ask.noCalls.hint': '调用在发生两分钟后计入。',
-  'ask.dependency': '{src} → {dst}:p95 {p95},失败 {errors},{rate}',
+  'ask.dependency': '{src} → {dst}:p95 {p95}，失败 {errors},{rate}',
   'ask.openSlowest': '打开最慢的链路',
   'ask.heaviest': '最重的',
   'ask.of.endpoints': '接口',

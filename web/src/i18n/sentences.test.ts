@@ -31,7 +31,7 @@ test('a sentence is said in Chinese by its code, quotes as they are', () => {
     code: 'log_pattern.new',
     params: { service: 'cart', sample: 'no [room] {left}', rate: '3' },
   };
-  expect(saySentence('zh', 'english', said)).toBe('cart 每秒 3 次写入日志“no [room] {left}”;此前从未出现。');
+  expect(saySentence('zh', 'english', said)).toBe('cart 每秒 3 次写入日志“no [room] {left}”；此前从未出现。');
   expect(saySentence('en', 'english', said)).toBe('english');
 });
 
@@ -48,7 +48,7 @@ test('the English text stays when the code is not known or a value is missing', 
 test('the kind of a change is said in Chinese inside a sentence, an invented one stays', () => {
   const params = { service: 'cart', title: 'cart 2.0', secondsBefore: 40 };
   const near = (kind: string) => saySentence('zh', '', { code: 'change.near', params: { ...params, kind } });
-  expect(near('deploy')).toBe('故障开始前 40 秒,cart 发生部署: cart 2.0。');
+  expect(near('deploy')).toBe('故障开始前 40 秒，cart 发生部署：cart 2.0。');
   expect(near('new_moon')).toContain('new_moon');
 });
 
@@ -59,12 +59,12 @@ test('known reasons are said in Chinese one by one, others stay', () => {
       'zh',
       'looks fine; no policy approves this by itself (risk 0.4, confidence 0.91); one person must approve',
     ),
-  ).toBe('looks fine; 没有策略能自行批准(风险 0.4,把握 0.91); 须由一人批准');
+  ).toBe('looks fine；没有策略能自行批准(风险 0.4，把握 0.91)；须由一人批准');
   expect(sayPhrases('en', 'held for 60 s')).toBe('held for 60 s');
 });
 
 test('every known reason stands in the sources of the server or in the built-in policies', () => {
-  const sources = ['src/cases', 'src/remedy', 'src/ledger', 'catalog/policies']
+  const sources = ['src/cases', 'src/remedy', 'src/ledger', 'src/operate', 'catalog/policies']
     .flatMap((folder) => readdirSync(join(root, folder)).map((name) => join(root, folder, name)))
     .filter((path) => /\.(ts|cedar)$/.test(path))
     .map((path) => readFileSync(path, 'utf8'))

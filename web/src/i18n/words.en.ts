@@ -101,6 +101,8 @@ export const words = {
   'namespace.ledger': 'ledger',
   'namespace.bus': 'message bus',
   'namespace.rollup': 'window jobs',
+  'capability.there': 'there',
+  'capability.absent': 'absent',
   'own.resident_memory': 'resident memory',
   'own.cores': 'processor cores',
   'own.event_loop_delay_p99': 'event loop delay p99',

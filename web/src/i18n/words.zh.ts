@@ -66,6 +66,8 @@ export const words: Record<keyof typeof english, string> = {
   'namespace.ledger': '账本',
   'namespace.bus': '消息总线',
   'namespace.rollup': '窗口作业',
+  'capability.there': '具备',
+  'capability.absent': '不具备',
   'own.resident_memory': '常驻内存',
   'own.cores': '处理器核数',
   'own.event_loop_delay_p99': '事件循环延迟 p99',

@@ -1,5 +1,14 @@
 import { describe, expect, test } from 'vitest';
-import { isPinned, parseFrame, parseSpan, shifted, widened, windowOf } from './range.ts';
+import {
+  isPinned,
+  parseFrame,
+  parseSpan,
+  rangeText,
+  shifted,
+  widened,
+  widerRange,
+  windowOf,
+} from './range.ts';
 
 const minute = 60_000;
 
@@ -44,4 +53,14 @@ describe('moving the window', () => {
   test('wider keeps the middle', () => {
     expect(widened({ from: 1_000, to: 2_000 }, 10_000)).toEqual({ from: 500, to: 2_500 });
   });
+});
+
+test('an empty window offers the next longer one, and none beyond the longest', () => {
+  expect(widerRange(1_800_000)).toBe('24h');
+  expect(widerRange(86_400_000)).toBe('7d');
+  expect(widerRange(8 * 86_400_000)).toBeUndefined();
+});
+
+test('a range of the address reads as a figure with its unit', () => {
+  expect(['30m', '24h', '7d'].map(rangeText)).toEqual(['30 m', '24 h', '7 d']);
 });

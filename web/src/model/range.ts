@@ -29,6 +29,13 @@ export function parseSpan(text: string): number | undefined {
   return ms > 0 && ms <= spanMsMax ? ms : undefined;
 }
 
+/** `30m` of the address as it is read: `30 m`. */
+export const rangeText = (range: string): string => range.replace(/(?<=\d)[smhd]$/, ' $&');
+
+/** The next longer range to look at where one of this length holds nothing; undefined when there is none. */
+export const widerRange = (ms: number): string | undefined =>
+  (['24h', '7d'] as const).find((range) => (parseSpan(range) ?? 0) > ms * 1.01);
+
 export function parseFrame(raw: Record<string, unknown>): FrameSearch {
   const from = momentOf(raw.from);
   const to = momentOf(raw.to);

@@ -62,8 +62,16 @@ function NamespacePanel({ report }: { report: Namespace }) {
 /** The name without its unit, which stands at the figure. */
 const nameOf = (metric: Metric): string => metric.metric_name.replace(/_(bytes|ms|s)$/, '');
 
+const capability = 'capability: ';
+/** What the ledger's engine can do; its message begins with its name. */
+const isCapability = (metric: Metric): boolean => metric.metric_name.startsWith(capability);
+
+const ownName = (metric: Metric, word: (prefix: string, word: string) => string): string =>
+  isCapability(metric) ? metric.metric_name.slice(capability.length) : word('own', nameOf(metric));
+
 function Checks({ metrics }: { metrics: Metric[] }) {
-  const { t, word } = useWords();
+  const { t, word, phrase } = useWords();
+  if (metrics.length === 0) return <p className="panel-body dim">{t('admin.nothing')}</p>;
   return (
     <table className="grid health-table">
       <tbody>
@@ -72,15 +80,23 @@ function Checks({ metrics }: { metrics: Metric[] }) {
             <td className="nowrap" title={metric.metric_name}>
               <Health
                 state={metric.status ? 'ok' : 'failing'}
-                label={[word('own', nameOf(metric)), ...Object.values(metric.dimensions)].join(' · ')}
+                label={[ownName(metric, word), ...Object.values(metric.dimensions)].join(' · ')}
               />
             </td>
-            <td className="num">{formatOwnMetric(metric.metric_name, metric.metric_value)}</td>
+            <td className="num nowrap">
+              {isCapability(metric)
+                ? word('capability', String(metric.metric_value))
+                : formatOwnMetric(metric.metric_name, metric.metric_value)}
+            </td>
             <td className="dim">
-              {metric.message}
+              {phrase(
+                isCapability(metric)
+                  ? metric.message.slice(ownName(metric, word).length + 2)
+                  : metric.message,
+              )}
               {metric.suggestion !== '' && !metric.status && (
                 <p className="warn">
-                  {t('admin.suggestion')}: {metric.suggestion}
+                  {t('admin.suggestion')}: {phrase(metric.suggestion)}
                 </p>
               )}
             </td>
@@ -93,7 +109,7 @@ function Checks({ metrics }: { metrics: Metric[] }) {
 
 /** The same checks of many things: one row a thing, one column a check. */
 function Matrix({ columns, lines }: { columns: string[]; lines: { name: string; cells: Metric[] }[] }) {
-  const { t, word } = useWords();
+  const { t, word, phrase } = useWords();
   return (
     <table className="grid">
       <thead>
@@ -114,14 +130,18 @@ function Matrix({ columns, lines }: { columns: string[]; lines: { name: string; 
               <Health state={cells.every((cell) => cell.status) ? 'ok' : 'failing'} label={name} />
             </td>
             {cells.map((cell) => (
-              <td key={cell.metric_name} className={`num ${cell.status ? '' : 'bad'}`} title={cell.message}>
+              <td
+                key={cell.metric_name}
+                className={`num ${cell.status ? '' : 'bad'}`}
+                title={phrase(cell.message)}
+              >
                 {formatOwnMetric(cell.metric_name, cell.metric_value)}
               </td>
             ))}
             <td className="warn">
               {cells
                 .filter((cell) => !cell.status)
-                .map((cell) => cell.suggestion || cell.message)
+                .map((cell) => phrase(cell.suggestion || cell.message))
                 .join(' ') || <span className="dim">–</span>}
             </td>
           </tr>

@@ -7,6 +7,7 @@ import type { CaseDetail, TimelineEntry } from '../api/types.ts';
 import { useT, useWords } from '../i18n/index.tsx';
 import { actionsIn } from '../model/casestate.ts';
 import { Empty, Problem, Skeleton } from '../panel/bits.tsx';
+import { usePageTitle } from '../panel/title.ts';
 import { MapAround } from './case/around.tsx';
 import { Broke, Signals } from './case/broke.tsx';
 import { Changed } from './case/changed.tsx';
@@ -25,6 +26,7 @@ export function CasePage() {
   const { caseId } = route.useParams();
   const detail = useQuery(caseQuery(caseId));
   const timeline = useQuery(timelineQuery(caseId, detail.data?.status === 'CLOSED'));
+  usePageTitle(detail.data === undefined ? t('nav.cases') : undefined);
   if (detail.data === undefined) {
     if (detail.error === null) return <Skeleton rows={12} height={18} />;
     if (detail.error instanceof ApiError && detail.error.status === 404) {

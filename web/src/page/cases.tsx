@@ -65,7 +65,7 @@ export function CasesPage() {
 }
 
 function CaseTable({ rows }: { rows: CaseRow[] }) {
-  const { t, word, say } = useWords();
+  const { t, word, say, length } = useWords();
   const navigate = useNavigate();
   const [selected, select] = useState(-1);
   const at = useTick(1_000);
@@ -117,8 +117,10 @@ function CaseTable({ rows }: { rows: CaseRow[] }) {
             </td>
             <td className="mono nowrap">{formatNear(row.created_at, at)}</td>
             <td className="num">
-              {formatSpan(
-                (row.status === 'CLOSED' ? (row.closed_at ?? row.updated_at) : at) - row.created_at,
+              {length(
+                formatSpan(
+                  (row.status === 'CLOSED' ? (row.closed_at ?? row.updated_at) : at) - row.created_at,
+                ),
               )}
             </td>
           </tr>

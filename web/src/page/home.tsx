@@ -57,7 +57,7 @@ export function HomePage() {
 }
 
 function OpenCases({ rows }: { rows: CaseRow[] | undefined }) {
-  const { t, word, say } = useWords();
+  const { t, word, say, length } = useWords();
   const at = useTick(1_000);
   return (
     <Panel title={t('home.cases')} aside={<Link to="/cases">{t('home.cases.all')}</Link>}>
@@ -72,7 +72,7 @@ function OpenCases({ rows }: { rows: CaseRow[] | undefined }) {
                 {row.cause && `${urnName(row.cause.resource)} · ${word('kind', row.cause.kind)}`}
               </span>
               <StateMark status={row.status} />
-              <span className="dim num">{formatSpan(at - row.created_at)}</span>
+              <span className="dim num">{length(formatSpan(at - row.created_at))}</span>
             </Link>
           </li>
         ))}

@@ -5,6 +5,7 @@ import { now } from '../model/clock.ts';
 import { formatBytes, formatCount, formatMs, formatNear, formatRate } from '../model/format.ts';
 import { Empty, Panel, Problem, Skeleton } from '../panel/bits.tsx';
 import { Spark } from '../panel/spark.tsx';
+import { SendSteps } from './first.tsx';
 import { DeadLetters } from './intake/letters.tsx';
 import './intake.css';
 
@@ -23,6 +24,7 @@ export function IntakePage() {
       {report && <Figures report={report} />}
       {report && <Receivers steps={report.steps} />}
       <DeadLetters />
+      {report && <HowToSend open={nothingCame(report)} />}
       {report && (
         <div className="intake-pair">
           <Offenders report={report} />
@@ -30,6 +32,23 @@ export function IntakePage() {
         </div>
       )}
     </div>
+  );
+}
+
+const nothingCame = (report: IntakeReport): boolean =>
+  report.steps.every((step) => Object.keys(step.records).length === 0);
+
+/** Folded away where something comes in; links of empty pages lead here. */
+function HowToSend({ open }: { open: boolean }) {
+  const { t } = useWords();
+  const wanted = location.hash === '#send';
+  return (
+    <details className="panel send-panel" id="send" open={open || wanted} data-testid="how-to-send">
+      <summary>{t('action.howtosend')}</summary>
+      <div className="panel-body first">
+        <SendSteps />
+      </div>
+    </details>
   );
 }
 

@@ -14,7 +14,7 @@ import './jobs.css';
 const stripPollMs = 10_000;
 
 export function JobsPage() {
-  const { t } = useWords();
+  const { t, length } = useWords();
   const search = useSearch({ from: '/jobs' });
   const { span } = useFrame();
   const query = useQuery(jobsQuery());
@@ -36,7 +36,7 @@ export function JobsPage() {
         </Empty>
       )}
       {jobs && jobs.length > 0 && (
-        <Panel title={t('jobs.list')} aside={span} className="jobs-list">
+        <Panel title={t('jobs.list')} aside={length(span)} className="jobs-list">
           {jobs.map((job) => (
             <JobLine key={job.name} job={job} chosen={job === chosen} />
           ))}
@@ -62,7 +62,7 @@ function healthText(job: JobRow, t: Translate): string {
 }
 
 function JobLine({ job, chosen }: { job: JobRow; chosen: boolean }) {
-  const { t } = useWords();
+  const { t, length } = useWords();
   const { frame, poll } = useFrame();
   const navigate = useNavigate();
   const history = useQuery(jobHistoryQuery(frame, job.name, poll(stripPollMs)));
@@ -93,7 +93,7 @@ function JobLine({ job, chosen }: { job: JobRow; chosen: boolean }) {
         <Health state={jobHealth(job)} label={healthText(job, t)} />
       </div>
       <div className="jobs-figure">
-        <strong>{job.lag_s === null ? '–' : formatSpan(job.lag_s * 1_000)}</strong>
+        <strong>{job.lag_s === null ? '–' : length(formatSpan(job.lag_s * 1_000))}</strong>
         <span className="dim">{t('jobs.lag')}</span>
       </div>
       <div className="jobs-figure">

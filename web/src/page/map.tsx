@@ -18,6 +18,7 @@ import {
 import { Empty, Problem, Skeleton } from '../panel/bits.tsx';
 import { useFrame } from '../panel/frame.ts';
 import { useKeys } from '../panel/keys.ts';
+import { HowToSend } from '../panel/widen.tsx';
 import { MapCanvas } from './map/canvas.tsx';
 import { CypherPanel } from './map/cypher.tsx';
 import { type Impact, NodeSide } from './map/side.tsx';
@@ -212,6 +213,7 @@ function EmptyMap() {
     return (
       <Empty title={t(since === undefined ? 'map.empty' : 'map.empty.both')}>
         <p>{t('map.empty.text')}</p>
+        <HowToSend />
       </Empty>
     );
   const broken = (sources.data ?? []).flatMap((source) => source.problems);

@@ -8,6 +8,7 @@ import { formatCount, formatIndicator, formatRatio } from '../model/format.ts';
 import { Empty, Health, Panel, Problem, Skeleton } from '../panel/bits.tsx';
 import { useFrame } from '../panel/frame.ts';
 import { ServiceName } from '../panel/service.tsx';
+import { HowToSend } from '../panel/widen.tsx';
 import './slo.css';
 
 type State = 'broken' | 'nodata' | 'holds';
@@ -37,9 +38,12 @@ export function SloPage() {
         <section className="panel">
           <Empty title={t('slo.empty')}>
             <p>{t('slo.empty.text')}</p>
-            <Link to="/traces" className="button">
-              {t('nav.traces')}
-            </Link>
+            <div className="row">
+              <Link to="/traces" className="button">
+                {t('nav.traces')}
+              </Link>
+              <HowToSend />
+            </div>
           </Empty>
         </section>
       )}

@@ -6,6 +6,7 @@ import { useWords } from '../i18n/index.tsx';
 import { formatBytes, formatCount, formatTime } from '../model/format.ts';
 import { type Share, sharesByTenant, topShares } from '../model/storage.ts';
 import { Empty, Health, Panel, Problem, Skeleton } from '../panel/bits.tsx';
+import { HowToSend } from '../panel/widen.tsx';
 import './storage.css';
 
 /** Series of the colour-blind-safe set that a bar shows; the rest is grey together. */
@@ -169,6 +170,7 @@ function Tenants({ tables }: { tables: TableUse[] }) {
       {tenants.every(({ tenant }) => tenant === '') && (
         <Empty title={t('storage.empty')}>
           <p>{t('storage.empty.text')}</p>
+          <HowToSend />
         </Empty>
       )}
       {tenants.map(({ tenant, bytes, tables: parts }) => (

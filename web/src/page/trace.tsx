@@ -10,6 +10,7 @@ import { formatMoment, formatMs } from '../model/format.ts';
 import { criticalPath, failingSpans, type WaterfallRow, waterfallRows } from '../model/waterfall.ts';
 import { Empty, Problem, Skeleton } from '../panel/bits.tsx';
 import { useRowKeys } from '../panel/keys.ts';
+import { usePageTitle } from '../panel/title.ts';
 import { SpanDetail } from './trace/span.tsx';
 import { Waterfall } from './trace/waterfall.tsx';
 import './trace/trace.css';
@@ -20,6 +21,7 @@ export function TracePage() {
   const t = useT();
   const { traceId } = route.useParams();
   const query = useQuery(traceQuery(traceId));
+  usePageTitle(`${t('trace.title')} ${traceId.slice(0, 8)}`);
   if (query.data === undefined && query.error === null) return <Skeleton rows={18} height={14} />;
   const missing = query.error instanceof ApiError && query.error.status === 404;
   if (query.data === undefined && !missing)

@@ -71,7 +71,7 @@ function NoTraces() {
   const t = useT();
   const { span } = useFrame();
   const filtered = Object.keys(route.useSearch()).some(
-    (key) => !['range', 'from', 'to', 'live'].includes(key),
+    (key) => !['range', 'from', 'to', 'live', 'lang', 'event'].includes(key),
   );
   return (
     <Empty title={t('traces.empty', { span })}>

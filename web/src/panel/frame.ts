@@ -8,6 +8,7 @@ import {
   type FrameSearch,
   isPinned,
   parseFrame,
+  rangeText,
   shifted,
   type Window,
   windowOf,
@@ -25,7 +26,7 @@ export interface Frame {
   zoom: (window: Window) => void;
   shift: (direction: -1 | 1) => void;
   toggleLive: () => void;
-  /** `30 m`, or the length of the pinned window. */
+  /** The length of the window: `30 m`. */
   span: string;
   /** Five seconds, or false when it does not follow. */
   poll: (ms: number) => number | false;
@@ -63,7 +64,7 @@ export function useFrame(): Frame {
     zoom: (next) => set({ ...noRange, from: Math.floor(next.from), to: Math.ceil(next.to) }),
     shift: (direction) => set({ ...noRange, ...shifted(windowOf(frame, now()), direction, now()) }),
     toggleLive: () => set(pinned ? { ...noRange, live: 'on' } : { live: live ? 'off' : 'on' }),
-    span: frame.range ?? (pinned ? formatLength(window.to - window.from) : defaultRange),
+    span: pinned ? formatLength(window.to - window.from) : rangeText(frame.range ?? defaultRange),
     poll: (ms) => (live ? ms : false),
   };
 }

@@ -5,10 +5,12 @@ import { formatCount, formatNear, formatRatio, formatSpan } from '../../model/fo
 import { Severity } from '../../panel/bits.tsx';
 import { StateMark } from '../../panel/state.tsx';
 import { useTick } from '../../panel/tick.ts';
+import { usePageTitle } from '../../panel/title.ts';
 
 export function CaseHeader({ detail, timeline }: { detail: CaseDetail; timeline: TimelineEntry[] }) {
   const { say } = useWords();
   const named = detail.signals.find((signal) => signal.title === detail.title);
+  usePageTitle(`INC-${detail.number} ${say(detail.title, named)}`);
   return (
     <header className="case-head">
       <div className="case-title">
@@ -24,7 +26,7 @@ export function CaseHeader({ detail, timeline }: { detail: CaseDetail; timeline:
 
 /** Who is affected, since when, how much; what is not known is not said. */
 function Impact({ detail }: { detail: CaseDetail }) {
-  const { t, word } = useWords();
+  const { t, word, length } = useWords();
   const at = useTick(1_000);
   const scope = detail.verdict?.scope;
   const since = scope?.since ?? detail.signals[0]?.since ?? detail.created_at;
@@ -37,7 +39,7 @@ function Impact({ detail }: { detail: CaseDetail }) {
       {detail.status === 'CLOSED' ? (
         <span>{t('case.closed', { span: formatSpan(end - detail.created_at) })}</span>
       ) : (
-        <span>{formatSpan(at - since)}</span>
+        <span>{length(formatSpan(at - since))}</span>
       )}
       {scope !== undefined && scope.totalRequests > 0 && (
         <span>

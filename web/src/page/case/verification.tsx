@@ -1,4 +1,5 @@
 /** The same observation that broke must hold again, for a while, before the case closes. */
+import { staysAbove } from '../../../../src/model/objective.ts';
 import type { CaseDetail, Verification } from '../../api/types.ts';
 import { useWords } from '../../i18n/index.tsx';
 import { formatClock, formatIndicator, formatLength, formatTime } from '../../model/format.ts';
@@ -80,7 +81,10 @@ function Objectives({ verification }: { verification: Verification }) {
             {formatIndicator(each.indicator, each.value)}
           </span>
           <span className="dim">
-            {t('case.verification.target', { target: formatIndicator(each.indicator, each.target) })}
+            {t('case.verification.target', {
+              sign: staysAbove(each.indicator) ? '≥' : '≤',
+              target: formatIndicator(each.indicator, each.target),
+            })}
           </span>
         </li>
       ))}

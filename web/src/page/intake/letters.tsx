@@ -20,13 +20,13 @@ import { Dialog } from '../../panel/dialog.tsx';
 import { useFrame } from '../../panel/frame.ts';
 
 export function DeadLetters() {
-  const { t } = useWords();
+  const { t, length } = useWords();
   const { frame, poll, span } = useFrame();
   const [open, setOpen] = useState<LetterGroup | null>(null);
   const query = useQuery(lettersQuery(frame, {}, poll(livePollMs)));
   const groups = query.data?.groups;
   return (
-    <Panel title={t('letters.title')} aside={span} testId="dead-letters">
+    <Panel title={t('letters.title')} aside={length(span)} testId="dead-letters">
       {query.error !== null && <Problem error={query.error} retry={() => void query.refetch()} />}
       {groups === undefined && query.error === null && <Skeleton rows={4} />}
       {groups?.length === 0 && (

@@ -24,7 +24,7 @@ import { ReplayDialog } from './replay.tsx';
 const detailPollMs = 5_000;
 
 export function JobDetail({ job }: { job: JobRow }) {
-  const { t } = useWords();
+  const { t, length } = useWords();
   const { frame, poll, span } = useFrame();
   const history = useQuery(jobHistoryQuery(frame, job.name, poll(detailPollMs)));
   return (
@@ -34,7 +34,7 @@ export function JobDetail({ job }: { job: JobRow }) {
         <Panel title={t('jobs.chart.lag')} aside={t('jobs.lag.allowed', { span: allowed(job) })}>
           <Chart history={history.data} of="lag" job={job} />
         </Panel>
-        <Panel title={t('jobs.chart.duration')} aside={span}>
+        <Panel title={t('jobs.chart.duration')} aside={length(span)}>
           <Chart history={history.data} of="duration" job={job} />
         </Panel>
       </div>

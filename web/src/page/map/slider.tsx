@@ -4,6 +4,7 @@ import { useEffect, useMemo, useState } from 'react';
 import { casesQuery, changesQuery, momentsQuery } from '../../api/queries.ts';
 import { useT, useWords } from '../../i18n/index.tsx';
 import { formatNear, formatTime } from '../../model/format.ts';
+import { rangeText } from '../../model/range.ts';
 import { bundled, type Mark, type Span, spanMs, spans } from '../../model/topology.ts';
 import { useTick } from '../../panel/tick.ts';
 
@@ -27,7 +28,7 @@ export function TimeSlider(
   },
 ) {
   const { at, since, span, set } = props;
-  const t = useT();
+  const { t, length } = useWords();
   const now = useTick(15_000);
   const step = spans[span];
   const end = Math.floor(now / step) * step;
@@ -51,7 +52,9 @@ export function TimeSlider(
         aria-label={t('map.span')}
       >
         {Object.keys(spans).map((one) => (
-          <option key={one}>{one}</option>
+          <option key={one} value={one}>
+            {length(rangeText(one))}
+          </option>
         ))}
       </select>
       <div className="map-tracks">
