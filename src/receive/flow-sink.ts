@@ -175,8 +175,6 @@ const makeFlowColumns = () => ({
 const timeNsEnd = 1n << 63n;
 /** Beyond this a number is no count of bytes any more, and 64-bit columns are written from exact numbers. */
 const countMax = Number.MAX_SAFE_INTEGER;
-/** A request of 32 MB in JSON could otherwise become gigabytes of columns; real ones are below a million. */
-export const flowRowsMax = 2_000_000;
 
 /** Rows of `network_flows`, for every receiver of flows. Counters are scaled by the sampling rate here and nowhere else. */
 export class FlowSink {

@@ -41,7 +41,8 @@ const streams = new WeakMap<Buffer, Stream>();
  */
 export function onEnd(message: Buffer, tell: (answered: boolean) => void): void {
   const stream = streams.get(message);
-  stream?.once('close', () => tell(stream.rstCode === constants.NGHTTP2_NO_ERROR));
+  if (stream?.destroyed === true) tell(false);
+  else stream?.once('close', () => tell(stream.rstCode === constants.NGHTTP2_NO_ERROR));
 }
 
 export const bearerIn = (metadata: Metadata): string =>
