@@ -25,6 +25,8 @@ export interface LoadSpec {
   rate: number;
   /** What a lost connection means: the end of the run, or connecting again and sending the same request once more. */
   onLost: 'fail' | 'retry';
+  /** How long a refused request waits, until the time is over; without it as long as the answer says, but not for ever. */
+  retryMs?: number;
 }
 
 export interface Tick extends Percentiles {
@@ -121,7 +123,8 @@ class Load {
       const first = this.next[lane.signal];
       this.next[lane.signal] += template.records;
       template.patch(first, Date.now());
-      current = await this.deliver(lane, template, current);
+      current = await this.deliver(lane, template, current, end);
+      if (current === undefined) return;
       this.acknowledge(lane.signal, template, first, dueAt);
     }
     current?.close();
@@ -136,12 +139,13 @@ class Load {
     return Math.max(due, this.started);
   }
 
-  /** Sends until it is acknowledged; answers the connection to go on with. */
+  /** Sends until it is acknowledged; answers the connection to go on with, none where it gave up at `end`. */
   private async deliver(
     lane: Lane,
     template: RequestTemplate,
     given: Connection | undefined,
-  ): Promise<Connection> {
+    end: number,
+  ): Promise<Connection | undefined> {
     let connection = given ?? (await this.reconnect(lane));
     for (let attempt = 0; ; attempt++) {
       try {
@@ -151,11 +155,15 @@ class Load {
         if (answer.status === 200) throw new Error(`${lane.signal}: not all kept: ${answer.text}`);
         if (answer.status !== 429 && answer.status !== 503)
           throw new Error(`${lane.signal}: answered ${answer.status}: ${answer.text.trim()}`);
-        if (attempt >= refusalsMax)
+        if (this.spec.retryMs === undefined && attempt >= refusalsMax)
           throw new Error(`${lane.signal}: refused ${attempt} times in a row: ${answer.text.trim()}`);
         this.refused++;
         this.second.refused++;
-        await sleep(answer.retryAfterS * 1000);
+        if (this.spec.retryMs !== undefined && performance.now() > end) {
+          connection.close();
+          return undefined;
+        }
+        await sleep(this.spec.retryMs ?? answer.retryAfterS * 1000);
       } catch (error) {
         if (!(error instanceof ConnectionLost) || this.spec.onLost === 'fail') throw error;
         this.lost++;

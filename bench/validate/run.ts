@@ -10,6 +10,7 @@ import type { Dimension, ValidationResult } from './plan.ts';
 import { queries } from './queries.ts';
 import { holds, validationMarkdown, validationPage, verdict } from './report.ts';
 import { routing } from './routing.ts';
+import { tenants } from './tenants.ts';
 import { throughput } from './throughput.ts';
 import { Trial } from './trial.ts';
 
@@ -18,6 +19,7 @@ const phases: Record<ValidatePhase, { run: (trial: Trial) => Promise<void>; dime
   throughput: { run: throughput, dimension: 'write' },
   queries: { run: queries, dimension: 'queries' },
   routing: { run: routing, dimension: 'correct' },
+  tenants: { run: tenants, dimension: 'correct' },
   observability: { run: observability, dimension: 'observability' },
   faults: { run: faults, dimension: 'exceptions' },
 };

@@ -33,7 +33,14 @@ export interface IngestOptions {
 /** Where the report goes when --html names no file. */
 export const reportFile = 'docs/benchmarks/ingest.html';
 
-export const validatePhases = ['throughput', 'queries', 'routing', 'observability', 'faults'] as const;
+export const validatePhases = [
+  'throughput',
+  'queries',
+  'routing',
+  'tenants',
+  'observability',
+  'faults',
+] as const;
 export type ValidatePhase = (typeof validatePhases)[number];
 
 export interface ValidateOptions {

@@ -33,7 +33,7 @@ export const benchUsage = `clew bench — how fast, how exact, at what cost
     --large                       also a window of ten million rows
     --temp-dir DIR                where the stores of the run are made
 
-  clew bench validate [options]   the validation plan: throughput, routing, queries, faults, alerts; about ten minutes
+  clew bench validate [options]   the validation plan: throughput, routing, tenants, queries, faults, alerts; about eleven minutes
     --quick                       phases of a sixth of the length
     --only NAME[,NAME]            ${validatePhases.join(', ')}
     --out DIR                     where validation.md, .html and .json are written (clew-validation)
