@@ -295,12 +295,7 @@ export async function startClew(settings: Config, log: Logger): Promise<Clew> {
       cardinalitySource(guard, clock),
       ledgerSource(stores.ledger),
       busSource(loop.bus),
-      rollupSource(
-        stores.ledger,
-        clock,
-        { jobs: rollup.jobs, enabled: config.rollup.enabled },
-        config.tenant,
-      ),
+      rollupSource(stores.ledger, clock, { jobs: rollup.jobs, enabled: config.rollup.enabled }, tenants),
       ...(receives ? receivers.sources : []),
     ]);
     await startLoop(loop, started);

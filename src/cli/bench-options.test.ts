@@ -99,7 +99,7 @@ test('the whole plan runs at its own length unless told otherwise; phases keep t
 test.each([
   [
     '--only speed',
-    '--only names "speed"; there are throughput, queries, routing, observability, faults (several by comma).',
+    '--only names "speed"; there are throughput, queries, routing, tenants, observability, faults (several by comma).',
   ],
   ['--only', '--only needs a value.'],
   ['--quick=maybe', '--quick is "maybe"; it is true, false, or stands alone.'],

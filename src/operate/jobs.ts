@@ -10,25 +10,40 @@ const windowsBehindMax = 5;
 /** After a start the windows of the last hour are made up for; that is no trouble for so long. */
 const catchUpMs = 600_000;
 
-/** How far each job is behind for a tenant, what it gave up, and whether it is paused. */
+/**
+ * How far each job is behind, what it gave up, and whether it is paused: all of it for the first tenant, and for the others
+ * what is not as it should be.
+ */
 export const rollupSource = (
   ledger: Ledger,
   clock: Clock,
   rollup: { jobs: readonly Job[]; enabled: boolean },
-  tenant: string,
+  tenants: () => readonly string[],
   startedAt = clock.monotonic(),
 ): HealthSource => ({
   namespace: 'rollup',
   async collect() {
     if (!rollup.enabled) return [];
     const catchingUp = clock.monotonic() - startedAt < catchUpMs;
-    const statuses = await jobStatuses(ledger, rollup.jobs, await ledger.tenantId(tenant), clock.now());
-    return rollup.jobs.flatMap((job) =>
-      statuses
-        .filter((status) => status.job === job.name)
-        .flatMap((status) => ofJob(job, status, catchingUp)),
-    );
+    const found: HealthMetric[] = [];
+    for (const [index, tenant] of tenants().entries()) {
+      const statuses = await jobStatuses(ledger, rollup.jobs, await ledger.tenantId(tenant), clock.now());
+      const all = rollup.jobs.flatMap((job) =>
+        statuses
+          .filter((status) => status.job === job.name)
+          .flatMap((status) => ofJob(job, status, catchingUp)),
+      );
+      if (index === 0) found.push(...all);
+      else found.push(...all.filter(({ status }) => !status).map((each) => ofTenant(each, tenant)));
+    }
+    return found;
   },
+});
+
+const ofTenant = (one: HealthMetric, tenant: string): HealthMetric => ({
+  ...one,
+  dimensions: { ...one.dimensions, tenant },
+  message: `tenant ${tenant}: ${one.message}`,
 });
 
 function ofJob(job: Job, status: JobStatus, catchingUp: boolean): HealthMetric[] {

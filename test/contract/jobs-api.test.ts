@@ -252,14 +252,20 @@ describe('what a job tells of itself', () => {
     expect(metrics).toContain('etl_circuit_open{job="work",tenant="shop"} 0');
     expect(metrics).toMatch(/etl_conflicts_total\{job="work"\} \d+/);
     await breakIt();
-    const source = rollupSource(ledger, clock, { jobs: scheduler.jobs, enabled: true }, 'shop');
+    const source = rollupSource(ledger, clock, { jobs: scheduler.jobs, enabled: true }, () => [
+      'other',
+      'shop',
+    ]);
     const bad = (await source.collect()).filter((metric) => !metric.status);
     expect(bad.map((metric) => [metric.metric_name, metric.dimensions.job])).toEqual([]);
     now += 4 * minute;
     await breakIt();
     const worse = (await source.collect()).filter((metric) => !metric.status);
     expect(worse).toMatchObject([
-      { metric_name: 'circuit', message: expect.stringContaining('no space left') },
+      {
+        metric_name: 'circuit',
+        message: expect.stringMatching(/^tenant shop: work is paused .*no space left/),
+      },
     ]);
   });
 });

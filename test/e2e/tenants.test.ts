@@ -41,7 +41,7 @@ beforeAll(async () => {
   [shop, bank, anybody] = [askAs(clew, ofShop), askAs(clew, ofBank), askAs(clew, '')];
   operations = operationsOf(JSON.parse((await anybody('GET', '/api/openapi.json')).text));
   belongings = await furnish(shop, waitMs);
-}, 400_000);
+}, 600_000);
 afterAll(async () => {
   await clew?.stop();
   rmSync(dir, { recursive: true, force: true });

@@ -139,11 +139,11 @@ const isOwnList = ({ method, path }: Operation): boolean =>
   method === 'put' && bare(path) === '/patterns/setups';
 
 /** An answer without what the request said, without times and counts: two answers that say the same are equal. */
-export function said({ status, text }: Answer, of: Belongings): string {
+export function said({ status, text }: Answer, ...whose: Belongings[]): string {
   let plain = text.replace(/"trace_id":"[0-9a-f]*"/g, '');
   // New ids of what the request made; those of another tenant's things are names below.
   const uuids = /[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/g;
-  const names = Object.values(of).filter((value) => !/^\d+$/.test(value));
+  const names = whose.flatMap((of) => Object.values(of)).filter((value) => !/^\d+$/.test(value));
   for (const name of names.sort((a, b) => b.length - a.length))
     plain = plain.replaceAll(new RegExp(`(?<![\\w-])${name}(?![\\w-])`, 'g'), '#');
   return `${status} ${plain.replace(uuids, '#').replace(/\d+(\.\d+)?(e-?\d+)?/g, '0')}`;
@@ -159,14 +159,19 @@ export async function leaks(
   const nowMs = Date.now();
   const [theirs, unknown] = [requestOf(operation, of, nowMs), requestOf(operation, none, nowMs)];
   const answer = await ask(...theirs);
-  const found = said(answer, of);
+  // Both names in both: what the walk itself made before (a change of a service) is told again.
+  const found = said(answer, of, none);
   const name = `${operation.method} ${operation.path}`;
   const problems: string[] = [];
   if (answer.status === 500) problems.push(`${name}: ${answer.text}`);
   if (found.includes(secretWord)) problems.push(`${name} shows it: ${answer.text.slice(0, 500)}`);
   if (isOwnList(operation) || JSON.stringify(theirs) === JSON.stringify(unknown)) return problems;
-  const other = said(await ask(...unknown), none);
+  const other = said(await ask(...unknown), of, none);
+  const at = [...found].findIndex((letter, index) => letter !== other[index]);
+  const from = Math.max(0, at - 100);
   if (found !== other)
-    problems.push(`${name} tells that it is there: ${found.slice(0, 300)} | ${other.slice(0, 300)}`);
+    problems.push(
+      `${name} tells that it is there: ${found.slice(from, at + 200)} | ${other.slice(from, at + 200)}`,
+    );
   return problems;
 }
