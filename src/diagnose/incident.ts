@@ -46,6 +46,8 @@ export interface Series {
   metric: string;
   times: number[];
   values: number[];
+  /** Its callers measured it: the values stand in the rows of `calls`. */
+  calls?: boolean;
 }
 export interface SpanRow {
   traceId: string;

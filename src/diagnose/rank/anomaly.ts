@@ -1,7 +1,7 @@
 import { leastOf, mostOf } from '../../lib/index.ts';
 import type { EpochMs } from '../../model/index.ts';
 import type { Series } from '../incident.ts';
-import { departure, type Frame } from './frame.ts';
+import { adjoining, departure, type Frame } from './frame.ts';
 import { ascending, distance, mean, median, type Normal, normalOf, oddness } from './stats.ts';
 import { type MetricClass, metricClass, worseDirection } from './words.ts';
 
@@ -39,7 +39,7 @@ const nearness = 2;
 
 /**
  * Compares a series' incident with what is usual. The baseline tells what is usual and how far values lie apart; where the
- * values right before the onset had already moved to another level, that level is usual.
+ * values right before the onset had already moved to another level than that of a baseline from another time, that level is usual.
  */
 export function compare(series: Series, frame: Frame): Compared | null {
   const baseline: number[] = [];
@@ -49,7 +49,7 @@ export function compare(series: Series, frame: Frame): Compared | null {
   for (let i = 0; i < series.times.length; i++) {
     const at = series.times[i] ?? 0;
     const value = series.values[i] ?? 0;
-    const phase = frame.phase(at);
+    const phase = frame.phaseOfValue(at);
     if (phase === 'baseline') baseline.push(value);
     else if (phase === 'before') before.push(value);
     else if (phase === 'during') {
@@ -66,8 +66,11 @@ export function compare(series: Series, frame: Frame): Compared | null {
   }
   if (before.length > 0) {
     const level = median(before);
-    if (Math.abs(distance(usual, level)) > shiftDistance)
-      return { series, normal: shifted(usual, before, level), times, values, before, fresh: false };
+    if (Math.abs(distance(usual, level)) > shiftDistance) {
+      // Noticed late, an incident that began with its window is no new level.
+      const normal = adjoining(frame) ? usual : shifted(usual, before, level);
+      return { series, normal, times, values, before, fresh: false };
+    }
     // Within the usual range, the last values before the onset are the better guess of what would have followed.
     const near = (before.length * level + nearness * usual.level) / (before.length + nearness);
     return { series, normal: { ...usual, level: near }, times, values, before, fresh: false };

@@ -2,6 +2,7 @@ import type { EpochMs } from '../../model/index.ts';
 import type { LogRow } from '../incident.ts';
 import type { Frame } from './frame.ts';
 import { findShift, type Observed, rateRatio, type Shift } from './shift.ts';
+import { clamp } from './stats.ts';
 import type { Template } from './templates.ts';
 import type { Visit } from './visits.ts';
 
@@ -28,10 +29,16 @@ export interface Outcome {
 
 /** Below this many nats a difference is noise among the thousands that are looked at. */
 const weightMin = 2;
-/** A rate this near to never or always is a rule of the program; between them it depends on the requests. */
+/**
+ * A rate this near to never or always is a rule of the program; between them it depends on the requests. Records and spans
+ * get lost, so a rule ends little by little.
+ */
 const neverMax = 0.02;
 const alwaysMin = 0.95;
+const ruleEnds = 0.15;
 const mixFactor = 0.35;
+/** What goes well and did not come before is most often another kind of request. */
+const wellFactor = 0.6;
 /** Comparisons are not independent: messages of one statement come and go together. */
 const chanceShare = 0.7;
 /** However clear it is that requests come in another mix, it is no more than that. */
@@ -49,21 +56,29 @@ export function deviationsOf(
   const book = new ContextBook();
   for (const visit of visits) observeVisit(book, visit, templates);
   const found: Deviation[] = [];
-  // Among thousands of comparisons some differ by chance; each nat of that is no evidence.
-  const compared = [...book.contexts.values()].reduce((sum, context) => sum + context.outcomes.size, 0);
-  const chance = chanceShare * Math.log(1 + compared);
+  // Among thousands of comparisons some differ by chance; each nat of that is no evidence. Trouble is looked at by itself:
+  // there is far less of it.
+  const compared = { trouble: 0, other: 0 };
+  for (const { outcomes } of book.contexts.values())
+    for (const outcome of outcomes.values())
+      if (isTroubled(outcome)) compared.trouble++;
+      else compared.other++;
+  const chanceOf = (outcome: Outcome): number =>
+    chanceShare * Math.log(1 + (isTroubled(outcome) ? compared.trouble : compared.other));
   for (const context of book.contexts.values()) {
+    const inTrace = Map.groupBy(context.occurrences, ({ visit }) => visit.traceId);
     for (const [key, outcome] of context.outcomes) {
       const observed: Observed<Visit>[] = context.occurrences.map(({ visit, at, outcomes }) => ({
         at,
         value: outcomes.has(key) ? 1 : 0,
         what: visit,
+        weight: independence(inTrace.get(visit.traceId)?.length ?? 1),
       }));
       const shift = findShift(observed, frame, noticed, rateRatio);
       if (shift === null) continue;
       const deviation = deviationOf(context, outcome, {
         ...shift,
-        weight: Math.max(0, shift.weight - chance),
+        weight: Math.max(0, shift.weight - chanceOf(outcome)),
       });
       if (deviation.weight >= weightMin) found.push(deviation);
     }
@@ -71,16 +86,26 @@ export function deviationsOf(
   return explainDeeper(found);
 }
 
+/** Visits of one request share its luck: of this correlation, what each of so many still says. */
+const sharedLuck = 0.5;
+const independence = (visits: number): number => 1 / (1 + (visits - 1) * sharedLuck);
+
+const isTroubled = ({ severity, text }: Outcome): boolean =>
+  /^(ERROR|FATAL|CRITICAL|SEVERE)/.test(severity) || troubleWords.test(text);
+const inOrder: ReadonlySet<Outcome['kind']> = new Set(['next', 'as often']);
+
 function deviationOf(context: Context, outcome: Outcome, shift: Shift<Visit>): Deviation {
   const appears = shift.after.mean > shift.before.mean;
-  const rule = appears ? shift.before.mean <= neverMax : shift.before.mean >= alwaysMin;
-  const trouble = /^(ERROR|FATAL|CRITICAL|SEVERE)/.test(outcome.severity) || troubleWords.test(outcome.text);
+  const rule = appears
+    ? clamp(1 - (shift.before.mean - neverMax) / ruleEnds)
+    : clamp(1 - (alwaysMin - shift.before.mean) / ruleEnds);
+  const trouble = isTroubled(outcome);
+  const well = appears && !inOrder.has(outcome.kind) ? wellFactor : 1;
   // Trouble that went away is no fault.
-  const words = trouble ? (appears ? 1.6 : 0.2) : 1;
+  const words = trouble ? (appears ? 1.6 : 0.2) : well;
   const visits = shift.since.filter((one) => (one.value === 1) === appears).map((one) => one.what);
-  const ruled = rule
-    ? shift.weight
-    : mixFactor * (trouble && appears ? shift.weight : Math.min(mixMost, shift.weight));
+  const mixed = mixFactor * (trouble && appears ? shift.weight : Math.min(mixMost, shift.weight));
+  const ruled = mixed + rule * (shift.weight - mixed);
   // What the first service of a request calls is chosen by who sends the request.
   const chosen =
     outcome.kind === 'call' && appears && visits.every((visit) => visit.parent === null) ? 0.3 : 1;

@@ -53,7 +53,7 @@ export function complaintFacts(
             incident,
             'logs',
             { service: first.service, contains: constantPart(body) },
-            { from: frame.onset, to: frame.end },
+            { from: frame.began, to: frame.end },
           ),
         },
       ],
@@ -82,7 +82,7 @@ function stillAnswers(
   const usual = logs.filter((log) => frame.phase(log.at) === 'baseline').length;
   if (usual >= 10 && frame.baseline !== null) {
     const now = logs.filter((log) => frame.phase(log.at) === 'during').length;
-    return now / seconds(frame.onset, frame.end) / (usual / seconds(frame.baseline.from, frame.baseline.to));
+    return now / seconds(frame.began, frame.end) / (usual / seconds(frame.baseline.from, frame.baseline.to));
   }
   return null;
 }

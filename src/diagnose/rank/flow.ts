@@ -1,7 +1,7 @@
 import type { Compared } from './anomaly.ts';
 import type { CallGraph } from './graph.ts';
 import { clamp, distance, oddness } from './stats.ts';
-import { latencyTypicality, metricClass, millisecondsPerUnit, wordsOf } from './words.ts';
+import { latencyTypicality, metricClass, middleTypicality, millisecondsPerUnit, wordsOf } from './words.ts';
 
 /** What flows up a call graph: time that callers wait, and answers that fail. */
 export type Flow = 'time' | 'failures';
@@ -45,13 +45,19 @@ export function excessesOf(compared: readonly Compared[], flow: Flow): Map<strin
   }
   const measured = [...byService].flatMap(([resource, list]) => {
     const by = flow === 'time' ? latencyOf(list) : failuresOf(list);
-    return by === null ? [] : [{ resource, by, requests: requestsOf(list) }];
+    const tail = flow === 'time' && by !== null ? tailOf(by, list) : null;
+    return by === null ? [] : [{ resource, by, tail, requests: requestsOf(list) }];
   });
   // Amounts can be set against each other only where all are of requests, or none.
   const counted = measured.filter((one) => one.requests !== null).length >= countedMin * measured.length;
   const found = new Map<string, Excess>();
-  for (const { resource, by, requests } of measured) {
-    const excess = excessOf(resource, flow, by, counted ? requests : null);
+  for (const { resource, by, tail, requests } of measured) {
+    const known = counted ? requests : null;
+    let excess = excessOf(resource, flow, by, known);
+    if (excess === null && tail !== null) {
+      const beyond = excessOf(resource, flow, tail, known);
+      if (beyond !== null) excess = { ...beyond, amount: beyond.amount * tailShare };
+    }
     if (excess !== null) found.set(resource, excess);
   }
   return found;
@@ -84,6 +90,15 @@ function latencyOf(list: readonly Compared[]): Compared | null {
         b.values.length - a.values.length,
     )[0] ?? null
   );
+}
+
+/** Of requests that are slow beyond the middle of all, about so many are. */
+const tailShare = 0.2;
+
+/** The middle of times does not move while less than half of the requests are slow: what is known of those beyond it. */
+function tailOf(by: Compared, list: readonly Compared[]): Compared | null {
+  const isMiddle = ({ series }: Compared): boolean => latencyTypicality(series.metric) === middleTypicality;
+  return isMiddle(by) ? latencyOf(list.filter((one) => !isMiddle(one))) : null;
 }
 
 function failuresOf(list: readonly Compared[]): Compared | null {
@@ -178,7 +193,7 @@ export function sharesOf(excesses: ReadonlyMap<string, Excess>, graph: CallGraph
     const peers = parts.filter((part) => part.excess.unit === excess.unit);
     const noticed = top !== undefined && top.unit === excess.unit ? top.amount : 0;
     const total = noticed > 0 ? noticed : Math.max(...peers.map((part) => part.own));
-    const far = reached.has(excess.resource) || top === undefined || reached.size <= 1 ? 1 : 0.3;
+    const far = reached.has(excess.resource) || reached.size <= 1 ? 1 : 0.3;
     // Several may explain all that was noticed; then the larger is the likelier.
     const largest = Math.max(...peers.map((part) => part.own * part.excess.certainty), 1e-12);
     const size = 0.75 + 0.25 * clamp((own * excess.certainty) / largest);

@@ -11,11 +11,14 @@ export interface Frame {
   /** First instant at which something is believed to be wrong, and how far before it may have begun. */
   onset: EpochMs;
   onsetEarliest: EpochMs;
+  /** The same for records and spans, which are stamped to the millisecond: no step of a metric makes their time doubtful. */
+  began: EpochMs;
   end: EpochMs;
   /** Null when nothing is known from a better time. */
   baseline: TimeWindow | null;
   window: TimeWindow;
   phase(at: EpochMs): Phase;
+  phaseOfValue(at: EpochMs): Phase;
   caveats: Caveat[];
 }
 
@@ -32,8 +35,8 @@ export function frameOf(incident: Incident): Frame {
   if (window !== null) {
     if (at < window.from || at > window.to)
       caveats.push(caveat('meta.json', sentence('caveat.outside_window', {})));
-    const { onset, earliest } = onsetInside(incident, window);
-    return frame({ onset, onsetEarliest: earliest, end: window.to, window, baseline, caveats });
+    const { onset, earliest, began } = onsetInside(incident, window);
+    return frame({ onset, onsetEarliest: earliest, began, end: window.to, window, baseline, caveats });
   }
   const began = symptomOnset(incident);
   const onset = began?.onset ?? at;
@@ -44,6 +47,7 @@ export function frameOf(incident: Incident): Frame {
   return frame({
     onset,
     onsetEarliest: began?.earliest ?? onset,
+    began: onset,
     end,
     window: { from: onset, to: end },
     baseline: baseline ?? (from < onset ? { from, to: onset } : null),
@@ -52,30 +56,41 @@ export function frameOf(incident: Incident): Frame {
 }
 
 /** Inside a stated window: when the symptom left its usual range, else when it was noticed. */
-function onsetInside(incident: Incident, window: TimeWindow): { onset: EpochMs; earliest: EpochMs } {
+function onsetInside(
+  incident: Incident,
+  window: TimeWindow,
+): { onset: EpochMs; earliest: EpochMs; began: EpochMs } {
   const { at } = incident;
-  const noticed =
-    at > window.from && at < window.to ? at - stepAllowance(incident.series, window, at) : window.from;
-  const began = incident.baseline === null ? null : symptomOnset(incident, true);
-  if (began === null || began.onset <= window.from)
-    return { onset: began === null ? noticed : window.from, earliest: window.from };
+  const symptom = incident.baseline === null ? null : symptomOnset(incident, true);
+  if (symptom === null || symptom.onset <= window.from) {
+    const told = at > window.from && at < window.to;
+    if (symptom !== null || !told) return { onset: window.from, earliest: window.from, began: window.from };
+    return { onset: at - stepAllowance(incident.series, window, at), earliest: window.from, began: at };
+  }
   // The first odd value stands for a time that began after the value before it.
-  const earliest = Math.max(window.from, began.earliest);
-  return { onset: Math.min(earliest + 1, window.to), earliest };
+  const earliest = Math.max(window.from, symptom.earliest);
+  const onset = Math.min(earliest + 1, window.to);
+  return { onset, earliest, began: onset };
 }
 
-function frame(parts: Omit<Frame, 'phase'>): Frame {
-  const { window, baseline, onset } = parts;
-  return {
-    ...parts,
-    phase: (at) => {
-      if (at >= window.from && at <= window.to) return at < onset ? 'before' : 'during';
+function frame(parts: Omit<Frame, 'phase' | 'phaseOfValue'>): Frame {
+  const { window, baseline, onset, began } = parts;
+  const phases =
+    (first: EpochMs) =>
+    (at: EpochMs): Phase => {
+      if (at >= window.from && at <= window.to) return at < first ? 'before' : 'during';
       if (baseline !== null && at >= baseline.from && at <= baseline.to) return 'baseline';
       // What was measured shortly before counts as usual too; what came after may still be the incident.
       return at < window.from && (baseline === null || baseline.to < window.from) ? 'baseline' : 'outside';
-    },
-  };
+    };
+  return { ...parts, phase: phases(began), phaseOfValue: phases(onset) };
 }
+
+/** The baseline ends right before the window: what differs then began with the window, and is no other time of day. */
+export const adjoining = ({ baseline, window }: Frame): boolean =>
+  baseline !== null &&
+  baseline.to <= window.from &&
+  window.from - baseline.to <= 0.5 * (baseline.to - baseline.from);
 
 /** Aggregated values are stamped at the beginning or the end of what they stand for: one step of doubt. */
 function stepAllowance(series: readonly Series[], window: TimeWindow, at: EpochMs): number {
@@ -101,7 +116,10 @@ function extentOf(incident: Incident): TimeWindow | null {
   return from <= to ? { from, to } : null;
 }
 
-/** When the symptom left its usual range for good: its own series first, then those of its service, then any. */
+/**
+ * When the symptom left its usual range for good: its own series first, then those of its service that measure the same,
+ * then others of its service, then any.
+ */
 function symptomOnset(incident: Incident, strict = false): { onset: EpochMs; earliest: EpochMs } | null {
   const service = incident.symptom?.service || incident.alert?.service || '';
   const metric = incident.symptom?.metric || incident.alert?.metric || '';
@@ -111,9 +129,10 @@ function symptomOnset(incident: Incident, strict = false): { onset: EpochMs; ear
       one.service === service && wordsOf(one.metric).filter((word) => words.has(word)).length === words.size,
   );
   const own = incident.series.filter((one) => one.service === service);
-  for (const group of strict
-    ? [words.size > 0 ? named : []]
-    : [words.size > 0 ? named : [], own, incident.series]) {
+  const kind = metricClass(metric);
+  const alike = own.filter((one) => kind !== 'other' && metricClass(one.metric) === kind);
+  const likely = words.size > 0 ? [named, alike] : [];
+  for (const group of strict ? likely : [...likely, own, incident.series]) {
     const found = group.flatMap((one) => departure(one, incident.at, incident.baseline) ?? []);
     if (found.length === 0) continue;
     // One noisy series must not move the onset: the middle of those that left.

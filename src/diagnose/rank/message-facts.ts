@@ -63,7 +63,7 @@ export function messageFacts(
               { service: change.service, contains: constantPart(change.template.example.body) },
               gone
                 ? { from: frame.baseline?.from ?? frame.window.from, to: change.last }
-                : { from: frame.onset, to: frame.end },
+                : { from: frame.began, to: frame.end },
             ),
           },
         ],

@@ -43,10 +43,10 @@ export function messageChanges(templates: ReadonlyMap<LogRow, Template>, frame: 
       entry.last = Math.max(entry.last, log.at);
     }
   }
-  const minutes = Math.max(1, frame.end - frame.onset) / 60_000;
+  const minutes = Math.max(1, frame.end - frame.began) / 60_000;
   const calm =
     (frame.baseline ? frame.baseline.to - frame.baseline.from : 0) +
-    Math.max(0, frame.onset - frame.window.from);
+    Math.max(0, frame.began - frame.window.from);
   const usualMinutes = Math.max(calm, 60_000) / 60_000;
   const found: MessageChange[] = [];
   for (const [template, { before, during, last }] of counts) {
@@ -74,7 +74,7 @@ export function messageChanges(templates: ReadonlyMap<LogRow, Template>, frame: 
       during: during.length,
       ratePerMinute: rate,
       usualPerMinute: usual,
-      first: during[0]?.at ?? frame.onset,
+      first: during[0]?.at ?? frame.began,
       last: during.at(-1)?.at ?? last,
       trouble: trouble || severe,
       strength: change === 'gone' ? base : base * amount * (change === 'grown' ? 0.8 : 1),

@@ -13,8 +13,8 @@ import { type MetricClass, wordsOf } from './words.ts';
 export const metricReference = (incident: Incident, frame: Frame, one: Compared['series']): string =>
   reference(
     incident,
-    'metrics',
-    { service: one.service, metric: one.metric },
+    one.calls === true ? 'calls' : 'metrics',
+    one.calls === true ? { dst: one.service } : { service: one.service, metric: one.metric },
     { from: frame.onset, to: frame.end },
   );
 

@@ -2,7 +2,7 @@ import { type CauseKind, sentence } from '../../model/index.ts';
 import type { Incident, LogRow } from '../incident.ts';
 import type { Anomaly, Compared } from './anomaly.ts';
 import type { Fact } from './facts.ts';
-import type { Frame } from './frame.ts';
+import { adjoining, type Frame } from './frame.ts';
 import type { CallGraph } from './graph.ts';
 import type { MessageChange } from './messages.ts';
 import { metricReference } from './metric-facts.ts';
@@ -80,6 +80,9 @@ function surge(input: OutsideInput): Outside | null {
     entries.find((one) => one.series.service === symptom) ??
     [...entries].sort((a, b) => ratioOf(b) - ratioOf(a))[0];
   if (entry === undefined || (carriers.size > 1 && up.size < 2)) return null;
+  // Of one that others call, without a count of theirs, nobody knows whether they ask more often.
+  const called = graph.callers(entry.series.service).length > 0;
+  if (up.size < 2 && called && entry.series.service !== symptom) return null;
   const spread = up.size / carriers.size;
   if (spread < 0.5) return null;
   const ratio = ratioOf(entry);
@@ -119,20 +122,14 @@ function surge(input: OutsideInput): Outside | null {
 const begins = (one: Compared): boolean =>
   one.before.length === 0 || mean(one.values) >= 0.75 * surgeFactor * mean(one.before);
 
-/** The baseline ends right before the window: what differs then began with the window. */
-const adjoining = ({ baseline, window }: Frame): boolean =>
-  baseline !== null &&
-  baseline.to <= window.from &&
-  window.from - baseline.to <= 0.5 * (baseline.to - baseline.from);
-
 const visitsMin = 100;
 
 /** The same from traces, where nobody counted requests. */
 function surgeOfVisits({ incident, frame, visits }: OutsideInput): Outside | null {
   if (visits.length < visitsMin || frame.baseline === null) return null;
   const calm = Math.max(1, frame.baseline.to - frame.baseline.from) / 60_000;
-  // Spans are stamped to the millisecond: for them the notice itself parts the window, not a step of the metrics.
-  const began = Math.max(frame.onset, Math.min(incident.at, frame.end - 1));
+  // A notice that comes late, to a symptom seen before, still parts the window.
+  const began = Math.max(frame.began, Math.min(incident.at, frame.end - 1));
   const near = adjoining(frame) ? 0 : (began - frame.window.from) / 60_000;
   const minutes = Math.max(1, frame.end - began) / 60_000;
   const counts = new Map<string, { before: number; near: number; during: number; entry: boolean }>();
@@ -174,7 +171,7 @@ function surgeOfVisits({ incident, frame, visits }: OutsideInput): Outside | nul
         kind: 'traffic_surge',
         strength: 1,
         own: 1,
-        onset: frame.onset,
+        onset: frame.began,
         says: sentence('rca.surge', {
           service: entry.service,
           now: `${shownNumber(entry.now)}/min`,
@@ -189,7 +186,7 @@ function surgeOfVisits({ incident, frame, visits }: OutsideInput): Outside | nul
               incident,
               'spans',
               { service: entry.service },
-              { from: frame.onset, to: frame.end },
+              { from: frame.began, to: frame.end },
             ),
           },
         ],
@@ -255,7 +252,7 @@ function provider({ incident, frame, graph, messages, origin }: OutsideInput): O
               incident,
               'logs',
               { service: peer.service, contains: constantPart(record.body) },
-              { from: frame.onset, to: frame.end },
+              { from: frame.began, to: frame.end },
             ),
           },
         ],
@@ -300,12 +297,12 @@ function badRecord({ incident, frame, messages, visits }: OutsideInput): Outside
     const field = constantField(message.records);
     if (field === null) continue;
     const before = incident.logs.filter(
-      (log) => log.service === message.service && log.at < frame.onset,
+      (log) => log.service === message.service && log.at < frame.began,
     ).length;
     const fine =
       before +
       visits.filter(
-        (visit) => visit.service === message.service && !visit.failed && visit.start < frame.onset,
+        (visit) => visit.service === message.service && !visit.failed && visit.start < frame.began,
       ).length;
     if (fine < 3) continue;
     const says = sentence('rca.one_record', {
@@ -337,7 +334,7 @@ function badRecord({ incident, frame, messages, visits }: OutsideInput): Outside
                 incident,
                 'logs',
                 { service: message.service, contains: field.value },
-                { from: frame.onset, to: frame.end },
+                { from: frame.began, to: frame.end },
               ),
             },
           ],

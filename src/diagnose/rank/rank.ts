@@ -3,6 +3,7 @@ import { caveat, type Incident } from '../incident.ts';
 import { type Anomaly, anomaliesOf, anomalyOf, type Compared, compare } from './anomaly.ts';
 import { deviationsOf, troubleWords } from './behaviour.ts';
 import { type Blame, blamesOf, isMadeOn, type Testimony } from './blame.ts';
+import { withCallSeries } from './call-series.ts';
 import { type Change, changesOf } from './changes.ts';
 import { complaintFacts } from './complaints.ts';
 import { type Delay, delaysOf } from './delays.ts';
@@ -78,7 +79,8 @@ const channelWeight: Record<CheckId, number> = {
 /** With this many visits, traces show where time and failures begin better than a metric per service does. */
 const enoughVisits = 50;
 
-export function rankCauses(incident: Incident): Findings {
+export function rankCauses(given: Incident): Findings {
+  const incident = withCallSeries(given);
   const frame = frameOf(incident);
   const noticed = incident.window === null ? frame.onset : incident.at;
   const templates = templatesOf(incident.logs);

@@ -7,6 +7,8 @@ export interface Observed<What> {
   at: EpochMs;
   value: number;
   what: What;
+  /** Less than 1 where others that share its luck are observed as well. */
+  weight?: number;
 }
 
 /** A change of behaviour at an instant inside the window. */
@@ -45,20 +47,23 @@ export function findShift<What>(
   for (const one of observed) {
     const phase = frame.phase(one.at);
     if (phase === 'baseline') {
-      base.n++;
-      base.sum += one.value;
+      base.n += one.weight ?? 1;
+      base.sum += (one.weight ?? 1) * one.value;
     } else if (phase !== 'outside') inside.push(one);
   }
   if (inside.length < afterMin) return null;
   inside.sort((a, b) => a.at - b.at);
-  const total = inside.reduce((sum, one) => sum + one.value, 0);
+  const total = momentsOf(inside);
   const length = Math.max(1, frame.window.to - frame.window.from);
   let best: { weight: number; index: number } | null = null;
-  let early = 0;
+  const pre: Moments = { n: 0, sum: 0 };
   for (let index = 0; index <= inside.length - afterMin; index++) {
-    if (index > 0) early += inside[index - 1]?.value ?? 0;
-    const pre: Moments = { n: index, sum: early };
-    const post: Moments = { n: inside.length - index, sum: total - early };
+    const passed = inside[index - 1];
+    if (passed !== undefined) {
+      pre.n += passed.weight ?? 1;
+      pre.sum += (passed.weight ?? 1) * passed.value;
+    }
+    const post: Moments = { n: total.n - pre.n, sum: total.sum - pre.sum };
     const reference: Moments = { n: base.n + pre.n, sum: base.sum + pre.sum };
     if (reference.n < referenceMin) continue;
     // A stated or found onset is believed more, the nearer it lies.
@@ -70,16 +75,23 @@ export function findShift<What>(
   }
   if (best === null || best.weight <= 0) return null;
   const since = inside.slice(best.index);
-  const before = inside.slice(0, best.index).reduce((sum, one) => sum + one.value, base.sum);
-  const n = base.n + best.index;
+  const known = observed.filter((one) => frame.phase(one.at) === 'baseline');
+  const before = [...known, ...inside.slice(0, best.index)];
   return {
     weight: best.weight,
     onset: since[0]?.at ?? noticed,
-    before: { count: n, mean: before / Math.max(1, n) },
-    after: { count: since.length, mean: since.reduce((sum, one) => sum + one.value, 0) / since.length },
+    before: { count: before.length, mean: meanOf(before) },
+    after: { count: since.length, mean: meanOf(since) },
     since,
   };
 }
+
+const momentsOf = (list: readonly Observed<unknown>[]): Moments => ({
+  n: list.reduce((sum, { weight = 1 }) => sum + weight, 0),
+  sum: list.reduce((sum, { weight = 1, value }) => sum + weight * value, 0),
+});
+const meanOf = (list: readonly Observed<unknown>[]): number =>
+  list.reduce((sum, one) => sum + one.value, 0) / Math.max(1, list.length);
 
 /** For observations of 0 and 1. */
 export const rateRatio = (a: Moments, b: Moments): number => likelihoodRatio(a.sum, a.n, b.sum, b.n);

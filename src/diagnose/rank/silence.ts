@@ -132,7 +132,7 @@ export function silenceFacts(
           incident,
           'spans',
           { service: caller, name: calls.find((call) => call.parent?.service === caller)?.operation ?? '' },
-          { from: frame.onset, to: frame.end },
+          { from: frame.began, to: frame.end },
         ),
       })),
     };

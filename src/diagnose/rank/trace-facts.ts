@@ -275,7 +275,7 @@ export function spanErrorFacts(
               incident,
               'spans',
               { service: group.service, name: span?.name ?? '' },
-              { from: frame.onset, to: frame.end },
+              { from: frame.began, to: frame.end },
             ),
           },
         ],

@@ -57,7 +57,7 @@ const classes: readonly (readonly [MetricClass, RegExp])[] = [
     'latency',
     /\b(laten\w*|duration\w*|elapsed|response time|rtt|ttfb|delay\w*|age|wait|p50|p75|p90|p95|p99|p999|time|took|slow\w*)\b/,
   ],
-  ['cpu', /\b(cpu|cores?|steal|iowait|syscall\w*|context switch\w*)\b/],
+  ['cpu', /\b(cpu|cores?|steal|iowait|context switch\w*)\b/],
   ['memory', /\b(mem\w*|heap|rss|gc|garbage|swap|working set|page faults?|resident)\b/],
   ['disk', /\b(disk|inode\w*|volume|filesystem|fs|storage|iops|io|wal|tablespace)\b/],
   ['network', /\b(network|net|bytes|packets?|bandwidth|receive\w*|transmit\w*|tcp|retrans\w*|dns|rx|tx)\b/],
@@ -67,13 +67,18 @@ const classes: readonly (readonly [MetricClass, RegExp])[] = [
   ],
 ];
 
+/** A number of something for each of something else, not for a time. */
+const perThing = /\bper (?!(s|secs?|seconds?|m|mins?|minutes?|h|hours?|days?|interval|time|period)\b)\w/;
+
 const known = new Map<string, MetricClass>();
 
 export function metricClass(metric: string): MetricClass {
   const before = known.get(metric);
   if (before !== undefined) return before;
   const words = wordsOf(metric).join(' ');
-  const found = classes.find(([, pattern]) => pattern.test(words))?.[0] ?? 'other';
+  const named = classes.find(([, pattern]) => pattern.test(words))?.[0] ?? 'other';
+  // Rows or queries of one request are no demand: they do not grow with the number of requests.
+  const found = named === 'traffic' && perThing.test(words) ? 'other' : named;
   known.set(metric, found);
   return found;
 }
@@ -100,5 +105,6 @@ export function latencyTypicality(metric: string): number {
   if (words.some((word) => /^(avg|average|mean)$/.test(word))) return 5;
   const percentile = words.map((word) => /^p(\d\d)/.exec(word)?.[1]).find((p) => p !== undefined);
   if (percentile === undefined) return 3;
-  return percentile === '50' ? 4 : 2 - Number(percentile) / 100;
+  return percentile === '50' ? middleTypicality : 2 - Number(percentile) / 100;
 }
+export const middleTypicality = 4;
