@@ -1,5 +1,7 @@
 import { execFile } from 'node:child_process';
+import { mkdtempSync, rmSync, symlinkSync } from 'node:fs';
 import { createServer } from 'node:http';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { callApi } from './api.ts';
@@ -79,4 +81,17 @@ test('an address where something else than Clew answers is named, and so is a re
     `${url} refused the token; set CLEW_AUTH_TOKEN.`,
   );
   server.close();
+});
+
+test('bin/clew runs from any directory and through a link, with the Node of the project', async () => {
+  const dir = mkdtempSync(join(tmpdir(), 'clew-bin-'));
+  const link = join(dir, 'clew');
+  symlinkSync(join(import.meta.dirname, '../../bin/clew'), link);
+  const told = await new Promise<string>((resolve, reject) => {
+    execFile(link, ['version'], { cwd: dir, env: { PATH: '/usr/bin:/bin' } }, (error, out) =>
+      error ? reject(error) : resolve(out),
+    );
+  });
+  expect(told).toMatch(/^\d+\.\d+\.\d+\n$/);
+  rmSync(dir, { recursive: true });
 });

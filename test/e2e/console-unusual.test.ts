@@ -1,28 +1,24 @@
 /** A metric that leaves its usual range, seen in a real browser: the chart, the lane, the event and the rows behind it. */
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Browser, Page } from 'playwright-core';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { openLedger } from '../../src/ledger/index.ts';
 import { createLogger, systemClock } from '../../src/lib/index.ts';
-import { type RunningClew, startClew } from '../support/clew.ts';
-import { chromiumPath, openConsole, shot } from '../support/console.ts';
+import { chromiumPath, shot, useConsole } from '../support/console.ts';
 
-const dir = mkdtempSync(join(tmpdir(), 'clew-unusual-'));
 const minute = 60_000;
 /** Minutes of the queue: about 20 people wait, of late 200. What is usual is known after the first fifty. */
 const minutes = { usual: 220, high: 10, ago: 4 };
-let clew: RunningClew;
-let browser: Browser;
-let page: Page;
-let troubles: string[] = [];
+
+const own = useConsole({
+  env: () => ({ CLEW_ROLLUP_ENABLED: 'true', CLEW_DETECT_ENABLED: 'true' }),
+  before: fillQueue,
+});
 
 const nano = (at: number) => String(BigInt(at) * 1_000_000n);
 const resource = { attributes: [{ key: 'service.name', value: { stringValue: 'till' } }] };
 
 async function send(path: string, body: unknown): Promise<void> {
-  const answer = await fetch(`${clew.url}${path}`, {
+  const answer = await fetch(`${own.clew.url}${path}`, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify(body),
@@ -31,7 +27,8 @@ async function send(path: string, body: unknown): Promise<void> {
 }
 
 /** What four hours of a gauge leave in the ledger; waiting for them takes as long. */
-async function fillQueue(now: number): Promise<void> {
+async function fillQueue(dir: string): Promise<void> {
+  const now = Date.now();
   const ledger = await openLedger({
     dir: join(dir, 'data', 'ledger'),
     clock: systemClock,
@@ -73,43 +70,38 @@ interface Look {
   series: { points: { value: number | null }[]; unusual: unknown[] }[];
 }
 const lookAt = async (window: string): Promise<Look> => {
-  const answer = await fetch(`${clew.url}/api/v1/series?${window}&metric=till.queue`);
+  const answer = await fetch(`${own.clew.url}/api/v1/series?${window}&metric=till.queue`);
   return ((await answer.json()) as { data: Look }).data;
 };
-
-beforeAll(async () => {
-  if (!chromiumPath) return;
-  await fillQueue(Date.now());
-  clew = await startClew(dir, { CLEW_ROLLUP_ENABLED: 'true', CLEW_DETECT_ENABLED: 'true' });
-  ({ browser, page, troubles } = await openConsole());
-}, 180_000);
-afterAll(async () => {
-  await browser?.close();
-  await clew?.stop();
-  rmSync(dir, { recursive: true, force: true });
-}, 60_000);
 
 test.skipIf(!chromiumPath)(
   'an empty console says what to do next on every page, and asks nothing that does nothing',
   { timeout: 180_000 },
   async () => {
-    for (const [path, id, text] of [
-      ['/', 'first-steps', 'Waiting for the first telemetry'],
-      ['/series?from=1000000000000&to=1000000600000', 'page-series', 'No metric has points'],
-      ['/traces', 'page-traces', 'No trace matches'],
-      ['/patterns', 'page-patterns', 'No log patterns'],
-      ['/slo', 'page-slo', 'No objective is known yet'],
+    const { page, clew } = own;
+    for (const [path, id, title, text] of [
+      ['/', 'first-steps', 'Home', 'Waiting for the first telemetry'],
+      ['/series?from=1000000000000&to=1000000600000', 'page-series', 'Metrics', 'No metric has points'],
+      ['/traces', 'page-traces', 'Traces', 'No trace matches'],
+      ['/patterns', 'page-patterns', 'Patterns', 'No log patterns'],
+      ['/slo', 'page-slo', 'SLO', 'No objective is known yet'],
     ] as const) {
       await page.goto(clew.url + path);
       await page.getByTestId(id).waitFor();
       await page.getByText(text).first().waitFor({ timeout: 30_000 });
+      expect(await page.title()).toBe(`${title} · Clew`);
     }
     // Objectives are of this moment: no range to choose there, one on the traces, where no filter is to be removed.
     expect(await page.getByTestId('time-open').count()).toBe(0);
     await page.goto(`${clew.url}/traces`);
     await page.getByTestId('time-open').waitFor();
-    await page.getByText('Look at 24h').waitFor();
+    await page.getByText('Look at 24 h').waitFor();
     expect(await page.getByText('Remove all filters').count()).toBe(0);
+    // What helps for sure: the address of this very Clew, ready to be copied.
+    await page.getByRole('link', { name: 'How to send telemetry' }).click();
+    await page.getByText(`OTEL_EXPORTER_OTLP_ENDPOINT=${clew.url}`).waitFor();
+    await page.goBack();
+    await page.getByText('No trace matches').waitFor();
   },
 );
 
@@ -117,6 +109,7 @@ test.skipIf(!chromiumPath)(
   'a metric out of its usual range is marked on its chart, has a lane on the first page, and leads to its rows',
   { timeout: 300_000 },
   async () => {
+    const { page, clew } = own;
     const now = Date.now();
     const window = `from=${now - 300 * minute}&to=${now}`;
     const unusual = async (): Promise<number> => (await lookAt(window)).series[0]?.unusual.length ?? 0;
@@ -145,6 +138,7 @@ test.skipIf(!chromiumPath)(
   'the first page shows it as a lane that the keyboard opens, in English and in Chinese',
   { timeout: 120_000 },
   async () => {
+    const { page, clew } = own;
     await page.goto(`${clew.url}/?range=12h&lang=en`);
     const lane = page.getByTestId('unusual-lane').filter({ hasText: 'till.queue' }).first();
     await lane.waitFor({ timeout: 30_000 });
@@ -168,6 +162,7 @@ test.skipIf(!chromiumPath)(
   'who calls from outside stands on the map as what it is, with its requests and what fails of them',
   { timeout: 180_000 },
   async () => {
+    const { page, clew, troubles } = own;
     await sendRequests(Date.now());
     const outside = page.locator('[data-testid=map-node][data-service="Users / outside"]');
     await expect

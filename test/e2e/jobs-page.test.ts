@@ -1,28 +1,20 @@
 /** The page Jobs in a real browser: how far a job is behind, its history, and a window that was given up run again. */
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Browser, chromium, type Page } from 'playwright-core';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { openLedger } from '../../src/ledger/index.ts';
 import { createLogger, systemClock } from '../../src/lib/index.ts';
-import { type RunningClew, startClew } from '../support/clew.ts';
+import type { RunningClew } from '../support/clew.ts';
+import { chromiumPath, useConsole } from '../support/console.ts';
 
-const executable = ['/usr/bin/chromium', '/usr/bin/chromium-browser'].find((path) => existsSync(path));
 const minute = 60_000;
 const reason = 'the store of the details did not answer';
 const polled = { timeout: 120_000, interval: 500 };
 
-let clew: RunningClew;
-let browser: Browser;
-let page: Page;
-const dir = mkdtempSync(join(tmpdir(), 'clew-jobs-page-'));
-const troubles: string[] = [];
 /** A whole minute, some minutes ago. */
 const givenUp = Math.floor(Date.now() / minute - 6) * minute;
 
 /** What eight failures of a window leave in the ledger; waiting for them takes a quarter of an hour. */
-async function giveUpOneWindow(): Promise<void> {
+async function giveUpOneWindow(dir: string): Promise<void> {
   const ledger = await openLedger({
     dir: join(dir, 'data', 'ledger'),
     clock: systemClock,
@@ -41,7 +33,7 @@ async function giveUpOneWindow(): Promise<void> {
   await ledger.close();
 }
 
-async function sendLogs(): Promise<void> {
+async function sendLogs(clew: RunningClew): Promise<void> {
   const logRecords = Array.from({ length: 30 }, (_, i) => ({
     timeUnixNano: `${BigInt(givenUp + i * 1_000) * 1_000_000n}`,
     severityNumber: 9,
@@ -56,28 +48,15 @@ async function sendLogs(): Promise<void> {
   expect(answer.status).toBe(200);
 }
 
-beforeAll(async () => {
-  if (!executable) return;
-  await giveUpOneWindow();
-  // Rows that come late would open the window again by themselves.
-  const env = { CLEW_ROLLUP_ENABLED: 'true', CLEW_ROLLUP_DELAY_S: '1', CLEW_ROLLUP_LATENESS_S: '0' };
-  clew = await startClew(dir, env);
-  await sendLogs();
-  browser = await chromium.launch({ executablePath: executable, args: ['--no-sandbox', '--disable-gpu'] });
-  page = await browser.newPage({ viewport: { width: 1440, height: 900 }, locale: 'en-GB' });
-  page.on('pageerror', (error) => troubles.push(error.message));
-}, 180_000);
+// Rows that come late would open the window again by themselves.
+const env = { CLEW_ROLLUP_ENABLED: 'true', CLEW_ROLLUP_DELAY_S: '1', CLEW_ROLLUP_LATENESS_S: '0' };
+const own = useConsole({ env: () => env, before: giveUpOneWindow, fill: sendLogs });
 
-afterAll(async () => {
-  await browser?.close();
-  await clew?.stop();
-  rmSync(dir, { recursive: true, force: true });
-}, 60_000);
-
-test.skipIf(!executable)(
+test.skipIf(!chromiumPath)(
   'a person sees lag and history of a job, and runs a window again that was given up',
   { timeout: 300_000 },
   async () => {
+    const { page, clew, troubles } = own;
     await page.goto(`${clew.url}/jobs?job=oo-agg`);
     const line = page.getByTestId('job-oo-agg');
     const lineText = () => line.innerText();

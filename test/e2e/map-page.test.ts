@@ -1,23 +1,15 @@
 /** The map in a real browser, over calls that were sent and files that were read: impact, ways, moments, Cypher. */
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Browser, Page } from 'playwright-core';
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type RunningClew, startClew } from '../support/clew.ts';
-import { chromiumPath, openConsole } from '../support/console.ts';
-
-const dir = mkdtempSync(join(tmpdir(), 'clew-map-'));
-let clew: RunningClew;
-let browser: Browser;
-let page: Page;
-let troubles: string[] = [];
+import { expect, test } from 'vitest';
+import type { RunningClew } from '../support/clew.ts';
+import { chromiumPath, useConsole } from '../support/console.ts';
 
 const hex = (value: number, length: number) => value.toString(16).padStart(length, '0');
 const calls = ['frontend>checkout', 'checkout>payments', 'checkout>cart', 'frontend>catalog'];
 
 /** One call of each pair as a client span and the server span under it. */
-async function sendCalls(): Promise<void> {
+async function sendCalls(clew: RunningClew): Promise<void> {
   const spans = new Map<string, object[]>();
   const start = BigInt(Date.now() - 30_000) * 1_000_000n;
   for (const [index, call] of calls.entries()) {
@@ -42,33 +34,31 @@ async function sendCalls(): Promise<void> {
   expect(answer.status).toBe(200);
 }
 
-beforeAll(async () => {
-  if (!chromiumPath) return;
+function declare(dir: string): void {
   mkdirSync(join(dir, 'infra'));
   writeFileSync(
     join(dir, 'infra', 'shop.yaml'),
     'apiVersion: v1\nkind: Service\nmetadata: { name: cart }\nspec: { selector: { app: cart } }\n---\napiVersion: v1\nkind: Pod\nmetadata: { name: cart-1, labels: { app: cart } }\nspec: { containers: [{ env: [{ name: OTEL_SERVICE_NAME, value: cart }] }] }\n',
   );
-  clew = await startClew(dir, { CLEW_ROLLUP_ENABLED: 'true', CLEW_TOPOLOGY_IAC_DIRS: join(dir, 'infra') });
-  await sendCalls();
-  ({ browser, page, troubles } = await openConsole());
-}, 180_000);
-afterAll(async () => {
-  await browser?.close();
-  await clew?.stop();
-  rmSync(dir, { recursive: true, force: true });
-}, 60_000);
+}
 
-const box = (service: string) => page.locator(`[data-testid=map-node][data-service="${service}"]`);
+const own = useConsole({
+  env: (dir) => ({ CLEW_ROLLUP_ENABLED: 'true', CLEW_TOPOLOGY_IAC_DIRS: join(dir, 'infra') }),
+  before: declare,
+  fill: sendCalls,
+});
+
+const box = (service: string) => own.page.locator(`[data-testid=map-node][data-service="${service}"]`);
 const open = async (path: string) => {
-  await page.goto(clew.url + path);
-  await page.getByTestId('page-map').waitFor();
+  await own.page.goto(own.clew.url + path);
+  await own.page.getByTestId('page-map').waitFor();
 };
 
 test.skipIf(!chromiumPath)(
   'the map tells who is affected, the way between two, what is new and what is declared',
   { timeout: 240_000 },
   async () => {
+    const { page, troubles } = own;
     await expect
       .poll(
         async () => {
@@ -111,6 +101,7 @@ test.skipIf(!chromiumPath)(
   'a question in Cypher is answered, or it is said why there is none',
   { timeout: 180_000 },
   async () => {
+    const { page } = own;
     await open('/map');
     await page.getByTestId('map-cypher-open').click();
     await page.getByTestId('map-cypher-ask').click();

@@ -1,21 +1,11 @@
 /** The page Patterns in a real browser: a pattern is found, named, merged with another one, and the merge undone. */
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import type { Browser, Page } from 'playwright-core';
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type RunningClew, startClew } from '../support/clew.ts';
-import { chromiumPath, openConsole } from '../support/console.ts';
+import { expect, test } from 'vitest';
+import type { RunningClew } from '../support/clew.ts';
+import { chromiumPath, useConsole } from '../support/console.ts';
 
 const minute = 60_000;
 
-let clew: RunningClew;
-let browser: Browser;
-let page: Page;
-const dir = mkdtempSync(join(tmpdir(), 'clew-patterns-page-'));
-let troubles: string[] = [];
-
-async function sendLogs(): Promise<void> {
+async function sendLogs(clew: RunningClew): Promise<void> {
   const at = Date.now() - 3 * minute;
   const records = Array.from({ length: 40 }, (_, i) => ({
     timeUnixNano: `${BigInt(at + i * 100) * 1_000_000n}`,
@@ -39,22 +29,16 @@ async function sendLogs(): Promise<void> {
   expect(answer.status).toBe(200);
 }
 
-beforeAll(async () => {
-  if (!chromiumPath) return;
-  clew = await startClew(dir, { CLEW_ROLLUP_ENABLED: 'true', CLEW_ROLLUP_DELAY_S: '1' });
-  await sendLogs();
-  ({ browser, page, troubles } = await openConsole());
-}, 180_000);
+const own = useConsole({
+  env: () => ({ CLEW_ROLLUP_ENABLED: 'true', CLEW_ROLLUP_DELAY_S: '1' }),
+  fill: sendLogs,
+});
 
-afterAll(async () => {
-  await browser?.close();
-  await clew?.stop();
-  rmSync(dir, { recursive: true, force: true });
-}, 60_000);
-
-const rows = async (): Promise<string> => (await page.getByTestId('pattern-row').allInnerTexts()).join('\n');
+const rows = async (): Promise<string> =>
+  (await own.page.getByTestId('pattern-row').allInnerTexts()).join('\n');
 
 async function say(): Promise<void> {
+  const { page } = own;
   await page.getByTestId('pattern-actor').fill('dana');
   await page.getByTestId('pattern-submit').click();
   await page.getByTestId('pattern-form').waitFor({ state: 'detached' });
@@ -64,6 +48,7 @@ test.skipIf(!chromiumPath)(
   'a person finds a pattern, names it, merges it with another, and takes that back',
   { timeout: 240_000 },
   async () => {
+    const { page, clew, troubles } = own;
     await page.goto(`${clew.url}/patterns`);
     await expect.poll(rows, { timeout: 120_000, interval: 1_000 }).toMatch(/card of order <\*> was refused/);
     // Mined: the row has a box to choose it by.

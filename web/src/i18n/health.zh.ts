@@ -38,6 +38,8 @@ export const healthPhrasesZh: Record<string, string> = {
   '{n} messages were given up': '已放弃 {n} 条消息',
   'Look at outbox.last_error of the poisoned rows, mend the cause, and set poisoned_at to null.':
     '请查看这些行的 outbox.last_error，排除原因后把 poisoned_at 置为 null。',
+  '{n} series in this hour': '本小时 {n} 个序列',
+  '{n} streams of logs in this hour': '本小时 {n} 个日志流',
   'resident memory': '常驻内存',
   'processor cores': '处理器核',
   'event loop delay p99 {ms} ms': '事件循环延迟 p99 {ms} 毫秒',

@@ -66,6 +66,7 @@ const capability = 'capability: ';
 /** What the ledger's engine can do; its message begins with its name. */
 const isCapability = (metric: Metric): boolean => metric.metric_name.startsWith(capability);
 
+/** A word of ours, or the name of what the engine has. */
 const ownName = (metric: Metric, word: (prefix: string, word: string) => string): string =>
   isCapability(metric) ? metric.metric_name.slice(capability.length) : word('own', nameOf(metric));
 
@@ -80,7 +81,7 @@ function Checks({ metrics }: { metrics: Metric[] }) {
             <td className="nowrap" title={metric.metric_name}>
               <Health
                 state={metric.status ? 'ok' : 'failing'}
-                label={[ownName(metric, word), ...Object.values(metric.dimensions)].join(' · ')}
+                label={[phrase(ownName(metric, word)), ...Object.values(metric.dimensions)].join(' · ')}
               />
             </td>
             <td className="num nowrap">
@@ -135,7 +136,9 @@ function Matrix({ columns, lines }: { columns: string[]; lines: { name: string; 
                 className={`num ${cell.status ? '' : 'bad'}`}
                 title={phrase(cell.message)}
               >
-                {formatOwnMetric(cell.metric_name, cell.metric_value)}
+                {typeof cell.metric_value === 'string'
+                  ? word('circuit', cell.metric_value)
+                  : formatOwnMetric(cell.metric_name, cell.metric_value)}
               </td>
             ))}
             <td className="warn">

@@ -62,7 +62,9 @@ function LayerRow(props: { layer: Layer; status: string; checks: Verdict['checks
             .map((check) => (
               <li key={check.check} className="check quiet" title={say(check.summary, check)}>
                 <Health state={check.status} label={word('check', check.check)} />
-                <span className="dim">{say(check.summary, check)}</span>
+                <span className="dim" title={say(check.summary, check)}>
+                  {say(check.summary, check)}
+                </span>
               </li>
             ))}
         </ul>
