@@ -3,9 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { afterAll, describe, expect, it } from 'vitest';
+import { readBundle } from '../../src/diagnose/bundle/index.ts';
 import { seeded } from '../../src/lib/index.ts';
 import { faultKinds } from './faults.ts';
 import { generate, makeBundle } from './generate.ts';
+import { changes } from './otherwise.ts';
 import { judge, summarize } from './score.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'generated-'));
@@ -83,5 +85,22 @@ describe('scoring', () => {
     expect(
       judge('s', 'n', none, answer('root_cause', { resource: 'x', change: 'abcdef1' }), 1),
     ).toMatchObject({ decoy: true, verdict: false });
+  });
+});
+
+describe('an incident a little otherwise', () => {
+  it('is the same for the same seed, loses rows, and keeps what its truth names', async () => {
+    const made = join(dir, 'otherwise');
+    makeBundle(made, 'slow_query', 'none', seeded(5));
+    const whole = await readBundle(made);
+    const incident = { ...whole, spans: whole.spans.slice(0, 2_000), logs: whole.logs.slice(0, 500) };
+    const culprits = ['nobody'];
+    for (const [change, apply] of Object.entries(changes)) {
+      const [one, other] = [apply(incident, seeded(3), culprits), apply(incident, seeded(3), culprits)];
+      expect(JSON.stringify(one) === JSON.stringify(other), change).toBe(true);
+      expect(JSON.stringify(one) === JSON.stringify(incident), change).toBe(change === 'as it is');
+    }
+    const lost = changes['10 % of the spans lost']?.(incident, seeded(3), culprits);
+    expect((lost?.spans.length ?? 0) / incident.spans.length).toBeCloseTo(0.9, 1);
   });
 });

@@ -162,7 +162,7 @@ export function table(summaries: readonly Summary[], markdown = false): string {
   return `${show([head, ...rows])}\n${show([cellHead, ...cells])}`;
 }
 
-const plainTable = (rows: readonly (readonly string[])[]): string => {
+export const plainTable = (rows: readonly (readonly string[])[]): string => {
   const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
   return `${rows
     .map((row) =>
@@ -174,5 +174,5 @@ const plainTable = (rows: readonly (readonly string[])[]): string => {
     .join('\n')}\n`;
 };
 
-const markdownTable = ([head = [], ...rows]: readonly (readonly string[])[]): string =>
+export const markdownTable = ([head = [], ...rows]: readonly (readonly string[])[]): string =>
   `${[head, head.map(() => '---'), ...rows].map((row) => `| ${row.join(' | ')} |`).join('\n')}\n`;

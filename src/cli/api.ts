@@ -42,22 +42,22 @@ export async function callApi<T>(
       'unauthenticated',
       `${url} refused the token${token === '' ? ', for there is none' : ''}; set CLEW_AUTH_TOKEN.`,
     );
-  if (answer.error === undefined) throw notClew(url, response);
   const refused = response.status >= 400 && response.status < 500;
-  throw new ClewError(refused ? 'bad_request' : 'unavailable', answer.error.message);
-}
-
-const notClew = (url: string, { status, headers }: Response, cause?: unknown): ClewError =>
-  new ClewError(
-    'unavailable',
-    `${url} answers ${status} with ${headers.get('content-type') ?? 'no content type'}, which is not Clew's API; give the address of Clew with --url.`,
-    { cause },
+  throw new ClewError(
+    refused ? 'bad_request' : 'unavailable',
+    answer.error?.message ?? `Clew answered ${response.status}.`,
   );
+}
 
 async function jsonOf<T>(response: Response, url: string): Promise<T> {
   try {
     return (await response.json()) as T;
   } catch (cause) {
-    throw notClew(url, response, cause);
+    const type = response.headers.get('content-type') ?? 'no content type';
+    throw new ClewError(
+      'unavailable',
+      `${url} answers ${response.status} with ${type}, which is not Clew's API; give the address of Clew with --url.`,
+      { cause },
+    );
   }
 }

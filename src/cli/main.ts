@@ -236,14 +236,10 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   throw error;
 });
 
-/** What the operating system refused says enough; only a failure of our own shows where it happened. */
-function textOfFailure(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  return error instanceof ClewError || 'syscall' in error ? error.message : (error.stack ?? error.message);
-}
-
 main(process.argv.slice(2)).catch((error: unknown) => {
   const wrongUsage = error instanceof ClewError && error.code === 'bad_request';
-  process.stderr.write(`clew: ${textOfFailure(error)}\n`);
+  process.stderr.write(
+    `clew: ${wrongUsage || error instanceof ClewError ? error.message : error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`,
+  );
   process.exit(wrongUsage ? 2 : 1);
 });

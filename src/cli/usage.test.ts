@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, symlinkSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -68,8 +68,7 @@ test.concurrent.each([
 
 test('an address where something else than Clew answers is named, and so is a refused token', async () => {
   const server = createServer((request, response) => {
-    if (request.url?.endsWith('/jobs')) response.writeHead(404).end('{"code":5}');
-    else if (request.headers.authorization === undefined) response.end('<html>');
+    if (request.headers.authorization === undefined) response.end('<html>');
     else response.writeHead(401, { 'content-type': 'application/json' }).end('{"error":{"message":"no"}}');
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', () => resolve()));
@@ -78,21 +77,10 @@ test('an address where something else than Clew answers is named, and so is a re
   await expect(callApi({ url, token: '' }, '/priors')).rejects.toThrow(
     /which is not Clew's API; give the address of Clew with --url/,
   );
-  await expect(callApi({ url, token: '' }, '/jobs')).rejects.toThrow(/answers 404 .+ not Clew's API/);
   await expect(callApi({ url, token: 'x' }, '/priors')).rejects.toThrow(
     `${url} refused the token; set CLEW_AUTH_TOKEN.`,
   );
   server.close();
-});
-
-test('what the operating system refuses is told without the place in our code', async () => {
-  const dir = mkdtempSync(join(tmpdir(), 'clew-usage-'));
-  writeFileSync(join(dir, 'meta.json'), '{"incident_at": 1795215000000}');
-  writeFileSync(join(dir, 'metrics.csv'), 'ts,service,metric,value\n1795214999000,a,b,1\n');
-  const told = await clew('diagnose', dir, '--html', join(dir, 'nowhere', 'x.html'));
-  rmSync(dir, { recursive: true });
-  expect(told).toMatchObject({ code: 1, out: '' });
-  expect(told.err).toMatch(/^clew: ENOENT: no such file or directory, open '[^\n]+x\.html'\n$/);
 });
 
 test('bin/clew runs from any directory and through a link, with the Node of the project', async () => {

@@ -67,12 +67,15 @@ export function deviationsOf(
     chanceShare * Math.log(1 + (isTroubled(outcome) ? compared.trouble : compared.other));
   for (const context of book.contexts.values()) {
     const inTrace = Map.groupBy(context.occurrences, ({ visit }) => visit.traceId);
+    const weights = context.occurrences.map(({ visit }) =>
+      independence(inTrace.get(visit.traceId)?.length ?? 1),
+    );
     for (const [key, outcome] of context.outcomes) {
-      const observed: Observed<Visit>[] = context.occurrences.map(({ visit, at, outcomes }) => ({
+      const observed: Observed<Visit>[] = context.occurrences.map(({ visit, at, outcomes }, i) => ({
         at,
         value: outcomes.has(key) ? 1 : 0,
         what: visit,
-        weight: independence(inTrace.get(visit.traceId)?.length ?? 1),
+        weight: weights[i] ?? 1,
       }));
       const shift = findShift(observed, frame, noticed, rateRatio);
       if (shift === null) continue;
