@@ -67,8 +67,10 @@ export function compare(series: Series, frame: Frame): Compared | null {
   if (before.length > 0) {
     const level = median(before);
     if (Math.abs(distance(usual, level)) > shiftDistance) {
-      // Noticed late, an incident that began with its window is no new level.
-      const normal = adjoining(frame) ? usual : shifted(usual, before, level);
+      // Noticed late, an incident that began in its window is no new level.
+      const first = median(before.slice(0, Math.ceil(before.length / 2)));
+      const began = adjoining(frame) || Math.abs(distance(usual, first)) <= shiftDistance;
+      const normal = began ? usual : shifted(usual, before, level);
       return { series, normal, times, values, before, fresh: false };
     }
     // Within the usual range, the last values before the onset are the better guess of what would have followed.

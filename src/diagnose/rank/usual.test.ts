@@ -154,3 +154,27 @@ describe('demand is counted in requests', () => {
     expect([verdict, causes[0]?.resource]).toEqual(['root_cause', 'checkout']);
   });
 });
+
+describe('an incident that is noticed late', () => {
+  /** A minute's values: usual, and from so many minutes before the notice on five times as much. */
+  const told = (minutesBefore: number, baseline: Incident['baseline']) => {
+    const times = Array.from({ length: 60 }, (_, i) => notice + (i - 52) * minute);
+    const values = times.map((at, i) => (at >= notice - minutesBefore * minute ? 50 : 10) + 0.2 * (i % 3));
+    const incident = incidentOf({
+      window: { from: notice - 4 * minute, to: notice + 8 * minute },
+      baseline,
+      series: [{ service: 'cart', metric: 'latency_ms', times, values }],
+    });
+    return judge(incident).causes[0]?.facts[0]?.kind;
+  };
+  const near = { from: notice - 44 * minute, to: notice - 5 * minute };
+  const far = { from: notice - 52 * minute, to: notice - 32 * minute };
+
+  it.each([
+    ['since its window began, after a baseline right before', 4, near],
+    ['since the middle of its window', 2, near],
+    ['since the middle of its window, after a baseline of another time', 2, far],
+  ])('%s', (_, minutesBefore, baseline) => expect(told(minutesBefore, baseline)).toBe('latency_regression'));
+  it('but a level that was there all the window, unlike that of another time, is usual', () =>
+    expect(told(20, far)).toBeUndefined());
+});
