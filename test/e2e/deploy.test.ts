@@ -133,7 +133,12 @@ test('every sender shows how the token is given', () => {
       name,
     ),
   ))
-    expect(read(file), file).toContain('CLEW_TOKEN');
+    expect(read(file), file).toContain('TOKEN_FOR_CLEW');
+});
+
+test('no example names a variable that Clew takes for a setting of its own', () => {
+  for (const file of files.filter((name) => !name.startsWith('clew/') && !name.endsWith('.md')))
+    expect(read(file), file).not.toMatch(/\bCLEW_[A-Z]/);
 });
 
 test('Vector: every input is a source or a transform, and nothing is left without a reader', () => {

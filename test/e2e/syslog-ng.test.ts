@@ -69,7 +69,7 @@ function configure(file: string, app: string, change = (text: string) => text) {
   writeFileSync(
     config,
     `@version: 3.38
-@define CLEW_TOKEN "${token}"
+@define TOKEN_FOR_CLEW "${token}"
 source s_src {
   file("${input}" flags(no-parse) follow-freq(0.1) program-override("${app}") default-priority(err) default-facility(local3));
 };
