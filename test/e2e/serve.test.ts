@@ -228,3 +228,30 @@ test('with a token nothing but probes and the console answers without it', async
     await ended(guarded.process);
   }
 });
+
+test('what ends npm ends the Clew that it started', async () => {
+  const npm = spawn('npm', ['run', '-s', 'clew', '--', 'serve'], {
+    cwd: join(import.meta.dirname, '..', '..'),
+    env: {
+      PATH: process.env.PATH,
+      CLEW_DATA_DIR: join(dir, 'npm'),
+      CLEW_HTTP_PORT: '0',
+      CLEW_OTLP_HTTP_PORT: '0',
+      CLEW_OTLP_GRPC_PORT: '0',
+    },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const url = await new Promise<string>((resolve, reject) => {
+    let text = '';
+    npm.stdout.on('data', (chunk) => {
+      text += String(chunk);
+      const [, found] = /Clew is ready: (\S+) \(.*\n/.exec(text) ?? [];
+      if (found !== undefined) resolve(found);
+    });
+    npm.once('exit', (code) => reject(new Error(`npm ended with ${code}: ${text}`)));
+  });
+  const gone = ended(npm);
+  npm.kill('SIGTERM');
+  await gone;
+  await expect(fetch(`${url}/livez`)).rejects.toThrow('fetch failed');
+});
