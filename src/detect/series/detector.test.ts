@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { seeded } from '../../lib/index.ts';
+import { collectGarbage, seeded } from '../../lib/index.ts';
 import { alarmScore, SeriesDetector } from './index.ts';
 import { normals } from './synthetic.ts';
 
@@ -154,7 +154,7 @@ describe('SeriesDetector', () => {
       for (let i = from; i < to; i++) for (const detector of detectors) detector.push(t0 + i * stepMs, z());
     };
     const used = () => {
-      globalThis.gc?.();
+      collectGarbage();
       return process.memoryUsage().arrayBuffers + process.memoryUsage().heapUsed;
     };
     feed(0, 2000);
