@@ -7,7 +7,7 @@ import { collectPicture } from './collect.ts';
 import { diagnose } from './diagnose.ts';
 import { incidentOf } from './incident-live.ts';
 import { type Indicator, readIndicatorSeries } from './indicators/index.ts';
-import { judge } from './rank/judge.ts';
+import { JudgeThread } from './judge-thread.ts';
 
 /** Rows copied into the case per piece of evidence, and how many pieces get any: what a person reads, not a dump. */
 const rowsPerEvidence = 20;
@@ -29,6 +29,7 @@ export interface Diagnosis {
 }
 
 export function createDiagnosis(deps: DiagnosisDeps): Diagnosis {
+  const thread = new JudgeThread();
   return {
     async diagnose(tenant, input) {
       const live = deps.liveOf(tenant);
@@ -40,7 +41,8 @@ export function createDiagnosis(deps: DiagnosisDeps): Diagnosis {
       const span = { from: picture.baseline.from, to: picture.at };
       const { indicators } = deps;
       const series = await readIndicatorSeries(deps.store, tenant, indicators, span, picture);
-      const verdict = diagnose(picture, judge(incidentOf(picture)), { indicators, series });
+      const judged = await thread.judge(incidentOf(picture));
+      const verdict = diagnose(picture, judged, { indicators, series });
       return { ...verdict, evidence: await copyRows(deps, tenant, verdict) };
     },
   };

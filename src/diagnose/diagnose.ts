@@ -19,9 +19,9 @@ import {
   judgeIndicators,
   pictureSource,
 } from './indicators/index.ts';
+import type { Judged } from './judge-thread.ts';
 import { blamedOf, factReasons, type NamedCause, nameCauses } from './names.ts';
 import type { IncidentPicture } from './picture.ts';
-import type { Judgement } from './rank/judge.ts';
 import { shownScore } from './rank/show.ts';
 import { Findings } from './walk.ts';
 
@@ -34,7 +34,7 @@ const evidenceMax = 60;
  */
 export function diagnose(
   picture: IncidentPicture,
-  judgement: Judgement,
+  judgement: Judged,
   catalogue: Catalogue | null = null,
 ): Verdict {
   const findings = new Findings(picture, blamedOf(picture, judgement));

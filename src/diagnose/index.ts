@@ -13,6 +13,7 @@ export { type CollectDeps, collectPicture } from './collect.ts';
 export { createDiagnosis, type Diagnosis, type DiagnosisDeps } from './create.ts';
 export { type IncidentQuestion, type IncidentReader, readIncident } from './incident-store.ts';
 export { type Indicator, loadIndicators } from './indicators/index.ts';
+export { JudgeThread } from './judge-thread.ts';
 export type * from './picture.ts';
 export { type CaseCause, createLearning, type Learning, namedBy } from './priors/index.ts';
 export type { Answer } from './rank/answer.ts';

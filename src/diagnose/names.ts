@@ -8,10 +8,11 @@ import {
   type Urn,
 } from '../model/index.ts';
 import type { EvidenceDraft } from './checks/index.ts';
+import type { Judged } from './judge-thread.ts';
 import { type Mechanism, mechanismsOf } from './mechanisms.ts';
 import type { IncidentPicture } from './picture.ts';
 import type { Fact } from './rank/facts.ts';
-import type { JudgedCause, Judgement } from './rank/judge.ts';
+import type { JudgedCause } from './rank/judge.ts';
 import { mechanismKinds } from './rank/rank.ts';
 import { parseReference } from './rank/reference.ts';
 import type { Blamed, Findings } from './walk.ts';
@@ -36,7 +37,7 @@ const strengthMin = 0.3;
 const factsMax = 3;
 
 /** Changes that the ranking blames for one of its causes. */
-export function blamedOf(picture: IncidentPicture, { causes }: Judgement): Blamed[] {
+export function blamedOf(picture: IncidentPicture, { causes }: Judged): Blamed[] {
   return causes.flatMap(({ blame }) => {
     const change = changeOf(blame, picture);
     return blame && change ? [{ change, weight: blame.score }] : [];
@@ -47,7 +48,7 @@ const changeOf = (blame: JudgedCause['blame'], picture: IncidentPicture): Change
   picture.changes.find((one) => blame?.change.events.some(({ id }) => id === one.id)) ?? null;
 
 /** Causes in the order of the ranking, each resource once. */
-export function nameCauses(findings: Findings, judgement: Judgement): NamedCause[] {
+export function nameCauses(findings: Findings, judgement: Judged): NamedCause[] {
   const mechanisms = mechanismsOf(findings).filter(({ strength }) => strength >= strengthMin);
   const seen = new Set<Urn>();
   return judgement.causes.flatMap((cause) => {

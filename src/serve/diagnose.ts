@@ -2,9 +2,9 @@ import { z } from 'zod';
 import type { DetailStore } from '../detail/index.ts';
 import {
   answerIn,
-  fullDiagnosis,
   type IncidentReader,
   type Indicator,
+  JudgeThread,
   readIncident,
 } from '../diagnose/index.ts';
 import type { Ledger } from '../ledger/index.ts';
@@ -65,6 +65,7 @@ export interface DiagnoseDeps {
 
 /** The engine of `clew diagnose` on what the stores hold. Register under `/api/v1`. */
 export function diagnoseRoutes(deps: DiagnoseDeps): RouteGroup {
+  const thread = new JudgeThread();
   let running = 0;
   return async (app) => {
     app.post(
@@ -93,7 +94,7 @@ export function diagnoseRoutes(deps: DiagnoseDeps): RouteGroup {
           const question = { tenant: deps.tenantOf(request), ...when.read, symptom };
           const read = await readIncident({ store: deps.detail, edges: deps.edges }, question);
           const incident = when.stated ? read : { ...read, window: null, baseline: null };
-          return answerIn(askedLanguage(request), fullDiagnosis(incident, deps.indicators).answer);
+          return answerIn(askedLanguage(request), await thread.answer(incident, deps.indicators));
         } finally {
           running--;
         }

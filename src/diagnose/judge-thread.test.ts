@@ -1,0 +1,65 @@
+import { expect, it } from 'vitest';
+import type { Incident, SpanRow } from './incident.ts';
+import { JudgeThread } from './judge-thread.ts';
+import { judge } from './rank/judge.ts';
+import { fullDiagnosis } from './report/index.ts';
+
+const onset = Date.UTC(2026, 2, 3, 10, 0, 0);
+
+/** Requests of `shop`, which fails from the onset on. */
+function incidentOf(requests: number): Incident {
+  const spans = Array.from({ length: requests }, (_, i): SpanRow => {
+    const start = onset - 600_000 + (i * 900_000) / requests;
+    return {
+      traceId: `t${i}`,
+      spanId: `s${i}`,
+      parentId: '',
+      service: 'shop',
+      name: 'GET /cart',
+      kind: 'server',
+      start,
+      durationMs: 10,
+      status: start >= onset && i % 2 === 0 ? 'ERROR' : 'OK',
+      attributes: { 'http.route': '/cart' },
+    };
+  });
+  const rows = { series: [], logs: [], calls: [], edges: [], events: [], caveats: [], files: {} };
+  const window = { from: onset, to: onset + 300_000 };
+  const baseline = { from: onset - 600_000, to: onset };
+  return { name: 'test', at: onset, symptom: null, alert: null, window, baseline, spans, ...rows };
+}
+
+it('an incident is judged in a thread as it is here, and one after the other', async () => {
+  const thread = new JudgeThread();
+  const incidents = [incidentOf(500), incidentOf(5_001)];
+  const judged = await Promise.all(incidents.map((incident) => thread.judge(incident)));
+  for (const [i, incident] of incidents.entries()) {
+    const { verdict, causes } = judge(incident);
+    expect(causes[0]?.resource).toBe('shop');
+    expect(judged[i]).toEqual({ verdict, causes });
+    expect(await thread.answer(incident, [])).toEqual(fullDiagnosis(incident, []).answer);
+  }
+});
+
+it('while an incident is judged the main thread answers', async () => {
+  const thread = new JudgeThread();
+  const incident = incidentOf(60_000);
+  let longest = 0;
+  let last = performance.now();
+  const timer = setInterval(() => {
+    longest = Math.max(longest, performance.now() - last);
+    last = performance.now();
+  }, 1);
+  const began = performance.now();
+  await thread.judge(incident);
+  const took = performance.now() - began;
+  clearInterval(timer);
+  expect(longest).toBeLessThan(took / 3);
+});
+
+it('an incident that can not be judged is refused, and the next one is judged', async () => {
+  const thread = new JudgeThread();
+  const broken = { ...incidentOf(10), window: { from: onset } as Incident['window'], series: [{}] };
+  await expect(thread.judge(broken as unknown as Incident)).rejects.toThrow('could not be judged');
+  expect((await thread.judge(incidentOf(500))).causes[0]?.resource).toBe('shop');
+});
