@@ -30,22 +30,36 @@ export interface Diagnosis {
 
 export function createDiagnosis(deps: DiagnosisDeps): Diagnosis {
   const thread = new JudgeThread();
-  return {
-    async diagnose(tenant, input) {
-      const live = deps.liveOf(tenant);
-      await live.refresh({ all: true });
-      const picture = await collectPicture(
-        { store: deps.store, live, now: () => deps.clock.now() },
-        { tenant, ...input, baselineS: deps.baselineS },
-      );
-      const span = { from: picture.baseline.from, to: picture.at };
-      const { indicators } = deps;
-      const series = await readIndicatorSeries(deps.store, tenant, indicators, span, picture);
-      const judged = await thread.judge(incidentOf(picture));
-      const verdict = diagnose(picture, judged, { indicators, series });
-      return { ...verdict, evidence: await copyRows(deps, tenant, verdict) };
-    },
+  let last: Promise<unknown> = Promise.resolve();
+  // One after the other: the rows of each are tens of thousands, and cases come in flocks.
+  const inTurn = <Answer>(work: () => Promise<Answer>): Promise<Answer> => {
+    const turn = last.then(work);
+    last = turn.catch(() => undefined);
+    return turn;
   };
+  return {
+    diagnose: (tenant, input) => inTurn(() => diagnoseNow(deps, thread, tenant, input)),
+  };
+}
+
+async function diagnoseNow(
+  deps: DiagnosisDeps,
+  thread: JudgeThread,
+  tenant: string,
+  input: { signals: Signal[]; since: number },
+): Promise<Verdict> {
+  const live = deps.liveOf(tenant);
+  await live.refresh({ all: true });
+  const picture = await collectPicture(
+    { store: deps.store, live, now: () => deps.clock.now() },
+    { tenant, ...input, baselineS: deps.baselineS },
+  );
+  const span = { from: picture.baseline.from, to: picture.at };
+  const { indicators } = deps;
+  const series = await readIndicatorSeries(deps.store, tenant, indicators, span, picture);
+  const judged = await thread.judge(incidentOf(picture));
+  const verdict = diagnose(picture, judged, { indicators, series });
+  return { ...verdict, evidence: await copyRows(deps, tenant, verdict) };
 }
 
 /** The first cause's evidence first; a piece whose rows can't be read stays without them and is told in the log. */

@@ -21,16 +21,20 @@ export type JudgeAnswer =
 /** Rows handed over at a time: some milliseconds of the main thread. */
 const rowsPerMessage = 2_000;
 const answerMsMax = 60_000;
+/** Cases come in flocks; after so long without one the thread ends. */
+const idleMsMax = 10_000;
 const heapMbMax = 1_024;
+const youngMbMax = 16;
 
 /**
  * Judges in a thread of its own, one incident after the other: it takes up to a second of a core, in which the main thread
- * answers senders. The thread ends when nothing waits, and its memory with it.
+ * answers senders. The thread ends some seconds after the last one, and its memory with it.
  */
 export class JudgeThread {
   #worker: Worker | null = null;
   #last: Promise<unknown> = Promise.resolve();
   #waiting = 0;
+  #idle = new AbortController();
 
   async judge(incident: Incident): Promise<Judged> {
     const answer = await this.#inTurn(incident, (rest) => ({ kind: 'judge', incident: rest }));
@@ -45,14 +49,21 @@ export class JudgeThread {
     throw notJudged('its answer is another');
   }
 
+  #endWhenIdle(): void {
+    this.#idle = new AbortController();
+    const { signal } = this.#idle;
+    void systemClock.sleep(idleMsMax, signal).then(() => (signal.aborted ? undefined : this.#end()));
+  }
+
   async #inTurn(incident: Incident, request: (rest: Incident) => JudgeRequest): Promise<JudgeAnswer> {
     this.#waiting++;
+    this.#idle.abort();
     const turn = this.#last.then(() => this.#ask(incident, request));
     this.#last = turn.catch(() => undefined);
     try {
       return await turn;
     } finally {
-      if (--this.#waiting === 0) await this.#end();
+      if (--this.#waiting === 0) this.#endWhenIdle();
     }
   }
 
@@ -81,7 +92,7 @@ export class JudgeThread {
 
 function started(): Worker {
   const worker = new Worker(new URL('./judge-worker.ts', import.meta.url), {
-    resourceLimits: { maxOldGenerationSizeMb: heapMbMax },
+    resourceLimits: { maxOldGenerationSizeMb: heapMbMax, maxYoungGenerationSizeMb: youngMbMax },
   });
   worker.unref();
   // Somebody has to listen for errors; one that comes when nothing is asked is of no answer.
