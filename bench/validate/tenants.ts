@@ -1,7 +1,8 @@
 /** Two tenants of one Clew: what one of them sends far beyond its limits changes nothing for the other, and shows nowhere. */
-import { createHash, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { sha256Hex } from '../../src/lib/index.ts';
 import { runLoad } from '../helper.ts';
 import type { SequenceSum } from '../identity.ts';
 import type { LoadResult, LoadSpec } from '../load.ts';
@@ -40,8 +41,7 @@ export async function tenants(trial: Trial): Promise<void> {
   await inTemporary(trial.dir, 'tenants-', async (dir) => {
     const tokens = { steady: randomBytes(24).toString('hex'), flooding: randomBytes(24).toString('hex') };
     const lines = Object.entries(tokens).map(
-      ([tenant, token]) =>
-        `- { tenant: ${tenant}, sha256: ${createHash('sha256').update(token).digest('hex')} }`,
+      ([tenant, token]) => `- { tenant: ${tenant}, sha256: ${sha256Hex(token)} }`,
     );
     const file = join(dir, 'tokens.yaml');
     await writeFile(file, `tokens:\n${lines.join('\n')}\n`);

@@ -1,8 +1,7 @@
-import { hash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import { type Config, tenantName } from '../config/index.ts';
-import { ClewError, type Clock, type Logger, newTraceId } from '../lib/index.ts';
+import { ClewError, type Clock, type Logger, newTraceId, sha256Hex } from '../lib/index.ts';
 import { parseYamlFile } from './catalog-file.ts';
 import { tokenReloads } from './events.ts';
 
@@ -49,8 +48,6 @@ const fileSchema = z.strictObject({
   tokens: z.array(entrySchema).max(tokensMax, `has too many entries; at most ${tokensMax} tokens are kept`),
 });
 
-const sha256 = (text: string): string => hash('sha256', text, 'hex');
-
 /** Tokens and the tenant of each: `auth.token`, which stands for `tenant`, and those of `auth.tokens_file`. */
 export class Credentials {
   readonly #options: CredentialsOptions;
@@ -66,7 +63,7 @@ export class Credentials {
     this.#options = options;
     const { auth, tenant } = options.config;
     this.#tenants = [tenant];
-    if (auth.token !== '') this.#callers = new Map([[this.#keyOf(sha256(auth.token)), this.#operator]]);
+    if (auth.token !== '') this.#callers = new Map([[this.#keyOf(sha256Hex(auth.token)), this.#operator]]);
   }
 
   /** Reads the file of tokens, if there is one. Throws what is wrong with it; what was there before stays then. */
@@ -80,7 +77,7 @@ export class Credentials {
     });
     if (text === this.#seen) return;
     const entries = parseTokens(file, text, auth.token, tenant);
-    const callers = new Map<string, Caller>([[this.#keyOf(sha256(auth.token)), this.#operator]]);
+    const callers = new Map<string, Caller>([[this.#keyOf(sha256Hex(auth.token)), this.#operator]]);
     for (const entry of entries)
       callers.set(this.#keyOf(entry.sha256), { tenant: entry.tenant, operator: false });
     this.#callers = callers;
@@ -102,7 +99,7 @@ export class Credentials {
   callerOf(authorization: string): Caller {
     if (this.#options.config.auth.token === '') return this.#operator;
     const token = /^bearer +(\S+)$/i.exec(authorization)?.[1];
-    const caller = token === undefined ? undefined : this.#callers.get(this.#keyOf(sha256(token)));
+    const caller = token === undefined ? undefined : this.#callers.get(this.#keyOf(sha256Hex(token)));
     if (caller !== undefined) return caller;
     const known = this.#file === '' ? 'auth.token' : 'auth.token, or one of auth.tokens_file';
     throw new ClewError(
@@ -125,7 +122,7 @@ export class Credentials {
   }
 
   #keyOf(digest: string): string {
-    return hash('sha256', this.#salt + digest, 'base64');
+    return sha256Hex(this.#salt + digest);
   }
 
   async #watch(): Promise<void> {
@@ -156,13 +153,13 @@ export function parseTokens(
   operatorTenant: string,
 ): { tenant: string; sha256: string }[] {
   const { value, wrong } = parseYamlFile({ source, text }, fileSchema);
-  const firstOf = new Map([[sha256(operatorToken), 'auth.token']]);
+  const firstOf = new Map([[sha256Hex(operatorToken), 'auth.token']]);
   const tenants = new Set([operatorTenant]);
   return value.tokens.map(({ tenant, token, sha256: given }, index) => {
     const path = ['tokens', index];
     if ((token === undefined) === (given === undefined))
       throw wrong(path, 'give either token or sha256, the digest of one');
-    const digest = given ?? sha256(token ?? '');
+    const digest = given ?? sha256Hex(token ?? '');
     const first = firstOf.get(digest);
     if (first !== undefined)
       throw wrong(path, `is the same token as ${first}; each can stand for one tenant`);

@@ -1,4 +1,4 @@
-import { type Clock, isClewError, type Logger } from '../lib/index.ts';
+import { type Clock, isClewError, type Logger, oneByOne } from '../lib/index.ts';
 import { type Block, type DetailTable, detailTables } from '../model/index.ts';
 import {
   fixLetter,
@@ -81,13 +81,8 @@ const batchBytesMax = 33_554_432;
  * tell what is missing: nothing is stored twice, and a letter stays open until its rows are on disk.
  */
 export function createLetters(options: LettersOptions): Letters {
-  let turn: Promise<unknown> = Promise.resolve();
-  /** One at a time: two replays of the same letter would both find it open. */
-  const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
-    const mine = turn.then(work);
-    turn = mine.catch(() => undefined);
-    return mine;
-  };
+  // Two replays of the same letter would both find it open.
+  const inTurn = oneByOne();
   return {
     replay: (tenant, ids, fixes) =>
       inTurn(async () => {

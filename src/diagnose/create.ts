@@ -1,6 +1,6 @@
 import type { DetailStore } from '../detail/index.ts';
 import type { LiveWindow } from '../detect/index.ts';
-import type { Clock, Logger } from '../lib/index.ts';
+import { type Clock, type Logger, oneByOne } from '../lib/index.ts';
 import type { Evidence, Signal, Verdict } from '../model/index.ts';
 import { readRows } from '../query/index.ts';
 import { collectPicture } from './collect.ts';
@@ -30,13 +30,8 @@ export interface Diagnosis {
 
 export function createDiagnosis(deps: DiagnosisDeps): Diagnosis {
   const thread = new JudgeThread();
-  let last: Promise<unknown> = Promise.resolve();
-  // One after the other: the rows of each are tens of thousands, and cases come in flocks.
-  const inTurn = <Answer>(work: () => Promise<Answer>): Promise<Answer> => {
-    const turn = last.then(work);
-    last = turn.catch(() => undefined);
-    return turn;
-  };
+  // The rows of each are tens of thousands, and cases come in flocks.
+  const inTurn = oneByOne();
   return {
     diagnose: (tenant, input) => inTurn(() => diagnoseNow(deps, thread, tenant, input)),
   };

@@ -1,5 +1,5 @@
 import { Worker } from 'node:worker_threads';
-import { ClewError, systemClock } from '../lib/index.ts';
+import { ClewError, oneByOne, systemClock } from '../lib/index.ts';
 import type { Incident } from './incident.ts';
 import type { Indicator } from './indicators/index.ts';
 import type { Judgement } from './rank/judge.ts';
@@ -32,7 +32,7 @@ const youngMbMax = 16;
  */
 export class JudgeThread {
   #worker: Worker | null = null;
-  #last: Promise<unknown> = Promise.resolve();
+  readonly #oneByOne = oneByOne();
   #waiting = 0;
   #idle = new AbortController();
 
@@ -58,10 +58,8 @@ export class JudgeThread {
   async #inTurn(incident: Incident, request: (rest: Incident) => JudgeRequest): Promise<JudgeAnswer> {
     this.#waiting++;
     this.#idle.abort();
-    const turn = this.#last.then(() => this.#ask(incident, request));
-    this.#last = turn.catch(() => undefined);
     try {
-      return await turn;
+      return await this.#oneByOne(() => this.#ask(incident, request));
     } finally {
       if (--this.#waiting === 0) this.#endWhenIdle();
     }

@@ -25,6 +25,7 @@ export {
   StringColumn,
   takeBlock,
 } from './native.ts';
+export { oneByOne } from './one-by-one.ts';
 export { giveBuffer, takeBuffer } from './pool.ts';
 export { type RetryPolicy, retry } from './retry.ts';
 export { seeded } from './seeded.ts';

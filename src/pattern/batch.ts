@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { sha256Hex } from '../lib/index.ts';
 import { formOf } from './form.ts';
 import { KeyTable } from './key-table.ts';
 import { KnownTemplates } from './known.ts';
@@ -27,8 +27,7 @@ const addedMax = 50_000;
 const bytesPerCharMax = 3;
 
 /** Name of a template: 64 bits of the hash of its text, in hexadecimal. */
-export const templateId = (template: string): string =>
-  createHash('sha256').update(template).digest('hex').slice(0, 16);
+export const templateId = (template: string): string => sha256Hex(template).slice(0, 16);
 
 /** Collects messages, then tells the templates of all of them; memory is bounded by wordings, not by messages. */
 export class PatternBatch {

@@ -8,7 +8,15 @@ import { StreamWriter } from '../../src/receive/loki/streams.ts';
 import type { Version } from '../../src/receive/remote-write/request.ts';
 import { RemoteWriteTranscoder } from '../../src/receive/remote-write/transcoder.ts';
 import { type Decode, type Decoder, describeDecoders, ofBytes, ofJson, ofPacked } from '../support/fuzz.ts';
-import { bytes, encodeFirst, encodeSecond, int, type Series, string } from '../support/remote-write.ts';
+import {
+  bytes,
+  encodeFirst,
+  encodeSecond,
+  int,
+  type Series,
+  snappyOf,
+  string,
+} from '../support/remote-write.ts';
 import { testSeed } from '../support/seed.ts';
 
 process.stdout.write(`fuzz-push seed ${testSeed}\n`);
@@ -65,18 +73,6 @@ const series: Series[] = [
   },
 ];
 
-/** As one literal: what the format allows at its plainest. */
-function snappyLiteral(plain: Uint8Array): Uint8Array {
-  const length: number[] = [];
-  for (let rest = plain.length; ; rest >>>= 7) {
-    length.push(rest >= 0x80 ? (rest & 0x7f) | 0x80 : rest);
-    if (rest < 0x80) break;
-  }
-  const size = Buffer.alloc(4);
-  size.writeUInt32LE(Math.max(0, plain.length - 1));
-  return plain.length === 0 ? Buffer.from([0]) : Buffer.concat([Buffer.from([...length, 0xfc]), size, plain]);
-}
-
 /** Everything through one sink, as a server has it: what a broken message leaves behind would be found in the next. */
 function logs(read: (bytes: Uint8Array, sink: LogSink, out: StreamWriter) => void): Decode {
   const sink = new LogSink(limits);
@@ -121,7 +117,7 @@ const packedWrite: Decode = (body) => remoteWrite(1)(snappyDecompress(body, limi
 const decoders: [string, Decoder][] = [
   ['remote write 1.0', ofBytes(remoteWrite(1), encodeFirst(series))],
   ['remote write 2.0', ofBytes(remoteWrite(2), encodeSecond(series))],
-  ['remote write in snappy', ofPacked(packedWrite, encodeFirst(series), snappyLiteral)],
+  ['remote write in snappy', ofPacked(packedWrite, encodeFirst(series), snappyOf)],
   [
     'Loki, protobuf',
     ofBytes(

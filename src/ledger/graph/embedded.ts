@@ -1,5 +1,5 @@
 import { Worker } from 'node:worker_threads';
-import { ClewError, type Clock, isClewError, type Logger } from '../../lib/index.ts';
+import { ClewError, type Clock, isClewError, type Logger, oneByOne } from '../../lib/index.ts';
 import type { CallsGraph, CallsGraphs, CypherAnswer, CypherLimits } from './contract.ts';
 import { checkCypher } from './guard.ts';
 import { graphName, timedOut } from './sql.ts';
@@ -44,7 +44,7 @@ export class EmbeddedGraphs implements CallsGraphs {
   readonly #options: EmbeddedOptions;
   readonly #graphs = new Map<number, { graph: CallsGraph; version: number }>();
   #worker: LiveWorker | null = null;
-  #queue: Promise<unknown> = Promise.resolve();
+  readonly #oneByOne = oneByOne();
   #waiting = 0;
   #version = 0;
   #idle = new AbortController();
@@ -75,10 +75,8 @@ export class EmbeddedGraphs implements CallsGraphs {
         },
       );
     this.#waiting++;
-    const turn = this.#queue.then(() => this.#ask(tenantId, cypher, limits));
-    this.#queue = turn.catch(() => undefined);
     try {
-      return await turn;
+      return await this.#oneByOne(() => this.#ask(tenantId, cypher, limits));
     } finally {
       this.#waiting--;
     }
