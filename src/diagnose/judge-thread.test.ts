@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest';
+import { incidentWith } from '../../test/support/incident.ts';
 import type { Incident, SpanRow } from './incident.ts';
 import { JudgeThread } from './judge-thread.ts';
 import { judge } from './rank/judge.ts';
@@ -23,10 +24,9 @@ function incidentOf(requests: number): Incident {
       attributes: { 'http.route': '/cart' },
     };
   });
-  const rows = { series: [], logs: [], calls: [], edges: [], events: [], caveats: [], files: {} };
   const window = { from: onset, to: onset + 300_000 };
   const baseline = { from: onset - 600_000, to: onset };
-  return { name: 'test', at: onset, symptom: null, alert: null, window, baseline, spans, ...rows };
+  return incidentWith({ at: onset, window, baseline, spans });
 }
 
 it('an incident is judged in a thread as it is here, and one after the other', async () => {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { incidentWith } from '../../../test/support/incident.ts';
 import type { CallRow, Incident } from '../incident.ts';
 import { withCallSeries } from './call-series.ts';
 import { judge } from './judge.ts';
@@ -30,23 +31,16 @@ function calls(failing: boolean): CallRow[] {
   );
 }
 
-const incidentOf = (rows: CallRow[], parts: Partial<Incident> = {}): Incident => ({
-  name: 'test',
-  at: notice,
-  symptom: { service: 'cart', metric: '', stat: '' },
-  alert: null,
-  window: { from: notice, to: notice + 8 * 60_000 },
-  baseline: { from: notice - 32 * 60_000, to: notice },
-  series: [],
-  spans: [],
-  logs: [],
-  calls: rows,
-  edges: [],
-  events: [],
-  caveats: [],
-  files: { calls: 'calls.csv' },
-  ...parts,
-});
+const incidentOf = (rows: CallRow[], parts: Partial<Incident> = {}): Incident =>
+  incidentWith({
+    at: notice,
+    symptom: { service: 'cart', metric: '', stat: '' },
+    window: { from: notice, to: notice + 8 * 60_000 },
+    baseline: { from: notice - 32 * 60_000, to: notice },
+    calls: rows,
+    files: { calls: 'calls.csv' },
+    ...parts,
+  });
 
 describe('where only figures of calls are known', () => {
   it.each([

@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest';
+import { incidentWith } from '../../../test/support/incident.ts';
 import type { Incident, SpanRow } from '../incident.ts';
 import { judge } from './judge.ts';
 
@@ -24,10 +25,9 @@ function aDay(): Incident {
       attributes: {},
     };
   });
-  const rows = { series: [], logs: [], calls: [], edges: [], events: [], caveats: [], files: {} };
   const window = { from: onset, to: onset + day * 0.05 };
   const baseline = { from: onset - day * 0.95, to: onset };
-  return { name: 'day', at: onset, symptom: null, alert: null, window, baseline, spans, ...rows };
+  return incidentWith({ name: 'day', at: onset, window, baseline, spans });
 }
 
 it('a release is found among any number of requests', () => {

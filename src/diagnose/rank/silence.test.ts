@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { incidentWith } from '../../../test/support/incident.ts';
 import type { Incident, SpanRow } from '../incident.ts';
 import { judge } from './judge.ts';
 
@@ -46,8 +47,7 @@ function incidentOf({ call, refused }: Story): Incident {
   }
   const window = { from: onset, to: onset + incidentS * 1000 };
   const baseline = { from: onset - baselineS * 1000, to: onset };
-  const rows = { series: [], logs: [], calls: [], edges: [], events: [], caveats: [], files: {} };
-  return { name: 'test', at: onset, symptom: null, alert: null, window, baseline, spans, ...rows };
+  return incidentWith({ at: onset, window, baseline, spans });
 }
 
 describe('who does not answer is found by the calls that were answered before', () => {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { incidentWith } from '../../../test/support/incident.ts';
 import type { Incident, LogRow, SpanRow } from '../incident.ts';
 import { deviationsOf } from './behaviour.ts';
 import { floodFacts } from './floods.ts';
@@ -11,25 +12,13 @@ import { metricClass } from './words.ts';
 const notice = Date.UTC(2026, 2, 3, 10, 0, 0);
 const minute = 60_000;
 
-function incidentOf(parts: Partial<Incident>): Incident {
-  return {
-    name: 'test',
+const incidentOf = (parts: Partial<Incident>): Incident =>
+  incidentWith({
     at: notice,
-    symptom: null,
-    alert: null,
     window: { from: notice - 2 * minute, to: notice + 3 * minute },
     baseline: { from: notice - 12 * minute, to: notice - 2 * minute },
-    series: [],
-    spans: [],
-    logs: [],
-    calls: [],
-    edges: [],
-    events: [],
-    caveats: [],
-    files: {},
     ...parts,
-  };
-}
+  });
 
 const span = (trace: string, id: string, service: string, start: number): SpanRow => ({
   traceId: trace,
