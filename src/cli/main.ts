@@ -75,8 +75,10 @@ function serverOf(flags: Record<string, string>) {
     nowMs: systemClock.now(),
     json: flags.json !== undefined || !process.stdout.isTTY,
     write: (text: string) => void process.stdout.write(text),
+    sleep: (ms: number) => systemClock.sleep(ms),
   };
 }
+type Server = ReturnType<typeof serverOf>;
 
 async function lintFiles(rest: readonly string[], flags: Readonly<Record<string, string>>): Promise<number> {
   const { loadLintRules } = await import('../operate/index.ts');
@@ -103,43 +105,34 @@ async function patternsOf(rest: readonly string[], flags: Readonly<Record<string
   });
 }
 
-type Ask = (rest: readonly string[], flags: Record<string, string>) => Promise<number>;
-const askingFlags = ['url', 'json'];
-/** Commands that only ask a running Clew. */
-const asking = new Map<string, Ask>([
+/** A command that only asks a running Clew. */
+interface Asking {
+  usage: string;
+  run: (words: readonly string[], flags: Record<string, string>, server: Server) => Promise<number>;
+}
+/** Each is loaded when it is called. */
+const asking = new Map<string, () => Promise<Asking>>([
   [
     'dead-letters',
-    async (rest, flags) => {
-      const { deadLetters, deadLettersUsage } = await import('./dead-letters.ts');
-      refuseUnknownFlags(flags, deadLettersUsage, askingFlags);
-      return deadLetters(rest, flags, serverOf(flags));
-    },
+    () => import('./dead-letters.ts').then((its) => ({ usage: its.deadLettersUsage, run: its.deadLetters })),
   ],
-  [
-    'priors',
-    async (rest, flags) => {
-      const { priors, priorsUsage } = await import('./priors.ts');
-      refuseUnknownFlags(flags, priorsUsage, askingFlags);
-      return priors(rest, flags, serverOf(flags));
-    },
-  ],
+  ['priors', () => import('./priors.ts').then((its) => ({ usage: its.priorsUsage, run: its.priors }))],
   [
     'topology',
-    async (rest, flags) => {
-      const { topology, topologyUsage } = await import('./topology.ts');
-      refuseUnknownFlags(flags, topologyUsage, askingFlags);
-      return topology(rest, flags, serverOf(flags));
-    },
+    () => import('./topology.ts').then((its) => ({ usage: its.topologyUsage, run: its.topology })),
   ],
-  [
-    'jobs',
-    async (rest, flags) => {
-      const { jobs, jobsUsage } = await import('./jobs.ts');
-      refuseUnknownFlags(flags, jobsUsage, askingFlags);
-      return jobs(rest, flags, { ...serverOf(flags), sleep: (ms) => systemClock.sleep(ms) });
-    },
-  ],
+  ['jobs', () => import('./jobs.ts').then((its) => ({ usage: its.jobsUsage, run: its.jobs }))],
 ]);
+
+async function ask(
+  load: () => Promise<Asking>,
+  rest: readonly string[],
+  flags: Record<string, string>,
+): Promise<number> {
+  const { usage, run } = await load();
+  refuseUnknownFlags(flags, usage, ['url', 'json']);
+  return run(rest, flags, serverOf(flags));
+}
 
 async function main(argv: readonly string[]): Promise<void> {
   if (argv[0] === 'bench') {
@@ -163,9 +156,9 @@ async function main(argv: readonly string[]): Promise<void> {
     process.exitCode = await demo(argv.slice(argv.indexOf('demo') + 1));
     return;
   }
-  const ask = asking.get(command);
-  if (ask) {
-    process.exitCode = await ask(rest, flags);
+  const load = asking.get(command);
+  if (load) {
+    process.exitCode = await ask(load, rest, flags);
     return;
   }
   if (command === 'lint') {
