@@ -2,6 +2,7 @@ import { mkdir, mkdtemp, readdir, readFile, rename, rm, utimes, writeFile } from
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { until } from '../../test/support/until.ts';
 import { configSchema } from '../config/index.ts';
 import { createLogger, systemClock } from '../lib/index.ts';
 import type { Block } from '../model/index.ts';
@@ -45,13 +46,11 @@ const fingerprint = (n: number): string => n.toString(16).padStart(32, '0');
 const soon = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 const names = async (folder: string) => (await readdir(folder)).filter((file) => /native$|index$/.test(file));
 
-async function until(what: () => boolean | Promise<boolean>): Promise<void> {
-  const end = performance.now() + 10_000;
-  while (!(await what())) {
-    if (performance.now() > end) throw new Error('it did not happen within 10 s');
-    await soon(10);
-  }
-}
+const handedOver = (count: number) =>
+  until(
+    `${count} segments are handed over`,
+    async () => (await readHanded(handedDir(walDir))).segments.length === count,
+  );
 
 /** As the other process does it: the data goes, the index stays. */
 async function takeAll(): Promise<ClosedSegment[]> {
@@ -64,7 +63,7 @@ describe('handing over', () => {
   it('gives each closed segment whole, with its rows and bytes, under a number of its own', async () => {
     const store = await openStore();
     await Promise.all([store.append(block('one')), store.append(block('two'))]);
-    await until(async () => (await readHanded(handedDir(walDir))).segments.length === 1);
+    await handedOver(1);
     const { segments } = await readHanded(handedDir(walDir));
     expect(segments).toMatchObject([
       { number: ingestNumbers.first, table: 'otel_logs', rows: 2, bytes: 80, handedOver: true },
@@ -83,8 +82,8 @@ describe('handing over', () => {
     const store = await openStore({ pendingBytesMax: 1_048_576 });
     expect(store.health().pendingBytes).toBe(800_000);
     await expect(store.append(block(large))).rejects.toThrow(/ingest\.pending_bytes_max/);
-    await until(async () => (await takeAll()).length > 0 || store.health().pendingBytes === 0);
-    await until(() => store.health().pendingBytes === 0);
+    await until('it is taken', async () => (await takeAll()).length > 0 || store.health().pendingBytes === 0);
+    await until('nothing is pending', () => store.health().pendingBytes === 0);
     await store.append(block(large));
   });
 
@@ -95,7 +94,7 @@ describe('handing over', () => {
     await soon(300);
     expect(store.health().insertLagMs).toBeGreaterThanOrEqual(200);
     await takeAll();
-    await until(() => store.health().insertLagMs === 0);
+    await until('no lag', () => store.health().insertLagMs === 0);
   });
 
   it('keeps files few while nobody takes them, and is quick again afterwards', async () => {
@@ -109,7 +108,7 @@ describe('handing over', () => {
     await takeAll();
     // Its own age is forty seconds by now, and it is handed over as soon as the others are taken.
     const started = performance.now();
-    await until(async () => (await takeAll()).length === 1);
+    await until('one is taken', async () => (await takeAll()).length === 1);
     expect(performance.now() - started).toBeLessThan(10_000);
   });
 });
@@ -134,7 +133,7 @@ describe('a kill', () => {
   it('before the move: the next start hands the segment over', async () => {
     await leftBehind([1, 2]);
     await openStore();
-    await until(async () => (await readHanded(handedDir(walDir))).segments.length === 1);
+    await handedOver(1);
     expect((await readHanded(handedDir(walDir))).segments).toMatchObject([{ rows: 2 }]);
   });
 
@@ -167,7 +166,7 @@ describe('a kill', () => {
     const bytes = await readFile(path);
     await writeFile(path, bytes.subarray(0, 60));
     const store = await openStore();
-    await until(async () => (await readHanded(handedDir(walDir))).segments.length === 1);
+    await handedOver(1);
     expect((await readHanded(handedDir(walDir))).segments).toMatchObject([{ rows: 1, bytes: 40 }]);
     await store.append(block('r1', fingerprint(1)));
     expect(store.health().pendingBytes).toBe(40);
@@ -182,13 +181,13 @@ describe('a kill', () => {
   it('leaves indexes until every answer has left, then they are removed', async () => {
     const store = await openStore();
     await store.append(block('one', fingerprint(1)));
-    await until(async () => (await takeAll()).length === 1);
+    await until('one is taken', async () => (await takeAll()).length === 1);
     await soon(1_500);
     const [index = ''] = await names(handedDir(walDir));
     expect(index).toMatch(/index$/);
     const old = clock.now() / 1000 - 11;
     await utimes(join(handedDir(walDir), index), old, old);
-    await until(async () => (await names(handedDir(walDir))).length === 0);
+    await until('the index is removed', async () => (await names(handedDir(walDir))).length === 0);
   });
 });
 
@@ -206,12 +205,12 @@ describe('a request that comes again', () => {
   it('is a new one when it was stored long before the kill', async () => {
     const store = await openStore();
     await store.append(block('heartbeat', fingerprint(1)));
-    await until(async () => (await readHanded(handedDir(walDir))).segments.length === 1);
+    await handedOver(1);
     const [old] = (await readHanded(handedDir(walDir))).segments;
     const at = clock.now() / 1000 - 60;
     await utimes(indexPath(old?.path ?? ''), at, at);
     await store.append(block('other', fingerprint(2)));
-    await until(async () => (await readHanded(handedDir(walDir))).segments.length === 2);
+    await handedOver(2);
     // As after a kill: the first store is still open, and says nothing more.
     const again = await openStore();
     await again.append(block('other', fingerprint(2)));
@@ -239,7 +238,7 @@ describe('taking over', () => {
     await mkdir(handedDir(walDir), { recursive: true });
     const store = await openStore();
     await store.append(block('old'));
-    await until(async () => (await readHanded(handedDir(walDir))).segments.length === 1);
+    await handedOver(1);
     const found = await readHanded(handedDir(walDir));
     const taken: ClosedSegment[] = [];
     const takeOver = new TakeOver(
@@ -249,12 +248,12 @@ describe('taking over', () => {
     takeOver.start();
     try {
       await store.append(block('new'));
-      await until(() => taken.length > 0);
+      await until('a segment is taken', () => taken.length > 0);
       await soon(200);
       await takeOver.look();
       expect(taken).toMatchObject([{ number: ingestNumbers.first + 1, rows: 1, replayed: true }]);
       await store.append(block('newer'));
-      await until(() => taken.length > 1);
+      await until('a second one is taken', () => taken.length > 1);
       expect(taken[1]).toMatchObject({ number: ingestNumbers.first + 2, replayed: false });
     } finally {
       await takeOver.stop();

@@ -4,7 +4,8 @@ import type { Ledger } from '../../src/ledger/index.ts';
 import { openTestLedger } from '../../src/ledger/testing.ts';
 import { newUuid, systemClock } from '../../src/lib/index.ts';
 import type { Message } from '../../src/model/index.ts';
-import { eventually, log } from './cases-support.ts';
+import { until } from '../support/until.ts';
+import { log } from './cases-support.ts';
 
 let ledger: Ledger;
 let bus: Bus;
@@ -27,7 +28,7 @@ const put = async (key: string, n: number): Promise<string> => {
   );
   return id;
 };
-const settled = () => eventually('the outbox is empty', async () => (await bus.health()).pending === 0);
+const settled = () => until('the outbox is empty', async () => (await bus.health()).pending === 0);
 
 test('messages of one key arrive in order, also when one must be tried again; other keys do not wait', async () => {
   const seen: string[] = [];
@@ -98,6 +99,6 @@ test('a notification is answered at once, not at the next poll', async () => {
   const from = systemClock.monotonic();
   await put('f', 1);
   bus.notify();
-  await eventually('it arrives', async () => at > 0);
+  await until('it arrives', async () => at > 0);
   expect(at - from).toBeLessThan(1_000);
 });

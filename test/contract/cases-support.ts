@@ -70,20 +70,6 @@ export function worldOn(ledger: Ledger, options: WorldOptions = {}): World {
   };
 }
 
-/** Waits until `probe` answers something; fails with `what` after ten seconds. */
-export async function eventually<T>(
-  what: string,
-  probe: () => Promise<T | null | undefined | false>,
-  timeoutMs = 10_000,
-): Promise<T> {
-  for (const until = systemClock.now() + timeoutMs; systemClock.now() < until; ) {
-    const value = await probe();
-    if (value) return value;
-    await systemClock.sleep(20);
-  }
-  throw new Error(`did not happen: ${what}`);
-}
-
 export function signal(over: Partial<Signal> = {}): Signal {
   const service = over.service ?? 'payments';
   return {

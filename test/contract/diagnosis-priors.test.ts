@@ -9,7 +9,8 @@ import { newUuid, systemClock } from '../../src/lib/index.ts';
 import type { Cause } from '../../src/model/index.ts';
 import { priorRoutes } from '../../src/serve/priors.ts';
 import { createServer } from '../../src/serve/server.ts';
-import { cause, eventually, log, signal, verdict } from './cases-support.ts';
+import { until } from '../support/until.ts';
+import { cause, log, signal, verdict } from './cases-support.ts';
 
 let ledger: Ledger;
 let bus: Bus;
@@ -73,7 +74,7 @@ async function decided(
       [caseId, JSON.stringify({ event }), newUuid(), tenant],
     );
   }
-  await eventually('all was told', async () => (await bus.health()).pending === 0);
+  await until('all was told', async () => (await bus.health()).pending === 0);
   return caseId;
 }
 

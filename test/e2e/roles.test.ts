@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type RunningClew, startClew } from '../support/clew.ts';
+import { until } from '../support/until.ts';
 
 let dir = '';
 const running = new Set<RunningClew>();
@@ -20,17 +21,7 @@ async function start(roles: string, env: Record<string, string> = {}): Promise<R
   return clew;
 }
 
-const soon = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
-
-async function until<T>(what: () => Promise<T | undefined | false>, ms = 60_000): Promise<T> {
-  const end = performance.now() + ms;
-  for (;;) {
-    const found = await what();
-    if (found !== undefined && found !== false) return found;
-    if (performance.now() > end) throw new Error(`it did not happen within ${ms} ms`);
-    await soon(50);
-  }
-}
+const patience = { withinMs: 60_000 };
 
 const send = (clew: RunningClew, messages: readonly string[]): Promise<Response> =>
   fetch(`${clew.url}/api/v1/logs/ndjson`, {
@@ -47,7 +38,7 @@ const countsOf = async (clew: RunningClew, like: string): Promise<{ rows: number
 };
 
 const arrived = (clew: RunningClew, like: string, bodies: number) =>
-  until(async () => (await countsOf(clew, like)).bodies === bodies);
+  until(`${bodies} records ${like}`, async () => (await countsOf(clew, like)).bodies === bodies, patience);
 
 const residentMb = async (pid: number): Promise<number> =>
   Number(/VmRSS:\s+(\d+)/.exec(await readFile(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) / 1024;
@@ -108,11 +99,12 @@ describe('two processes on one data directory', () => {
     });
     const answer = await put.text();
     expect({ status: put.status, answer }).toMatchObject({ status: 200 });
-    await until(async () => {
+    const piped = async () => {
       await send(ingest, [`piped-drop-${performance.now()}`, 'piped-keep']);
       const metrics = await (await fetch(`${ingest.url}/metrics`)).text();
       return /clew_pipeline_dropped_total\{[^}]*\} [1-9]/.test(metrics);
-    }, 20_000);
+    };
+    await until('a record dropped by the pipeline', piped, { withinMs: 20_000 });
   }, 60_000);
 
   it('kill −9 of the one that queries: the other goes on, and nothing is lost or there twice', async () => {
@@ -140,18 +132,20 @@ describe('two processes on one data directory', () => {
     await rest.kill();
     const filler = 'x'.repeat(300_000);
     let taken = 0;
-    const refused = await until(async () => {
+    const refusal = async () => {
       const response = await send(ingest, [`full-${taken} ${filler}`]);
       if (response.status !== 200) return response;
       taken += 1;
       return undefined;
-    });
+    };
+    const refused = await until('a sender is refused', refusal, patience);
     expect(refused.status).toBe(429);
     expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0);
     expect(await refused.text()).toMatch(/ingest\.pending_bytes_max/);
     expect(taken).toBeGreaterThan(2);
     rest = await start('query,worker');
-    await until(async () => (await send(ingest, [`full-again ${filler}`])).status === 200);
+    const served = async () => (await send(ingest, [`full-again ${filler}`])).status === 200;
+    await until('senders are served again', served, patience);
     await arrived(rest, 'full-', taken + 1);
     expect(await countsOf(rest, 'full-')).toEqual({ rows: taken + 1, bodies: taken + 1 });
   }, 120_000);

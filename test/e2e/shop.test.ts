@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { faultNamed } from '../../demo/faults/index.ts';
 import { Shop } from '../../demo/run/supervisor.ts';
+import { until } from '../support/until.ts';
 import { Sink, type SinkSpan } from './shop-sink.ts';
 
 const names = ['cart', 'catalog', 'checkout', 'frontend', 'gateway', 'inventory', 'payments'];
@@ -14,15 +15,6 @@ const clientKind = 3;
 const sink = new Sink();
 const dir = mkdtempSync(join(tmpdir(), 'shop-test-'));
 let shop: Shop;
-
-/** Asks again until the answer is true; the shop's telemetry needs a second or two to arrive. */
-async function eventually(what: string, holds: () => boolean, timeoutMs = 15_000): Promise<void> {
-  const until = performance.now() + timeoutMs;
-  while (!holds()) {
-    if (performance.now() > until) throw new Error(`Not seen within ${timeoutMs} ms: ${what}`);
-    await sleep(200);
-  }
-}
 
 async function put(url: string, body: unknown): Promise<Record<string, unknown>> {
   const response = await fetch(url, { method: 'PUT', body: JSON.stringify(body) });
@@ -59,7 +51,7 @@ describe('the shop', () => {
           ),
       );
     };
-    await eventually('a trace of a checkout', () => complete() !== undefined);
+    await until('a trace of a checkout', () => complete() !== undefined);
     await sleep(1_500);
     const spans = complete() ?? [];
     const ids = new Set(spans.map((span) => span.spanId));
@@ -77,7 +69,7 @@ describe('the shop', () => {
       'checkout',
       'checkout',
     ]);
-    await eventually('spans of every service', () =>
+    await until('spans of every service', () =>
       names.every((name) => sink.spans.some((s) => s.service === name)),
     );
   });
@@ -95,7 +87,7 @@ describe('the shop', () => {
       new URL(shop.urls.provider).host,
     );
     const wanted = ['process.cpu.utilization', 'process.memory.usage', 'nodejs.eventloop.utilization'];
-    await eventually('metrics of every service', () =>
+    await until('metrics of every service', () =>
       names.every((service) =>
         wanted.every((name) => sink.points.some((point) => point.service === service && point.name === name)),
       ),
@@ -113,12 +105,12 @@ describe('the shop', () => {
     if (!fault) throw new Error('no such fault');
     await fault.inject(shop);
     sink.clear();
-    await eventually('five failed charges', () => charges().filter((span) => span.error).length >= 5);
+    await until('five failed charges', () => charges().filter((span) => span.error).length >= 5);
     const failed = charges().filter((span) => span.error);
     expect(new Set(failed.map((span) => span.attributes['user.region']))).toEqual(new Set(['eu']));
     expect(failed[0]?.resource['service.version']).toBe('v2.4.0');
     expect(failed[0]?.events).toContain('exception');
-    await eventually('the stack in the log', () =>
+    await until('the stack in the log', () =>
       sink.logs.some((log) => String(log.attributes['exception.stacktrace']).includes('payments-tax.ts')),
     );
     expect(sink.changes.at(-1)).toMatchObject({
@@ -130,7 +122,7 @@ describe('the shop', () => {
     expect(flipped).toMatchObject({ status: 200, previous: 'v2.4.0', current: 'v2.3.9' });
     await sleep(2_500);
     sink.clear();
-    await eventually('five good charges', () => charges().length >= 5);
+    await until('five good charges', () => charges().length >= 5);
     expect(charges().filter((span) => span.error)).toEqual([]);
   });
 
@@ -150,14 +142,12 @@ describe('the shop', () => {
   it('a process that is killed comes back by itself', async () => {
     const before = shop.services().find(({ name }) => name === 'cart');
     process.kill(before?.pid ?? 0, 'SIGKILL');
-    await eventually('failing carts', () =>
-      sink.spans.some((span) => span.service === 'frontend' && span.error),
-    );
-    await eventually('another process', () => {
+    await until('failing carts', () => sink.spans.some((span) => span.service === 'frontend' && span.error));
+    await until('another process', () => {
       const now = shop.services().find(({ name }) => name === 'cart');
       return now !== undefined && now.pid !== before?.pid;
     });
     sink.clear();
-    await eventually('carts again', () => sink.spans.some((span) => span.service === 'cart'));
+    await until('carts again', () => sink.spans.some((span) => span.service === 'cart'));
   });
 });

@@ -8,7 +8,8 @@ import type { Ledger } from '../../src/ledger/index.ts';
 import { openTestLedger } from '../../src/ledger/testing.ts';
 import { systemClock } from '../../src/lib/index.ts';
 import type { ObjectiveReading } from '../../src/model/index.ts';
-import { cause, eventually, signal, verdict, type World, worldOn } from '../contract/cases-support.ts';
+import { cause, signal, verdict, type World, worldOn } from '../contract/cases-support.ts';
+import { until } from '../support/until.ts';
 
 /** A gateway with an admin address, as small as one can be. */
 class TestGateway {
@@ -107,13 +108,13 @@ async function incident(tenant: string): Promise<string> {
 }
 
 const ends = (caseId: string, status: string) =>
-  eventually(
+  until(
     `case in ${status}`,
     async () => {
       const head = await world.cases.head(caseId);
       return head.status === status && head;
     },
-    20_000,
+    { withinMs: 20_000 },
   );
 
 beforeAll(async () => {
@@ -267,10 +268,7 @@ describe('when the loop must not go on alone', () => {
     await begin(playbook().replace('risk_score: 0.2', 'risk_score: 0.6'));
     const id = await incident('alone2');
     await ends(id, 'WAIT_GATE');
-    await eventually(
-      'the gate asks for a person',
-      async () => (await world.cases.read(id)).gate?.needs_person,
-    );
+    await until('the gate asks for a person', async () => (await world.cases.read(id)).gate?.needs_person);
     expect(gateway.calls).toEqual([]);
     await world.remedy.gate({
       caseId: id,
@@ -289,7 +287,7 @@ describe('when the loop must not go on alone', () => {
     );
     await begin(playbook());
     const id = await incident('alone3');
-    await eventually('the gate waits', async () => (await world.cases.read(id)).gate?.needs_person);
+    await until('the gate waits', async () => (await world.cases.read(id)).gate?.needs_person);
     const approve = { caseId: id, decision: 'approve', actor: 'ann', traceId: 'b'.repeat(32) } as const;
     await expect(world.remedy.gate(approve)).rejects.toThrow(/frozen/);
     await world.remedy.gate({ ...approve, emergency: true });
@@ -326,7 +324,7 @@ describe('when the loop must not go on alone', () => {
       actor: 'ann',
       traceId: 'c'.repeat(32),
     });
-    await eventually('the gate waits', async () => (await world.cases.read(id)).gate?.needs_person);
+    await until('the gate waits', async () => (await world.cases.read(id)).gate?.needs_person);
     expect((await world.cases.read(id)).gate?.reasons.join()).toContain('failed in the last hour');
   });
 });

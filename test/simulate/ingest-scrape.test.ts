@@ -8,6 +8,7 @@ import { describe, expect, it } from 'vitest';
 import { RemoteWriteTranscoder } from '../../src/receive/remote-write/transcoder.ts';
 import { missingPrograms } from '../support/programs.ts';
 import { encodeFirst } from '../support/remote-write.ts';
+import { until } from '../support/until.ts';
 import {
   config,
   dir,
@@ -21,7 +22,6 @@ import {
   stateOf,
   store,
   target,
-  until,
   up,
   useScraper,
   withoutRepeats,

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { until } from '../support/until.ts';
 
 const program = join(import.meta.dirname, 'replay-child.ts');
 const lettersInAll = 60;
@@ -51,14 +52,6 @@ async function idsOf(state: string): Promise<string[]> {
   return data.letters.map(({ id }) => id);
 }
 
-async function until(done: () => Promise<boolean>): Promise<void> {
-  for (let turn = 0; turn < 200; turn++) {
-    if (await done()) return;
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-  throw new Error('it did not come');
-}
-
 /** A metric of its own in each letter: two tables, so that a kill can fall between them. */
 const letter = (n: number): string =>
   `${JSON.stringify({
@@ -83,7 +76,7 @@ beforeAll(async () => {
   dir = await mkdtemp(join(tmpdir(), 'clew-replay-kill-'));
   await start();
   for (let n = 0; n < lettersInAll; n++) expect((await post('/v1/metrics', letter(n))).status).toBe(400);
-  await until(async () => (await idsOf('open')).length === lettersInAll);
+  await until('every letter is kept', async () => (await idsOf('open')).length === lettersInAll);
 }, 120_000);
 afterAll(async () => {
   await kill();
@@ -104,7 +97,7 @@ test(`killed ${kills} times while letters are replayed, each letter is stored on
     await kill();
     await underway;
     await start();
-    await until(async () => (await fetch(`${url}/api/v1/dead-letters`)).status === 200);
+    await until('it answers', async () => (await fetch(`${url}/api/v1/dead-letters`)).status === 200);
   }
   // The next replay ends what was cut short; replays of everything that is open do the rest.
   for (let turn = 0; turn < 5; turn++) {
@@ -113,7 +106,7 @@ test(`killed ${kills} times while letters are replayed, each letter is stored on
     if (ids.length + replaying.length === 0) break;
     await post('/api/v1/dead-letters/replay', { ids: [...ids, ...replaying], fix });
   }
-  await until(async () => (await idsOf('replayed')).length === lettersInAll);
+  await until('every letter is replayed', async () => (await idsOf('replayed')).length === lettersInAll);
   const stored = await rows(
     "SELECT MetricName, count() FROM metric_samples WHERE MetricName LIKE 'kill_%' GROUP BY MetricName",
   );

@@ -10,6 +10,7 @@ import { configSchema } from '../../src/config/index.ts';
 import { type DetailStore, openDetailStore } from '../../src/detail/index.ts';
 import { createLogger, systemClock } from '../../src/lib/index.ts';
 import { type Door, Scraper, type TargetState } from '../../src/receive/index.ts';
+import { until } from '../support/until.ts';
 
 const log = createLogger({ level: 'silent' });
 export const pretended = { pendingBytes: 0 };
@@ -94,18 +95,6 @@ export const job = (name: string, address: string, more: object = {}) => ({
   ...more,
 });
 
-export async function until<T>(
-  what: string,
-  ask: () => T | false | undefined | Promise<T | false | undefined>,
-  timeMs = 15_000,
-): Promise<T> {
-  for (const end = Date.now() + timeMs; Date.now() < end; ) {
-    const answer = await ask();
-    if (answer) return answer;
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-  throw new Error(`it did not come to this: ${what}`);
-}
 export const stateOf = (scraper: Scraper, name: string): TargetState | undefined =>
   scraper.state().active.find((one) => one.job === name);
 export const down = (scraper: Scraper, name: string) =>

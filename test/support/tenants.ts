@@ -1,6 +1,6 @@
 /** Everything that a tenant may have, made through the real program, each with a word in it that no other tenant may read. */
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { RunningClew } from './clew.ts';
+import { until } from './until.ts';
 
 export const secretWord = 'shopsecret';
 export const service = `${secretWord}-till`;
@@ -93,16 +93,6 @@ async function need(answer: Promise<Answer>, status = 200): Promise<{ data: neve
   return JSON.parse(text.startsWith('{') ? text : '{"data":null}');
 }
 
-async function until<T>(what: string, ms: number, look: () => Promise<T | undefined>): Promise<T> {
-  const end = performance.now() + ms;
-  for (;;) {
-    const found = await look();
-    if (found !== undefined) return found;
-    if (performance.now() > end) throw new Error(`not within ${ms} ms: ${what}`);
-    await sleep(500);
-  }
-}
-
 /** Sends and makes all of it, and waits until jobs and detection made theirs. */
 export async function furnish(ask: Ask, waitMs: number): Promise<Belongings> {
   const now = Date.now();
@@ -125,7 +115,7 @@ export async function furnish(ask: Ask, waitMs: number): Promise<Belongings> {
   await need(ask('POST', '/api/v2/alerts', [alert]));
   const opened = await need(ask('POST', '/case/create', { title: secretWord }), 201);
   const list = <T>(path: string, what: (data: never) => T | undefined): Promise<T> =>
-    until(path, waitMs, async () => what((await need(ask('GET', path))).data));
+    until(path, async () => what((await need(ask('GET', path))).data), { withinMs: waitMs, everyMs: 500 });
   const event = await list('/api/v1/signals', ([row]: { event_id: string }[]) => row?.event_id);
   const pieces = await list(`/api/v1/events/${event}/evidence`, ({ evidence }: Evidence) => evidence[0]);
   await list('/api/v1/objectives', ([row]: { id: string }[]) => row?.id);
