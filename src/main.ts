@@ -138,7 +138,6 @@ async function createLoop(
     store: detail,
     liveOf: (tenant) => detection.liveOf(tenant),
     clock,
-    log,
     baselineS: config.detect.baselineS,
     indicators,
   });

@@ -20,8 +20,9 @@ export interface AnalystDeps {
   diagnose: Diagnose;
 }
 
-/** A fault is often seen before enough of it is stored to explain it: look again this often … */
+/** A fault is often seen before enough of it is stored to explain it: look again after this, each time after half as long again … */
 const patienceIntervalMs = 4_000;
+const patienceGrowth = 1.5;
 /** … and for this long, after which the best answer so far stands. */
 const patienceMs = 40_000;
 /** A first cause at least this sure ends the waiting; the policy asks for the same before it acts alone. */
@@ -98,7 +99,7 @@ export class Analyst {
     const [row] = await ledger.query<{ frozen: boolean }>(sql.frozen, [head.id]);
     if (row?.frozen) return null;
     const until = clock.now() + patienceMs;
-    for (;;) {
+    for (let pauseMs = patienceIntervalMs; ; pauseMs *= patienceGrowth) {
       let verdict: Verdict;
       try {
         verdict = await this.#verdict(head);
@@ -110,7 +111,7 @@ export class Analyst {
         await findings.record(head.id, verdict, head.traceId);
         return null;
       }
-      await clock.sleep(patienceIntervalMs, signal);
+      await clock.sleep(Math.min(pauseMs, until - clock.now()), signal);
       if (signal.aborted || (await findHead(ledger, head.id)).status !== 'ANALYZING') return null;
     }
   }

@@ -34,11 +34,14 @@ export interface CollectDeps {
   now: () => EpochMs;
 }
 
-/** Reads what is known about an incident: the live window, a sample of spans and records, a few bounded queries on traces, the change events. */
-export async function collectPicture(
+/** What is known about a tenant's system since a moment, whoever asks: all but the signals of one incident and what hangs on them. */
+export type SystemPicture = Omit<IncidentPicture, 'signals' | 'dimensions'>;
+
+/** Reads the live window, a sample of spans and records, a few bounded queries on traces, and the change events. */
+export async function readSystem(
   deps: CollectDeps,
-  input: { tenant: string; signals: Signal[]; since: EpochMs; baselineS?: number },
-): Promise<IncidentPicture> {
+  input: { tenant: string; since: EpochMs; baselineS?: number },
+): Promise<SystemPicture> {
   const { live } = deps;
   const at = deps.now();
   const to = Math.max(live.completeTo, input.since + bucketMs);
@@ -78,16 +81,25 @@ export async function collectPicture(
     since,
     window,
     baseline,
-    signals: input.signals,
     services,
     edges: edgePictures(live, window, baseline),
     statements: statements.map(statementOf),
     origins: origins.map((row) => originOf(live, row)),
     changes,
-    dimensions: await readDimensions(deps, input, services, window),
     samples,
   };
 }
+
+/** The system as one incident sees it. */
+export const incidentPicture = async (
+  deps: CollectDeps,
+  system: SystemPicture,
+  signals: Signal[],
+): Promise<IncidentPicture> => ({
+  ...system,
+  signals,
+  dimensions: await readDimensions(deps, system, signals),
+});
 
 type Ask = <Row>(
   name: Parameters<typeof diagnoseQuery>[0],
@@ -407,13 +419,10 @@ async function readChanges(deps: CollectDeps, tenant: string, window: TimeWindow
 /** Dimensions are read on the service whose requests suffer nearest to the users. */
 async function readDimensions(
   deps: CollectDeps,
-  input: { tenant: string; signals: Signal[] },
-  services: readonly ServicePicture[],
-  window: TimeWindow,
+  { tenant, services, window }: SystemPicture,
+  signals: readonly Signal[],
 ): Promise<DimensionPicture[]> {
-  const hurt = services.filter((service) =>
-    input.signals.some((signal) => signal.service === service.service),
-  );
+  const hurt = services.filter((service) => signals.some((signal) => signal.service === service.service));
   const callers = (service: string) => deps.live.callersOf(service, window.from - 300_000, window.to).size;
   const entry = hurt.sort((a, b) => callers(a.service) - callers(b.service))[0];
   if (!entry) return [];
@@ -424,7 +433,7 @@ async function readDimensions(
     affected_count: number;
     total_count: number;
   }>(
-    diagnoseQuery('dimensions', input.tenant, window, {
+    diagnoseQuery('dimensions', tenant, window, {
       service: entry.service,
       slow_ns: Math.round(slowMs * 1e6),
     }),

@@ -1,79 +1,88 @@
 import type { DetailStore } from '../detail/index.ts';
 import type { LiveWindow } from '../detect/index.ts';
-import { type Clock, type Logger, oneByOne } from '../lib/index.ts';
-import type { Evidence, Signal, Verdict } from '../model/index.ts';
-import { readRows } from '../query/index.ts';
-import { collectPicture } from './collect.ts';
+import { type Clock, oneByOne } from '../lib/index.ts';
+import type { EpochMs, Signal, Verdict } from '../model/index.ts';
+import { incidentPicture, readSystem, type SystemPicture } from './collect.ts';
 import { diagnose } from './diagnose.ts';
 import { incidentOf } from './incident-live.ts';
-import { type Indicator, readIndicatorSeries } from './indicators/index.ts';
+import { type Indicator, type IndicatorSeries, readIndicatorSeries } from './indicators/index.ts';
 import { JudgeThread } from './judge-thread.ts';
 
-/** Rows copied into the case per piece of evidence, and how many pieces get any: what a person reads, not a dump. */
-const rowsPerEvidence = 20;
-const evidenceWithRowsMax = 24;
+/** So long after it was read a reading answers for other incidents; less than the time between two looks at one. */
+const sharedMs = 3_500;
 
 export interface DiagnosisDeps {
   store: DetailStore;
   liveOf: (tenant: string) => LiveWindow;
   clock: Clock;
-  log: Logger;
   baselineS: number;
   /** The catalogue of checks. */
   indicators: readonly Indicator[];
 }
 
 export interface Diagnosis {
-  /** Reads, judges, and copies some raw rows of every cited piece of evidence. */
-  diagnose(tenant: string, input: { signals: Signal[]; since: number }): Promise<Verdict>;
+  /** Reads and judges. The evidence comes with filters that find its rows, and without the rows. */
+  diagnose(tenant: string, input: { signals: Signal[]; since: EpochMs }): Promise<Verdict>;
+}
+
+interface Reading {
+  system: SystemPicture;
+  series: IndicatorSeries[];
 }
 
 export function createDiagnosis(deps: DiagnosisDeps): Diagnosis {
   const thread = new JudgeThread();
+  const readings = new Readings(deps);
   // The rows of each are tens of thousands, and cases come in flocks.
   const inTurn = oneByOne();
   return {
-    diagnose: (tenant, input) => inTurn(() => diagnoseNow(deps, thread, tenant, input)),
+    diagnose: (tenant, { signals, since }) =>
+      inTurn(async () => {
+        const { system, series } = await readings.of(tenant, since);
+        const live = deps.liveOf(tenant);
+        const picture = await incidentPicture({ ...collecting(deps), live }, system, signals);
+        const judged = await thread.judge(incidentOf(picture));
+        return diagnose(picture, judged, { indicators: deps.indicators, series });
+      }),
   };
 }
 
-async function diagnoseNow(
-  deps: DiagnosisDeps,
-  thread: JudgeThread,
-  tenant: string,
-  input: { signals: Signal[]; since: number },
-): Promise<Verdict> {
-  const live = deps.liveOf(tenant);
-  await live.refresh({ all: true });
-  const picture = await collectPicture(
-    { store: deps.store, live, now: () => deps.clock.now() },
-    { tenant, ...input, baselineS: deps.baselineS },
-  );
-  const span = { from: picture.baseline.from, to: picture.at };
-  const { indicators } = deps;
-  const series = await readIndicatorSeries(deps.store, tenant, indicators, span, picture);
-  const judged = await thread.judge(incidentOf(picture));
-  const verdict = diagnose(picture, judged, { indicators, series });
-  return { ...verdict, evidence: await copyRows(deps, tenant, verdict) };
-}
+const collecting = ({ store, clock }: DiagnosisDeps) => ({ store, now: () => clock.now() });
 
-/** The first cause's evidence first; a piece whose rows can't be read stays without them and is told in the log. */
-async function copyRows(deps: DiagnosisDeps, tenant: string, verdict: Verdict): Promise<Evidence[]> {
-  const cited = verdict.causes.flatMap((cause) => cause.reasons.flatMap((reason) => reason.evidence));
-  const order = [...new Set([...cited, ...verdict.evidence.map((evidence) => evidence.ref)])].slice(
-    0,
-    evidenceWithRowsMax,
-  );
-  const rows = new Map<string, Record<string, unknown>[]>();
-  for (const ref of order) {
-    const filter = verdict.evidence.find((evidence) => evidence.ref === ref)?.filter;
-    if (!filter) continue;
-    try {
-      const result = await readRows(deps.store, tenant, filter, rowsPerEvidence);
-      rows.set(ref, result.rows);
-    } catch (error) {
-      deps.log.warn({ err: error, ref }, 'evidence rows not read');
-    }
+/**
+ * The last reading, for the others of a flock: one fault opens a case for every service that it hurts, all with the same
+ * beginning, and what they ask of the stores is the same. It costs a second of a core.
+ */
+class Readings {
+  readonly #deps: DiagnosisDeps;
+  #last: { tenant: string; since: EpochMs; at: number; reading: Reading } | null = null;
+
+  constructor(deps: DiagnosisDeps) {
+    this.#deps = deps;
   }
-  return verdict.evidence.map((evidence) => ({ ...evidence, rows: rows.get(evidence.ref) ?? [] }));
+
+  async of(tenant: string, since: EpochMs): Promise<Reading> {
+    const { clock } = this.#deps;
+    const last = this.#last;
+    if (last?.tenant === tenant && last.since === since && clock.monotonic() - last.at < sharedMs)
+      return last.reading;
+    this.#last = null;
+    const reading = await this.#read(tenant, since);
+    const kept = { tenant, since, at: clock.monotonic(), reading };
+    this.#last = kept;
+    // Tens of megabytes, which nobody needs afterwards.
+    void clock.sleep(sharedMs).then(() => {
+      if (this.#last === kept) this.#last = null;
+    });
+    return reading;
+  }
+
+  async #read(tenant: string, since: EpochMs): Promise<Reading> {
+    const { store, liveOf, baselineS, indicators } = this.#deps;
+    const live = liveOf(tenant);
+    await live.refresh({ all: true });
+    const system = await readSystem({ ...collecting(this.#deps), live }, { tenant, since, baselineS });
+    const span = { from: system.baseline.from, to: system.at };
+    return { system, series: await readIndicatorSeries(store, tenant, indicators, span, system) };
+  }
 }

@@ -9,7 +9,6 @@
  * "external" are answers. Stores are asked by a few bounded questions.
  * What never happens here: opening cases, choosing repairs, guessing without a threshold that is written down.
  */
-export { type CollectDeps, collectPicture } from './collect.ts';
 export { createDiagnosis, type Diagnosis, type DiagnosisDeps } from './create.ts';
 export { type IncidentQuestion, type IncidentReader, readIncident } from './incident-store.ts';
 export { type Indicator, loadIndicators } from './indicators/index.ts';

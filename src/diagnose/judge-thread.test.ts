@@ -41,6 +41,20 @@ it('an incident is judged in a thread as it is here, and one after the other', a
   }
 });
 
+it('of incidents with the same rows each is judged by its own symptom', async () => {
+  const thread = new JudgeThread();
+  const first = incidentOf(500);
+  const second = {
+    ...first,
+    symptom: { service: 'shop', metric: 'error_ratio', stat: '' },
+    at: onset + 60_000,
+  };
+  for (const incident of [first, second, incidentOf(600), second]) {
+    const { verdict, causes } = judge(incident);
+    expect(await thread.judge(incident)).toEqual({ verdict, causes });
+  }
+});
+
 it('while an incident is judged the main thread answers', async () => {
   const thread = new JudgeThread();
   const incident = incidentOf(60_000);

@@ -9,6 +9,7 @@ import type { FullAnswer } from './report/index.ts';
 export type Judged = Pick<Judgement, 'verdict' | 'causes'>;
 
 export type JudgeRequest =
+  | { kind: 'clear' }
   | { kind: 'spans'; rows: Incident['spans'] }
   | { kind: 'logs'; rows: Incident['logs'] }
   | { kind: 'judge'; incident: Incident }
@@ -35,6 +36,8 @@ export class JudgeThread {
   readonly #oneByOne = oneByOne();
   #waiting = 0;
   #idle = new AbortController();
+  /** The rows that the thread holds: incidents of a flock have them in common, and only the rest is sent. */
+  #sent: Pick<Incident, 'spans' | 'logs'> | null = null;
 
   async judge(incident: Incident): Promise<Judged> {
     const answer = await this.#inTurn(incident, (rest) => ({ kind: 'judge', incident: rest }));
@@ -70,8 +73,13 @@ export class JudgeThread {
     const worker = this.#worker;
     const told = answerOf(worker);
     const send = (message: JudgeRequest): void => worker.postMessage(message);
-    for (const rows of parts(incident.spans)) await turnAfter(() => send({ kind: 'spans', rows }));
-    for (const rows of parts(incident.logs)) await turnAfter(() => send({ kind: 'logs', rows }));
+    const { spans, logs } = incident;
+    if (this.#sent?.spans !== spans || this.#sent.logs !== logs) {
+      this.#sent = { spans, logs };
+      send({ kind: 'clear' });
+      for (const rows of parts(spans)) await turnAfter(() => send({ kind: 'spans', rows }));
+      for (const rows of parts(logs)) await turnAfter(() => send({ kind: 'logs', rows }));
+    }
     send(request({ ...incident, spans: [], logs: [] }));
     const over = new AbortController();
     const late = systemClock.sleep(answerMsMax, over.signal).then(() => null);
@@ -84,6 +92,7 @@ export class JudgeThread {
   async #end(): Promise<void> {
     const worker = this.#worker;
     this.#worker = null;
+    this.#sent = null;
     await worker?.terminate();
   }
 }

@@ -5,14 +5,17 @@ import type { JudgeAnswer, JudgeRequest } from './judge-thread.ts';
 import { judge } from './rank/judge.ts';
 import { fullDiagnosis } from './report/judged.ts';
 
-const spans: Incident['spans'] = [];
-const logs: Incident['logs'] = [];
+let spans: Incident['spans'] = [];
+let logs: Incident['logs'] = [];
 
 function take(request: JudgeRequest): JudgeAnswer | null {
-  if (request.kind === 'spans') for (const span of request.rows) spans.push(span);
+  if (request.kind === 'clear') {
+    spans = [];
+    logs = [];
+  } else if (request.kind === 'spans') for (const span of request.rows) spans.push(span);
   else if (request.kind === 'logs') for (const log of request.rows) logs.push(log);
   else {
-    const incident = { ...request.incident, spans: spans.splice(0), logs: logs.splice(0) };
+    const incident = { ...request.incident, spans, logs };
     if (request.kind === 'answer')
       return { kind: 'answered', answer: fullDiagnosis(incident, request.indicators).answer };
     const { verdict, causes } = judge(incident);

@@ -29,15 +29,15 @@ const text = {
   origins: `SELECT failed.service AS service, operation, span_kind, version, peer_service, db_system, db_namespace, address, status, exception,
       any(message) AS message, toUInt32(countIf(phase = 0)) AS baseline_count, toUInt32(countIf(phase = 1)) AS incident_count,
       argMax(failed.TraceId, phase) AS trace_id
-    FROM (SELECT TraceId, SpanId, ServiceName AS service, SpanName AS operation, SpanKind AS span_kind, ResourceAttributes['service.version'] AS version,
+    FROM (SELECT TraceId, cityHash64(TraceId, SpanId) AS id, ServiceName AS service, SpanName AS operation, SpanKind AS span_kind, ResourceAttributes['service.version'] AS version,
         ${peerColumns}, ${httpStatus} AS status, ${phase} AS phase,
         multiIf(SpanAttributes['exception.type'] != '', SpanAttributes['exception.type'],
           arrayExists(a -> a['exception.type'] != '', \`Events.Attributes\`), arrayFirst(a -> a['exception.type'] != '', \`Events.Attributes\`)['exception.type'],
           SpanAttributes['error.type']) AS exception,
         substring(if(StatusMessage != '', StatusMessage, arrayFirst(a -> a['exception.message'] != '', \`Events.Attributes\`)['exception.message']), 1, 300) AS message
       FROM otel_traces WHERE ${inWindow} AND ${settled} AND ${spanFailed}) AS failed
-    LEFT ANTI JOIN (SELECT TraceId, ParentSpanId FROM otel_traces WHERE ${inWindow} AND ${spanFailed} AND ParentSpanId != '') AS child
-      ON child.TraceId = failed.TraceId AND child.ParentSpanId = failed.SpanId
+    LEFT ANTI JOIN (SELECT cityHash64(TraceId, ParentSpanId) AS id FROM otel_traces WHERE ${inWindow} AND ${spanFailed} AND ParentSpanId != '') AS child
+      ON child.id = failed.id
     GROUP BY service, operation, span_kind, version, peer_service, db_system, db_namespace, address, status, exception
     ORDER BY incident_count DESC LIMIT 300`,
   statusCodes: `SELECT ServiceName AS service, ${httpStatus} AS code, ${perPhase('toUInt32(countIf(?))', phase)}

@@ -14,10 +14,27 @@ export function counter<L extends string>(
   return new Counter<L>({ name, help, labelNames: [...labelNames], registers: [metricsRegistry] });
 }
 
-export function gauge<L extends string>(name: string, help: string, labelNames: readonly L[] = []): Gauge<L> {
+/** `read` tells the value at every scrape; without it the value is the last one that was set. */
+export function gauge<L extends string>(
+  name: string,
+  help: string,
+  labelNames: readonly L[] = [],
+  read?: () => number,
+): Gauge<L> {
   const known = metricsRegistry.getSingleMetric(name);
   if (known instanceof Gauge) return known as Gauge<L>;
-  return new Gauge<L>({ name, help, labelNames: [...labelNames], registers: [metricsRegistry] });
+  const collect =
+    read &&
+    function (this: Gauge<L>): void {
+      this.set(read());
+    };
+  return new Gauge<L>({
+    name,
+    help,
+    labelNames: [...labelNames],
+    registers: [metricsRegistry],
+    ...(collect ? { collect } : {}),
+  });
 }
 
 export function histogram<L extends string>(

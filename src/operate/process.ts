@@ -9,8 +9,13 @@ const loopDelayMsMax = 500;
 /** With less left a segment or a merge may fail soon. */
 const diskFreeBytesMin = 1_073_741_824;
 
-const residentBytes = gauge('process_resident_memory_bytes', 'Resident memory of Clew, engines included.');
-const cpuSeconds = gauge('process_cpu_seconds_total', 'Processor time used by Clew since its start.');
+gauge('process_resident_memory_bytes', 'Resident memory of Clew, engines included.', [], () =>
+  process.memoryUsage.rss(),
+);
+gauge('process_cpu_seconds_total', 'Processor time used by Clew since its start.', [], () => {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1e6;
+});
 const loopDelay = gauge(
   'clew_event_loop_delay_p99_seconds',
   '99th percentile of the event loop delay since the last health check.',
@@ -23,9 +28,6 @@ export function processSource(dataDir: string): HealthSource {
   return {
     namespace: 'process',
     async collect() {
-      const usage = process.cpuUsage();
-      residentBytes.set(process.memoryUsage.rss());
-      cpuSeconds.set((usage.user + usage.system) / 1e6);
       const delayMs = Math.round(delay.percentile(99) / 1e6);
       loopDelay.set(delayMs / 1000);
       delay.reset();

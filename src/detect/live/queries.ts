@@ -113,14 +113,14 @@ const text = {
     FROM otel_traces WHERE ${spanWindow} AND ${isServerSpan}
     GROUP BY bucket, service, operation, version ORDER BY bucket LIMIT ${rowsMax}`,
   // The callee of a client span is the service of its child server span; the join is kept cheap by joining only the
-  // two small sides of this window on the span id.
+  // two small sides of this window, on a hash of the span's id: two texts a span take twice the memory.
   edges: `SELECT call.bucket AS bucket, call.src AS src, server.callee AS callee, peer_service, db_system, db_namespace, address,
       toUInt32(count()) AS requests, toUInt32(countIf(failed)) AS errors, sumMap([bin], [toUInt32(1)]) AS bins
-    FROM (SELECT ${spanBucket} AS bucket, ServiceName AS src, TraceId, SpanId, ${peerColumns}, ${spanFailed} AS failed, ${bin} AS bin
+    FROM (SELECT ${spanBucket} AS bucket, ServiceName AS src, cityHash64(TraceId, SpanId) AS id, ${peerColumns}, ${spanFailed} AS failed, ${bin} AS bin
       FROM otel_traces WHERE ${spanWindow} AND ${isCallSpan}) AS call
-    LEFT ANY JOIN (SELECT TraceId, ParentSpanId, ServiceName AS callee FROM otel_traces
+    LEFT ANY JOIN (SELECT cityHash64(TraceId, ParentSpanId) AS id, ServiceName AS callee FROM otel_traces
       WHERE ${inWindow} AND ${isServerSpan} AND ParentSpanId != '') AS server
-      ON server.ParentSpanId = call.SpanId AND server.TraceId = call.TraceId
+      ON server.id = call.id
     GROUP BY bucket, src, callee, peer_service, db_system, db_namespace, address ORDER BY bucket LIMIT ${rowsMax}`,
   // A storm may have thousands of shapes: the totals are exact, but of the shapes only the commonest come along. Bodies are
   // not read: they are the larger part of a record, and only those of shapes that were never seen are wanted.
