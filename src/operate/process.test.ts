@@ -3,12 +3,12 @@ import { metricsRegistry } from '../lib/index.ts';
 import './process.ts';
 
 it('memory and processor time are told at every scrape, whether or not health was asked for', async () => {
-  const valueOf = async (name: string): Promise<number> => {
+  const metricOf = async (name: string): Promise<number> => {
     const told = await metricsRegistry.getSingleMetricAsString(name);
     return Number(/^[a-z_]+ ([\d.e+]+)$/m.exec(told)?.[1]);
   };
-  expect(await valueOf('process_resident_memory_bytes')).toBeGreaterThan(10e6);
-  const before = await valueOf('process_cpu_seconds_total');
+  expect(await metricOf('process_resident_memory_bytes')).toBeGreaterThan(10e6);
+  const before = await metricOf('process_cpu_seconds_total');
   for (let spent = 0; spent < 1e7; ) spent++;
-  expect(await valueOf('process_cpu_seconds_total')).toBeGreaterThan(before);
+  expect(await metricOf('process_cpu_seconds_total')).toBeGreaterThan(before);
 });
