@@ -27,7 +27,7 @@ async function serve(rest: readonly string[], flags: Record<string, string>): Pr
   const log = createLogger({ level: config.log.level });
   // The engine's allocator reads this when it is loaded. By itself it keeps what statements free for five seconds, under
   // load 150 MB at any time.
-  process.env.JE_MALLOC_CONF ??= 'dirty_decay_ms:500';
+  process.env.JE_MALLOC_CONF ??= 'dirty_decay_ms:50';
   const clew = await startRoles(config, log);
   const otlp = clew.otlp === null ? '' : ` (OTLP/HTTP ${clew.otlp.url})\nOTLP/gRPC: ${clew.otlp.grpc}`;
   process.stdout.write(`Clew is ready: ${clew.url}${otlp}\nRoles: ${clew.roles.join(', ')}\n`);

@@ -90,6 +90,9 @@ export const en = {
   'error.unreachable':
     'Clew does not answer at this address. Is it still running? The page tries again by itself.',
   'error.timeout': 'No answer within 40 s. Narrow the time range or add a filter.',
+  'error.forbidden.title': 'Not with this token',
+  'error.forbidden':
+    'Your token speaks for one tenant, and this is about the whole server. Whoever runs Clew sees it with the token of auth.token.',
   'error.trace': 'request {id}',
   'error.notfound.title': 'Nothing here',
   'error.notfound': 'No page has this address.',

@@ -89,6 +89,9 @@ export const zh: Record<MessageKey, string> = {
   'error.title': '操作未成功',
   'error.unreachable': '此地址上的 Clew 没有响应。它还在运行吗？页面会自动重试。',
   'error.timeout': '40 秒内没有响应。请缩小时间范围或添加筛选。',
+  'error.forbidden.title': '此令牌无权查看',
+  'error.forbidden':
+    '您的令牌只代表一个租户，而此处涉及整个服务器。Clew 的管理员可用 auth.token 的令牌查看。',
   'error.trace': '请求 {id}',
   'error.notfound.title': '这里什么都没有',
   'error.notfound': '没有页面使用此地址。',

@@ -82,6 +82,12 @@ export function useProblemText(): (error: unknown) => string {
 export function Problem({ error, retry }: { error: unknown; retry?: () => void }) {
   const t = useT();
   const textOf = useProblemText();
+  if (error instanceof ApiError && error.code === 'forbidden')
+    return (
+      <Empty title={t('error.forbidden.title')}>
+        <p>{t('error.forbidden')}</p>
+      </Empty>
+    );
   return (
     <div className="problem" role="alert">
       <p className="problem-title">{t('error.title')}</p>
