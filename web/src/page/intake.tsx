@@ -24,7 +24,9 @@ export function IntakePage() {
       {report && <Figures report={report} />}
       {report && <Receivers steps={report.steps} />}
       <DeadLetters />
-      {report && <HowToSend open={nothingCame(report)} />}
+      {(report !== undefined || query.error !== null) && (
+        <HowToSend open={report === undefined || nothingCame(report)} />
+      )}
       {report && (
         <div className="intake-pair">
           <Offenders report={report} />
