@@ -2,7 +2,7 @@ import type { DetailStore } from '../detail/index.ts';
 import type { LiveWindow } from '../detect/index.ts';
 import { type Clock, oneByOne } from '../lib/index.ts';
 import type { EpochMs, Signal, Verdict } from '../model/index.ts';
-import { incidentPicture, readSystem, type SystemPicture } from './collect.ts';
+import { type CollectDeps, incidentPicture, readSystem, type SystemPicture } from './collect.ts';
 import { diagnose } from './diagnose.ts';
 import { incidentOf } from './incident-live.ts';
 import { type Indicator, type IndicatorSeries, readIndicatorSeries } from './indicators/index.ts';
@@ -39,15 +39,18 @@ export function createDiagnosis(deps: DiagnosisDeps): Diagnosis {
     diagnose: (tenant, { signals, since }) =>
       inTurn(async () => {
         const { system, series } = await readings.of(tenant, since);
-        const live = deps.liveOf(tenant);
-        const picture = await incidentPicture({ ...collecting(deps), live }, system, signals);
+        const picture = await incidentPicture(collecting(deps, tenant), system, signals);
         const judged = await thread.judge(incidentOf(picture));
         return diagnose(picture, judged, { indicators: deps.indicators, series });
       }),
   };
 }
 
-const collecting = ({ store, clock }: DiagnosisDeps) => ({ store, now: () => clock.now() });
+const collecting = ({ store, liveOf, clock }: DiagnosisDeps, tenant: string): CollectDeps => ({
+  store,
+  live: liveOf(tenant),
+  now: () => clock.now(),
+});
 
 /**
  * The last reading, for the others of a flock: one fault opens a case for every service that it hurts, all with the same
@@ -78,10 +81,10 @@ class Readings {
   }
 
   async #read(tenant: string, since: EpochMs): Promise<Reading> {
-    const { store, liveOf, baselineS, indicators } = this.#deps;
-    const live = liveOf(tenant);
-    await live.refresh({ all: true });
-    const system = await readSystem({ ...collecting(this.#deps), live }, { tenant, since, baselineS });
+    const { store, baselineS, indicators } = this.#deps;
+    const collect = collecting(this.#deps, tenant);
+    await collect.live.refresh({ all: true });
+    const system = await readSystem(collect, { tenant, since, baselineS });
     const span = { from: system.baseline.from, to: system.at };
     return { system, series: await readIndicatorSeries(store, tenant, indicators, span, system) };
   }

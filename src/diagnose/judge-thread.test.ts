@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
-import { incidentWith } from '../../test/support/incident.ts';
-import type { Incident, SpanRow } from './incident.ts';
+import { incidentWith, shopRequest } from '../../test/support/incident.ts';
+import type { Incident } from './incident.ts';
 import { JudgeThread } from './judge-thread.ts';
 import { judge } from './rank/judge.ts';
 import { fullDiagnosis } from './report/index.ts';
@@ -9,20 +9,10 @@ const onset = Date.UTC(2026, 2, 3, 10, 0, 0);
 
 /** Requests of `shop`, which fails from the onset on. */
 function incidentOf(requests: number): Incident {
-  const spans = Array.from({ length: requests }, (_, i): SpanRow => {
+  const spans = Array.from({ length: requests }, (_, i) => {
     const start = onset - 600_000 + (i * 900_000) / requests;
-    return {
-      traceId: `t${i}`,
-      spanId: `s${i}`,
-      parentId: '',
-      service: 'shop',
-      name: 'GET /cart',
-      kind: 'server',
-      start,
-      durationMs: 10,
-      status: start >= onset && i % 2 === 0 ? 'ERROR' : 'OK',
-      attributes: { 'http.route': '/cart' },
-    };
+    const status = start >= onset && i % 2 === 0 ? 'ERROR' : 'OK';
+    return shopRequest(i, { start, status, attributes: { 'http.route': '/cart' } });
   });
   const window = { from: onset, to: onset + 300_000 };
   const baseline = { from: onset - 600_000, to: onset };

@@ -36,8 +36,8 @@ export class JudgeThread {
   readonly #oneByOne = oneByOne();
   #waiting = 0;
   #idle = new AbortController();
-  /** The rows that the thread holds: incidents of a flock have them in common, and only the rest is sent. */
-  #sent: Pick<Incident, 'spans' | 'logs'> | null = null;
+  /** The rows that the thread holds: incidents of a flock have them in common, and only the rest is sent. Weak, for here nobody needs them any more. */
+  #sent: { spans: WeakRef<Incident['spans']>; logs: WeakRef<Incident['logs']> } | null = null;
 
   async judge(incident: Incident): Promise<Judged> {
     const answer = await this.#inTurn(incident, (rest) => ({ kind: 'judge', incident: rest }));
@@ -74,8 +74,8 @@ export class JudgeThread {
     const told = answerOf(worker);
     const send = (message: JudgeRequest): void => worker.postMessage(message);
     const { spans, logs } = incident;
-    if (this.#sent?.spans !== spans || this.#sent.logs !== logs) {
-      this.#sent = { spans, logs };
+    if (this.#sent?.spans.deref() !== spans || this.#sent.logs.deref() !== logs) {
+      this.#sent = { spans: new WeakRef(spans), logs: new WeakRef(logs) };
       send({ kind: 'clear' });
       for (const rows of parts(spans)) await turnAfter(() => send({ kind: 'spans', rows }));
       for (const rows of parts(logs)) await turnAfter(() => send({ kind: 'logs', rows }));

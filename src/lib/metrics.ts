@@ -23,17 +23,14 @@ export function gauge<L extends string>(
 ): Gauge<L> {
   const known = metricsRegistry.getSingleMetric(name);
   if (known instanceof Gauge) return known as Gauge<L>;
-  const collect =
-    read &&
-    function (this: Gauge<L>): void {
-      this.set(read());
-    };
   return new Gauge<L>({
     name,
     help,
     labelNames: [...labelNames],
     registers: [metricsRegistry],
-    ...(collect ? { collect } : {}),
+    collect() {
+      if (read) this.set(read());
+    },
   });
 }
 

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
-import { incidentWith } from '../../../test/support/incident.ts';
-import type { Incident, SpanRow } from '../incident.ts';
+import { incidentWith, shopRequest } from '../../../test/support/incident.ts';
+import type { Incident } from '../incident.ts';
 import { judge } from './judge.ts';
 
 const onset = Date.UTC(2026, 2, 3, 10, 0, 0);
@@ -9,21 +9,13 @@ const requests = 150_000;
 /** A day of `shop`; its last twentieth by a release that fails one request of three. */
 function aDay(): Incident {
   const day = 86_400_000;
-  const spans = Array.from({ length: requests }, (_, i): SpanRow => {
+  const spans = Array.from({ length: requests }, (_, i) => {
     const fresh = i >= requests * 0.95;
-    return {
-      traceId: `t${i}`,
-      spanId: `s${i}`,
-      parentId: '',
-      service: 'shop',
-      name: 'GET /cart',
-      kind: 'server',
+    return shopRequest(i, {
       start: onset - day * 0.95 + (i * day) / requests,
-      durationMs: 10,
       status: fresh && i % 3 === 0 ? 'ERROR' : 'OK',
       version: fresh ? '2' : '1',
-      attributes: {},
-    };
+    });
   });
   const window = { from: onset, to: onset + day * 0.05 };
   const baseline = { from: onset - day * 0.95, to: onset };
