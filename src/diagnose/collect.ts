@@ -21,7 +21,7 @@ const changeLookbackMs = 3_600_000;
 /** Traces are compared with at most this much time before the onset: more costs more and says no more. */
 const traceBaselineMs = 300_000;
 /** Between baseline and onset: the onset is known to a bucket or two. */
-const gapMs = 10_000;
+export const gapMs = 10_000;
 /** Spans and log records that are looked at one by one: enough to rank by, few enough to answer at once. */
 const samplesMax = { spans: 20_000, logs: 8_000, read: 400_000 };
 /** Points of a chart: ten minutes before the onset are enough to see what is normal. */

@@ -2,14 +2,16 @@ import type { DetailStore } from '../detail/index.ts';
 import type { LiveWindow } from '../detect/index.ts';
 import { type Clock, oneByOne } from '../lib/index.ts';
 import type { EpochMs, Signal, Verdict } from '../model/index.ts';
-import { type CollectDeps, incidentPicture, readSystem, type SystemPicture } from './collect.ts';
+import { type CollectDeps, gapMs, incidentPicture, readSystem, type SystemPicture } from './collect.ts';
 import { diagnose } from './diagnose.ts';
 import { incidentOf } from './incident-live.ts';
 import { type Indicator, type IndicatorSeries, readIndicatorSeries } from './indicators/index.ts';
 import { JudgeThread } from './judge-thread.ts';
 
-/** So long after it was read a reading answers for other incidents; less than the time between two looks at one. */
+/** Who asks within this long of a reading is answered from it; less than the time between two looks at one incident. */
 const sharedMs = 3_500;
+/** A reading is kept so long for those who wait for their turn. */
+const keptMs = 2 * sharedMs;
 
 export interface DiagnosisDeps {
   store: DetailStore;
@@ -36,13 +38,15 @@ export function createDiagnosis(deps: DiagnosisDeps): Diagnosis {
   // The rows of each are tens of thousands, and cases come in flocks.
   const inTurn = oneByOne();
   return {
-    diagnose: (tenant, { signals, since }) =>
-      inTurn(async () => {
-        const { system, series } = await readings.of(tenant, since);
+    diagnose: (tenant, { signals, since }) => {
+      const question = { tenant, since, asked: deps.clock.monotonic() };
+      return inTurn(async () => {
+        const { system, series } = await readings.of(question);
         const picture = await incidentPicture(collecting(deps, tenant), system, signals);
         const judged = await thread.judge(incidentOf(picture));
         return diagnose(picture, judged, { indicators: deps.indicators, series });
-      }),
+      });
+    },
   };
 }
 
@@ -52,35 +56,43 @@ const collecting = ({ store, liveOf, clock }: DiagnosisDeps, tenant: string): Co
   now: () => clock.now(),
 });
 
+interface Question {
+  tenant: string;
+  since: EpochMs;
+  /** When it was asked, by the monotonic clock: it may have waited for its turn since. */
+  asked: number;
+}
+
 /**
- * The last reading, for the others of a flock: one fault opens a case for every service that it hurts, all with the same
- * beginning, and what they ask of the stores is the same. It costs a second of a core.
+ * The last reading, for the others of a flock: one fault opens a case for every service that it hurts. They begin within
+ * a bucket or two of each other, closer than the beginning is known, and what they ask of the stores is the same. It
+ * costs a second of a core.
  */
 class Readings {
   readonly #deps: DiagnosisDeps;
-  #last: { tenant: string; since: EpochMs; at: number; reading: Reading } | null = null;
+  #last: { question: Question; at: number; reading: Reading } | null = null;
 
   constructor(deps: DiagnosisDeps) {
     this.#deps = deps;
   }
 
-  async of(tenant: string, since: EpochMs): Promise<Reading> {
+  async of(question: Question): Promise<Reading> {
     const { clock } = this.#deps;
     const last = this.#last;
-    if (last?.tenant === tenant && last.since === since && clock.monotonic() - last.at < sharedMs)
+    if (last !== null && alike(last.question, question) && question.asked - last.at < sharedMs)
       return last.reading;
     this.#last = null;
-    const reading = await this.#read(tenant, since);
-    const kept = { tenant, since, at: clock.monotonic(), reading };
+    const reading = await this.#read(question);
+    const kept = { question, at: clock.monotonic(), reading };
     this.#last = kept;
     // Tens of megabytes, which nobody needs afterwards.
-    void clock.sleep(sharedMs).then(() => {
+    void clock.sleep(keptMs).then(() => {
       if (this.#last === kept) this.#last = null;
     });
     return reading;
   }
 
-  async #read(tenant: string, since: EpochMs): Promise<Reading> {
+  async #read({ tenant, since }: Question): Promise<Reading> {
     const { store, baselineS, indicators } = this.#deps;
     const collect = collecting(this.#deps, tenant);
     await collect.live.refresh({ all: true });
@@ -89,3 +101,6 @@ class Readings {
     return { system, series: await readIndicatorSeries(store, tenant, indicators, span, system) };
   }
 }
+
+const alike = (one: Question, other: Question): boolean =>
+  one.tenant === other.tenant && Math.abs(one.since - other.since) <= gapMs;

@@ -41,7 +41,8 @@ interface Played {
   detectedS: number | null;
   cases: { title: string; service: string; signals: Signal[]; openedS: number }[];
   verdict: Verdict;
-  again: () => Promise<Verdict>;
+  /** The same signals, the beginning so many milliseconds later. */
+  again: (laterMs: number) => Promise<Verdict>;
 }
 
 /** Names of the queries that the last diagnosis asked. */
@@ -115,7 +116,8 @@ async function play(scenario: Scenario, tenant: string): Promise<Played> {
   const since = Math.min(onset + scenario.faultS * 500, ...signals.map((signal) => signal.since));
   asked.length = 0;
   const verdict = await diagnosis.diagnose(tenant, { signals, since });
-  return { detectedS, cases, verdict, again: () => diagnosis.diagnose(tenant, { signals, since }) };
+  const again = (laterMs: number) => diagnosis.diagnose(tenant, { signals, since: since + laterMs });
+  return { detectedS, cases, verdict, again };
 }
 
 /** A verdict in a few lines, for the message of a failing test. */
@@ -185,8 +187,12 @@ it('incidents of a flock are read once, and each gets its own verdict', async ()
   const played = await play(parseScenario(readFileSync(join(folder, file), 'utf8')), 'flock');
   const samples = (): number => asked.filter((name) => name === 'diagnose.incident_traces').length;
   expect(samples()).toBe(2);
-  expect(await played.again()).toEqual(played.verdict);
+  expect(await played.again(0)).toEqual(played.verdict);
+  // Another service felt it two buckets later.
+  expect(await played.again(10_000)).toEqual(played.verdict);
   expect(samples()).toBe(2);
+  await played.again(60_000);
+  expect(samples()).toBe(4);
 });
 
 /** The same incident by the engine of files, from what the stores hold. */
