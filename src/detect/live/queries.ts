@@ -154,7 +154,7 @@ export function liveQuery(
   tenant: string,
   from: EpochMs,
   to: EpochMs,
-  options: { spanMs?: number; params?: Record<string, QueryParam> } = {},
+  options: { spanMs?: number; threadsMax?: 1 | 2; params?: Record<string, QueryParam> } = {},
 ): DetailQuery {
   const params = options.params ?? {};
   const spanMs = options.spanMs ?? spanDurationMsMax;
@@ -165,6 +165,6 @@ export function liveQuery(
     window: { from: bySpanEnd ? from - spanMs : from, to },
     sql: text[name],
     params: bySpanEnd ? { ...params, end_from_ms: from, end_to_ms: to } : params,
-    limits: { timeMsMax: 10_000, rowsResultMax: rowsMax },
+    limits: { timeMsMax: 10_000, rowsResultMax: rowsMax, threadsMax: options.threadsMax ?? 1 },
   };
 }

@@ -117,7 +117,7 @@ export class LiveWindow {
   async backfill(lookbackMs: number = ringBuckets * bucketMs): Promise<void> {
     const now = this.#deps.clock.now();
     const from = bucketStart(bucketOf(now - Math.min(lookbackMs, (ringBuckets - 1) * bucketMs)));
-    await this.#read(from, now, { spanMs: spanDurationMsMax, edges: true, metrics: true });
+    await this.#read(from, now, { spanMs: spanDurationMsMax, edges: true, metrics: true, threadsMax: 2 });
   }
 
   /** Reads the last half minute again. Cheap when nothing is being sent. `all: true` reads edges and metrics whosever turn it is. */
@@ -141,19 +141,21 @@ export class LiveWindow {
         return;
       }
     }
-    await this.#read(from, now, { spanMs: wide ? spanDurationMsMax : spanDurationMsUsual, edges, metrics });
+    const spanMs = wide ? spanDurationMsMax : spanDurationMsUsual;
+    await this.#read(from, now, { spanMs, edges, metrics, threadsMax: 1 });
   }
 
   async #read(
     from: EpochMs,
     now: EpochMs,
-    how: { spanMs: number; edges: boolean; metrics: boolean },
+    how: { spanMs: number; edges: boolean; metrics: boolean; threadsMax: 1 | 2 },
   ): Promise<void> {
     const { store } = this.#deps;
     const to = bucketStart(bucketOf(now) + 1);
+    const { spanMs, threadsMax } = how;
     const ask = <Row>(name: Parameters<typeof liveQuery>[0]) =>
       store
-        .query<Row>(liveQuery(name, this.tenant, from, to, { spanMs: how.spanMs }))
+        .query<Row>(liveQuery(name, this.tenant, from, to, { spanMs, threadsMax }))
         .then((result) => result.rows);
     const [spans, edges, logs, samples, histograms] = [
       await ask<SpanRow>('spans'),
