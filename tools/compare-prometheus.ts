@@ -7,7 +7,8 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { answering, freePort, type Program, startProgram } from '../test/support/programs.ts';
+import { freePorts } from '../demo/run/ports.ts';
+import { answering, type Program, startProgram } from '../test/support/programs.ts';
 
 export interface ComparisonOptions {
   seconds: number;
@@ -62,9 +63,7 @@ const readMsMax = 500;
 
 async function startAll({ intervalSeconds }: ComparisonOptions): Promise<Running> {
   const dir = mkdtempSync(join(tmpdir(), 'clew-compare-'));
-  const [node = 0, process_ = 0, prometheus = 0, http = 0, otlp = 0, grpc = 0] = await Promise.all(
-    Array.from({ length: 6 }, freePort),
-  );
+  const [node = 0, process_ = 0, prometheus = 0, http = 0, otlp = 0, grpc = 0] = await freePorts(6);
   const jobs = [
     { job_name: 'node', static_configs: [{ targets: [`127.0.0.1:${node}`] }] },
     { job_name: 'process', static_configs: [{ targets: [`127.0.0.1:${process_}`] }] },

@@ -1,6 +1,6 @@
 /** The Clew under trial: one directory and fixed ports for the whole plan, however often it is killed and started. */
-import { createServer } from 'node:net';
 import { join } from 'node:path';
+import { freePorts } from '../../demo/run/ports.ts';
 import { runLoad } from '../helper.ts';
 import type { SequenceSum } from '../identity.ts';
 import type { LoadResult, LoadSpec, Tick } from '../load.ts';
@@ -151,27 +151,6 @@ export class Trial {
       body: text.startsWith('{') || text.startsWith('[') ? JSON.parse(text) : text,
     };
   }
-}
-
-/** Held open together, so that no two are the same. */
-async function freePorts(many: number): Promise<number[]> {
-  const servers = await Promise.all(
-    Array.from(
-      { length: many },
-      () =>
-        new Promise<ReturnType<typeof createServer>>((resolve, reject) => {
-          const server = createServer();
-          server.once('error', reject);
-          server.listen(0, '127.0.0.1', () => resolve(server));
-        }),
-    ),
-  );
-  const ports = servers.map((server) => {
-    const address = server.address();
-    return typeof address === 'object' && address !== null ? address.port : 0;
-  });
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-  return ports;
 }
 
 export const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));

@@ -3,8 +3,9 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
+import { freePort } from '../../demo/run/ports.ts';
 import { readScrapeFile } from '../../src/receive/scrape/config.ts';
-import { answering, freePort, missingPrograms, type Program, startProgram } from '../support/programs.ts';
+import { answering, missingPrograms, type Program, startProgram } from '../support/programs.ts';
 
 const deploy = join(import.meta.dirname, '../../deploy');
 const missing = missingPrograms('prometheus-node-exporter', 'prometheus-process-exporter', 'promtool');

@@ -5,8 +5,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
+import { freePort } from '../../demo/run/ports.ts';
 import { configSchema } from '../../src/config/index.ts';
-import { freePort, type RunningClew, startClew } from '../support/clew.ts';
+import { type RunningClew, startClew } from '../support/clew.ts';
 
 type Tree = Record<string, unknown>;
 const root = join(import.meta.dirname, '..', '..', 'deploy');

@@ -5,8 +5,9 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
+import { freePort } from '../../demo/run/ports.ts';
 import { Exposition, type Format } from '../../src/receive/scrape/exposition.ts';
-import { answering, freePort, missingPrograms, startProgram } from '../support/programs.ts';
+import { answering, missingPrograms, startProgram } from '../support/programs.ts';
 import { testSeed } from '../support/seed.ts';
 
 const missing = missingPrograms('prometheus');

@@ -5,8 +5,9 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { freePort } from '../../demo/run/ports.ts';
 import { comparePrometheus } from '../../tools/compare-prometheus.ts';
-import { answering, freePort, missingPrograms, type Program, startProgram } from '../support/programs.ts';
+import { answering, missingPrograms, type Program, startProgram } from '../support/programs.ts';
 
 const exporters = ['prometheus-node-exporter', 'prometheus-process-exporter'];
 const missing = missingPrograms(...exporters);

@@ -5,6 +5,7 @@ import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { freePort } from '../../demo/run/ports.ts';
 import { systemClock } from '../../src/lib/index.ts';
 import { type FlowSystem, openFlowSystem, type Row } from '../support/flows.ts';
 import { frame, pcap, type Spec } from '../support/packets.ts';
@@ -52,15 +53,6 @@ function traffic(): Spec[] {
     payload: 56,
   });
   return specs;
-}
-
-/** A UDP port that nobody has now. */
-async function freePort(): Promise<number> {
-  const socket = createSocket('udp4');
-  await new Promise<void>((resolve) => socket.bind(0, '127.0.0.1', resolve));
-  const { port } = socket.address();
-  await new Promise<void>((resolve) => socket.close(() => resolve()));
-  return port;
 }
 
 const ended = (child: ChildProcess): Promise<void> =>

@@ -4,7 +4,8 @@ import { appendFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFile
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { freePort, type RunningClew, startClew } from '../support/clew.ts';
+import { freePort } from '../../demo/run/ports.ts';
+import { type RunningClew, startClew } from '../support/clew.ts';
 
 const examples = join(import.meta.dirname, '..', '..', 'deploy', 'syslog-ng');
 /** Installed, or unpacked below /opt, since its package and that of rsyslog exclude each other. */

@@ -19,11 +19,11 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
+import { freePort } from '../../demo/run/ports.ts';
 import { type Ledger, openLedger } from '../../src/ledger/index.ts';
 import { migrationsFingerprint, readMigrations } from '../../src/ledger/migrate.ts';
 import { type Clock, createLogger, newUuid, systemClock } from '../../src/lib/index.ts';
 import { postgresMissing, programsDir } from './postgres-programs.ts';
-import { freePort } from './programs.ts';
 
 const log = createLogger({ level: 'silent' });
 

@@ -1,7 +1,6 @@
 /** Real programs beside a test: whether they are installed, on which port they listen, that they end. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { accessSync, constants } from 'node:fs';
-import { createServer } from 'node:net';
 import { delimiter, join } from 'node:path';
 
 /** Those of the programs that are not on the path. */
@@ -17,16 +16,6 @@ export const missingPrograms = (...names: string[]): string[] =>
         }
       }),
   );
-
-export const freePort = (): Promise<number> =>
-  new Promise((resolve, reject) => {
-    const server = createServer();
-    server.on('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === 'object' && address ? address.port : 0));
-    });
-  });
 
 export interface Program {
   process: ChildProcess;
