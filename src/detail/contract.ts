@@ -1,8 +1,8 @@
 import type { Block, DetailTable, TimeWindow } from '../model/index.ts';
 import type { Arrivals } from './arrivals.ts';
+import type { QueryParam } from './bind.ts';
 
-/** A value bound to `{name:Type}` in the SQL. Strings are never spliced into the text. */
-export type QueryParam = string | number | boolean | readonly string[] | readonly number[];
+export type { QueryParam } from './bind.ts';
 
 /** A query is a named value: tenant and window are required by type, and both are bound to it as parameters. */
 export interface DetailQuery {

@@ -2,11 +2,12 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { drainPending, Session } from 'chdb';
 import { ClewError } from '../lib/index.ts';
+import { bound, type QueryParam } from './bind.ts';
 import { EngineError } from './engine-error.ts';
 import { createSlots } from './slots.ts';
 
-export type BoundParams = Record<string, string | number | boolean | readonly string[] | readonly number[]>;
-export type Lane = 'insert' | 'query' | 'user';
+export type BoundParams = Record<string, QueryParam>;
+export type Lane = 'insert' | 'query' | 'derive' | 'user';
 
 /** The embedded engine: runs statements, bounds how many run at once, knows nothing of tables. */
 export interface Engine {
@@ -17,11 +18,13 @@ export interface Engine {
 /**
  * A connection runs one statement at a time (measured: the second waits in the engine), so each slot has its own. Every
  * running statement holds one of libuv's four worker threads, and so does every fsync of a segment: one insert and two
- * queries (one of them a user's at most) leave a thread for acknowledgements, whatever the queries cost.
+ * queries leave a thread for acknowledgements, whatever the queries cost. Of these two one is a user's own at most, and one
+ * derives at most: that takes seconds, and two tenants' windows at once would leave none to the pages.
  */
 const insertConnections = 1;
 const queryConnections = 2;
 const userQueriesMax = 1;
+const derivesMax = 1;
 /** Callers that wait for a slot; more are answered `overloaded`. A page of the console asks for a dozen at once. */
 const waitingMax = 256;
 
@@ -32,6 +35,8 @@ const connectionArgs = [
   // Gauges may be NaN or infinite; as strings they survive JSON.
   '--output_format_json_quote_denormals=1',
   '--joined_subquery_requires_alias=0',
+  // Values stand in the text: lists of ids are long.
+  '--max_query_size=67108864',
 ];
 
 function toEngineError(error: unknown): EngineError {
@@ -45,13 +50,15 @@ export function openEngine(dir: string): Engine {
   const inserts = openConnections(dir, insertConnections);
   const queries = openConnections(dir, queryConnections);
   const user = createSlots(userQueriesMax, waitingMax);
+  const derives = createSlots(derivesMax, waitingMax);
   let closed = false;
   return {
     async run(lane, sql, params, format = 'JSON') {
       if (closed) throw new ClewError('unavailable', 'The detail store is closed.');
-      const statement = { sql, params, format };
+      const statement = { sql: params === undefined ? sql : bound(sql, params), format };
       if (lane === 'insert') return inserts.run(statement);
-      return lane === 'query' ? queries.run(statement) : user.run(() => queries.run(statement));
+      if (lane === 'query') return queries.run(statement);
+      return (lane === 'user' ? user : derives).run(() => queries.run(statement));
     },
     async close() {
       if (closed) return;
@@ -65,7 +72,6 @@ export function openEngine(dir: string): Engine {
 
 interface Statement {
   sql: string;
-  params: BoundParams | undefined;
   format: string;
 }
 
@@ -96,12 +102,9 @@ function openConnections(dir: string, count: number): Connections {
 }
 
 async function execute(session: Session, statement: Statement): Promise<string> {
-  const { sql, params, format } = statement;
+  const { sql, format } = statement;
   try {
-    const result =
-      params === undefined
-        ? await session.queryAsync(sql, { format })
-        : await session.queryBindAsync(sql, params, { format });
+    const result = await session.queryAsync(sql, { format });
     return result.text();
   } catch (error) {
     // What a failed statement had written by then stays in the connection and would begin the next answer, which may

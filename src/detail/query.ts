@@ -40,22 +40,23 @@ export async function runNamed<Row>(
   defaults: QueryLimits,
   query: DetailQuery,
 ): Promise<DetailResult<Row>> {
-  const text = await runBound(engine, clock, defaults, query);
+  const text = await runBound(engine, clock, 'query', defaults, query);
   const answer: EngineAnswer & { data: Row[] } = JSON.parse(text);
   return { rows: answer.data, statistics: statisticsOf(answer) };
 }
 
-/** Beside the queries, not among the inserts: what is read here may take seconds, and segments must not wait for it. */
+/** Not among the inserts: what is read here may take seconds, and segments must not wait for it; nor may pages. */
 export const runDerive = async (
   engine: Engine,
   clock: Clock,
   defaults: QueryLimits,
   query: DetailQuery,
-): Promise<void> => void (await runBound(engine, clock, defaults, query));
+): Promise<void> => void (await runBound(engine, clock, 'derive', defaults, query));
 
 async function runBound(
   engine: Engine,
   clock: Clock,
+  lane: 'query' | 'derive',
   defaults: QueryLimits,
   query: DetailQuery,
 ): Promise<string> {
@@ -70,7 +71,7 @@ async function runBound(
     from: epochParam(query.window.from),
     to: epochParam(query.window.to),
   };
-  return timed(clock, query.name, () => runBounded(engine, 'query', sql, limits, params, 'JSON'));
+  return timed(clock, query.name, () => runBounded(engine, lane, sql, limits, params, 'JSON'));
 }
 
 export const statisticsOf = (answer: EngineAnswer): DetailResult<unknown>['statistics'] => ({

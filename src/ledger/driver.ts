@@ -1,6 +1,6 @@
-import { setImmediate } from 'node:timers/promises';
-import type { PGlite } from '@electric-sql/pglite';
 import pg from 'pg';
+import { ClewError, oneByOne } from '../lib/index.ts';
+import type { LiteEngine, TextRows } from './lite-engine.ts';
 
 /** Runs one statement with its parameters as text; answers with its rows. */
 export type Run = (sql: string, params: (string | null)[]) => Promise<unknown[]>;
@@ -24,70 +24,57 @@ export interface Driver {
   outage(): string | null;
 }
 
-type Parse = (text: string) => unknown;
-
 /** Both twins read results with the same parsers: bigint and numeric as text, times as Date, json parsed. */
-const parserOf = (oid: number): Parse => pg.types.getTypeParser(oid, 'text');
-
-/** Parameters are text already; see textOf. The engine asks for a serializer by type, whatever the type. */
-const asText = new Proxy<Record<number, (value: string) => string>>({}, { get: () => String });
-
-interface LiteOptions {
-  parsers: Record<number, Parse>;
-  serializers: Record<number, (value: string) => string>;
-}
-
-/** The engine's own list of types that it would parse in its own way, and `pg`'s, each with `pg`'s parser. */
-function liteOptionsOf(lite: PGlite): LiteOptions {
-  const oids = new Set([
-    ...Object.keys(lite.parsers).map(Number),
-    ...Object.values(pg.types.builtins).map(Number),
-  ]);
-  return {
-    parsers: Object.fromEntries([...oids].map((oid) => [oid, parserOf(oid)])),
-    serializers: asText,
-  };
-}
-
-interface LiteQueries {
-  query<Row>(sql: string, params: unknown[], options: LiteOptions): Promise<{ rows: Row[] }>;
+function objectsOf({ fields, rows }: TextRows): Record<string, unknown>[] {
+  const parsers = fields.map(({ name, type }) => ({ name, parse: pg.types.getTypeParser(type, 'text') }));
+  return rows.map((texts) => {
+    const row: Record<string, unknown> = {};
+    for (const [i, { name, parse }] of parsers.entries()) {
+      const text = texts[i] ?? null;
+      row[name] = text === null ? null : parse(text);
+    }
+    return row;
+  });
 }
 
 /**
  * The embedded engine, asked directly. Its adapter for `pg` was tried: an error in a bound value (an id that is no UUID)
- * leaves the two out of step, and the next message ends the process.
- *
- * The engine works on the main thread and answers in microtasks, so statements in a row would hold up timers and sockets
- * for all of them together. Letting the event loop turn after each bounds the pause to one statement.
+ * leaves the two out of step, and the next message ends the process. It has one connection, so whoever asks waits for
+ * his turn, and for the end of a transaction.
  */
-export function liteDriver(lite: PGlite): Driver {
-  const liteOptions = liteOptionsOf(lite);
-  const runOn =
-    (on: LiteQueries): Run =>
-    async (sql, params) => {
+export function liteDriver(engine: LiteEngine): Driver {
+  const inTurn = oneByOne();
+  const run: Run = async (sql, params) => objectsOf(await engine.query(sql, params));
+  const script = (sql: string) => engine.script(sql);
+  const transaction = <T>(work: (run: Run) => Promise<T>): Promise<T> =>
+    inTurn(async () => {
+      let over = false;
+      await script('BEGIN');
       try {
-        return (await on.query(sql, params, liteOptions)).rows;
+        const result = await work(async (sql, params) => {
+          if (over) throw new ClewError('internal', 'The transaction is over.');
+          return run(sql, params);
+        });
+        await script('COMMIT');
+        return result;
+      } catch (error) {
+        over = true;
+        await script('ROLLBACK').catch(() => undefined);
+        throw error;
       } finally {
-        await setImmediate();
+        over = true;
       }
-    };
-  const run = runOn(lite);
+    });
   return {
-    run,
-    transaction: (work) => lite.transaction((tx) => work(runOn(tx))),
+    run: (sql, params) => inTurn(() => run(sql, params)),
+    transaction,
     runAs: (setup, sql, params) =>
-      lite.transaction(async (tx) => {
-        await tx.exec(setup);
-        return runOn(tx)(sql, params);
+      transaction(async (within) => {
+        await script(setup);
+        return within(sql, params);
       }),
-    session: (work) =>
-      work({
-        run,
-        async script(sql) {
-          await lite.exec(sql);
-        },
-      }),
-    close: () => lite.close(),
-    outage: () => null,
+    session: (work) => inTurn(() => work({ run, script })),
+    close: () => inTurn(() => engine.close()),
+    outage: () => engine.outage(),
   };
 }

@@ -4,7 +4,7 @@
  *
  * Contract: `openLedger` returns only after every migration is applied; an applied migration that was edited afterwards
  * is an error. Writes are durable against a killed process; the embedded twin does not call fsync, so a power cut may
- * cost its last seconds. One transaction at a time on the embedded twin.
+ * cost its last seconds. The embedded twin works on a thread of its own and does one transaction at a time.
  * What never happens here: queries of other rooms (each room owns its SQL), raw log lines or spans, network inside a
  * transaction.
  */

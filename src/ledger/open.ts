@@ -1,16 +1,10 @@
-import { mkdirSync } from 'node:fs';
-import { setFlagsFromString } from 'node:v8';
-import { PGlite } from '@electric-sql/pglite';
-import { btree_gist } from '@electric-sql/pglite/contrib/btree_gist';
-import { pg_trgm } from '@electric-sql/pglite/contrib/pg_trgm';
-import { pgcrypto } from '@electric-sql/pglite/contrib/pgcrypto';
-import { vector } from '@electric-sql/pglite-pgvector';
 import { type ClewError, type Clock, isClewError, type Logger, retry } from '../lib/index.ts';
 import { askCapabilities, createOptional, requireServer, timescalePreloaded } from './capabilities.ts';
 import type { Capability, Ledger, LedgerCapabilities } from './contract.ts';
 import { type Driver, liteDriver } from './driver.ts';
 import { DriverLedger, queryableOf } from './driver-ledger.ts';
 import { isolateTenants } from './isolation.ts';
+import { LiteThread } from './lite-thread.ts';
 import {
   adoptVector,
   type Migration,
@@ -115,37 +109,8 @@ const showTimescale = 'DROP VIEW IF EXISTS pg_temp.pg_available_extensions; SET 
 /** The embedded database is ours alone: no statement of a tenant may change role or tenant from within. */
 const ownRoleAlone = 'REVOKE EXECUTE ON FUNCTION pg_catalog.set_config(text, text, boolean) FROM PUBLIC';
 
-async function embeddedDriver(options: LedgerOptions): Promise<Driver> {
-  if (!options.dir.includes('://')) mkdirSync(options.dir, { recursive: true });
-  return liteDriver(await createLite(options.dir, options.snapshot));
-}
-
-/**
- * Settings of the embedded engine, measured on an empty migrated ledger: with PostgreSQL's defaults the process holds
- * 354 MB, with a small buffer pool and four connection slots 231 MB, and with V8's first-tier code only 150 MB. The
- * second tier compiles PostgreSQL's largest functions while it runs, which takes up to 790 MB for a moment; without it
- * 5 000 upserted rows take 80 ms instead of 45. The operating system caches the files, so a larger pool gains nothing.
- */
-const embeddedSettings = [
-  'shared_buffers=16MB',
-  'wal_buffers=512kB',
-  'max_connections=4',
-  'max_wal_size=64MB',
-  'min_wal_size=32MB',
-];
-
-/** Keep WebAssembly in its first tier; both are needed when V8 is already running. They hold for the whole process. */
-const firstTierFlags = ['--no-wasm-tier-up', '--no-wasm-dynamic-tiering'];
-
-/** The embedded engine with the extensions that the migrations ask for. */
-export function createLite(dir: string, snapshot?: Blob): Promise<PGlite> {
-  for (const flag of firstTierFlags) setFlagsFromString(flag);
-  return PGlite.create({
-    dataDir: dir,
-    postgresqlconf: embeddedSettings,
-    extensions: { pg_trgm, btree_gist, pgcrypto, vector },
-    ...(snapshot ? { loadDataDir: snapshot } : {}),
-  });
+async function embeddedDriver({ dir, snapshot }: LedgerOptions): Promise<Driver> {
+  return liteDriver(await LiteThread.open({ dir, ...(snapshot ? { snapshot } : {}) }));
 }
 
 async function migrateAndCompare(

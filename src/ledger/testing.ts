@@ -5,8 +5,9 @@ import { openServerLedger } from '../../test/support/postgres.ts';
 import { type Clock, createLogger, newUuid, systemClock } from '../lib/index.ts';
 import type { Ledger } from './contract.ts';
 import { liteDriver } from './driver.ts';
+import { createLite, engineOf, keepFirstTier } from './lite-engine.ts';
 import { migrationsFingerprint, readMigrations } from './migrate.ts';
-import { createLite, openLedger, prepare } from './open.ts';
+import { openLedger, prepare } from './open.ts';
 
 /**
  * An empty, migrated ledger for one test file. Every file that asks for one runs twice (vitest.config.ts): on the
@@ -43,9 +44,10 @@ function readIfThere(file: string): Uint8Array<ArrayBuffer> | null {
 }
 
 async function makeSnapshot(): Promise<Uint8Array<ArrayBuffer>> {
+  keepFirstTier();
   const lite = await createLite('memory://');
   await prepare(
-    liteDriver(lite),
+    liteDriver(engineOf(lite)),
     { dir: '', clock: systemClock, log: createLogger({ level: 'silent' }) },
     true,
   );

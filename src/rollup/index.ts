@@ -34,7 +34,7 @@ export { type NamedSetup, type PatternSetup, plainSetup } from './pattern/setup.
 export { type ShapeSample, shapeSamples } from './pattern/shapes.ts';
 export { type AccessStatus, accessStates, flows } from './pattern/status.ts';
 export type { WatchConfig } from './pattern/watch.ts';
-export { patternLookup } from './pattern-lookup.ts';
+export { patientLookup, patternLookup } from './pattern-lookup.ts';
 export { type WindowClass, windowClasses } from './priority.ts';
 export { findTenant, knownTenants, listRuns, noSuchTenant, type RunFilter } from './runs.ts';
 export { loadSources, type Sources } from './source/index.ts';

@@ -6,7 +6,7 @@ import { forgetLocators } from './locators.ts';
 /** Job runs older than this are deleted; the last success of a job is always younger while it runs. */
 const runsKeptMs = 30 * 86_400_000;
 
-/** Every ten minutes: often enough that a vacuum finds little to do, so it never holds the main thread for long. */
+/** Every ten minutes: often enough that a vacuum finds little to do, so it never holds up the ledger for long. */
 const everyMs = 600_000;
 
 /** Like autovacuum's own rule: this many dead rows, and this share of the living. */

@@ -1,4 +1,5 @@
 import type { Ledger } from '../ledger/index.ts';
+import type { Clock } from '../lib/index.ts';
 import type { EpochMs } from '../model/index.ts';
 import { shapesPerPatternMax } from './pattern/read.ts';
 
@@ -54,6 +55,52 @@ export function patternLookup(ledger: Ledger) {
         [await ledger.tenantId(tenant), patternId, shapesPerPatternMax],
       );
       return rows.map((row) => row.shape);
+    },
+  };
+}
+
+/** A list of records is worth more than the names in it: it waits so long for what the ledger says. */
+const patienceMs = 200;
+/** Names that are remembered, of all tenants together. */
+const rememberedMax = 20_000;
+
+type PatternLookup = ReturnType<typeof patternLookup>;
+
+/**
+ * The same for who can't wait. The embedded ledger does one transaction at a time, and a window of twenty thousand series is one
+ * of two seconds: then the patterns are what they were called when they were asked last, and unknown ones are absent.
+ */
+export function patientLookup(lookup: PatternLookup, clock: Clock): PatternLookup {
+  const remembered = new Map<string, PatternName>();
+  const remember = (tenant: string, found: Map<string, PatternName>): void => {
+    for (const [shape, name] of found) {
+      const key = `${tenant} ${shape}`;
+      remembered.delete(key);
+      remembered.set(key, name);
+    }
+    for (const key of remembered.keys()) {
+      if (remembered.size <= rememberedMax) break;
+      remembered.delete(key);
+    }
+  };
+  return {
+    ...lookup,
+    async templatesOf(tenant, shapes) {
+      const answered = new AbortController();
+      const asked = lookup.templatesOf(tenant, shapes);
+      const noted = asked.then((found) => remember(tenant, found));
+      void noted.catch(() => undefined).then(() => answered.abort());
+      const inTime = await Promise.race([
+        asked,
+        clock.sleep(patienceMs, answered.signal).then(() => undefined),
+      ]);
+      if (inTime !== undefined) return inTime;
+      if (answered.signal.aborted) return asked;
+      const known = shapes.flatMap((shape): [string, PatternName][] => {
+        const name = remembered.get(`${tenant} ${shape}`);
+        return name === undefined ? [] : [[shape, name]];
+      });
+      return new Map(known);
     },
   };
 }

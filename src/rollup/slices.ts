@@ -129,8 +129,6 @@ export async function computeSlices(
     ...step,
     run: Math.max(step.now, step.runAfter) + 1 + Math.floor(randomUnit() * runLeap),
   };
-  // One after the other: the engine has two connections for queries, and the console needs one. (Two at once are no faster:
-  // the embedded engine analyses one statement at a time.)
   await detail.derive(insertCalls(numbered));
   await detail.derive(insertShapes(numbered));
   await detail.derive(insertMarks(numbered));

@@ -4,9 +4,9 @@ import type { ExemplarRow } from './exemplars.ts';
 import type { MetricRow } from './metrics.ts';
 import { type LocatorRow, type MetricWrite, upsertLocators, upsertMetrics, type Written } from './write.ts';
 
-const labelsKey = (labels: Record<string, string>): string => JSON.stringify(Object.entries(labels).sort());
 const keyOf = (row: { metric: string; service: string; labels: Record<string, string> }): string =>
-  `${row.service} ${row.metric} ${labelsKey(row.labels)}`;
+  // The labels come sorted.
+  `${row.service} ${row.metric} ${JSON.stringify(row.labels)}`;
 
 /** Metrics of one window; a series with exemplars leads by `sample_ref` to the trace behind its largest value. */
 export async function writeMetrics(

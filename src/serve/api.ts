@@ -21,7 +21,7 @@ import {
   type Scraper,
 } from '../receive/index.ts';
 import type { Remedy } from '../remedy/index.ts';
-import { createPatternBook, patternLookup, type Rollup } from '../rollup/index.ts';
+import { createPatternBook, patientLookup, patternLookup, type Rollup } from '../rollup/index.ts';
 import { cypherWindow, liveCallsFrom, liveLoadFrom } from '../topology/index.ts';
 import { callerOf, callersLedger } from './caller.ts';
 import { caseRoutes } from './cases.ts';
@@ -135,6 +135,7 @@ function versioned(deps: ApiDeps): RouteGroup {
   const { config, clock, detail, ledger, detection } = deps;
   // What answers users reads as their tenant; what changes something, or speaks for all, has the whole ledger.
   const reader = callersLedger(ledger);
+  const names = patientLookup(patternLookup(reader), clock);
   const common = { detail, ledger: reader, clock, tenantOf, windowMsMax: config.query.windowSMax * 1_000 };
   return async (app) => {
     await app.register(
@@ -142,7 +143,7 @@ function versioned(deps: ApiDeps): RouteGroup {
         ...common,
         openSignals: async (tenant) => detection.activeSignals(tenant),
         objectives: async (tenant) => detection.objectives(tenant),
-        ...patternLookup(reader),
+        ...names,
       }),
     );
     const inBackground = (work: () => Promise<unknown>) =>
@@ -169,7 +170,7 @@ function versioned(deps: ApiDeps): RouteGroup {
       deadLetterRoutes({ ...common, letters: createReplay({ ...deps, fronts: replayed(deps) }) }),
     );
     await app.register(flowRoutes(common));
-    await app.register(questionRoutes({ ...common, ...patternLookup(reader) }));
+    await app.register(questionRoutes({ ...common, ...names }));
     await app.register(seriesRoutes(common));
     await app.register(intakeRoutes(deps.intake));
     await app.register(storageRoutes(deps.storage));

@@ -17,7 +17,7 @@ export interface RowChanges {
   touched?: EdgeRow[];
 }
 
-/** Rows per statement. The embedded twin works on the main thread, and a row here costs three range indexes. */
+/** Rows per statement. The embedded twin does one statement at a time, and a row here costs three range indexes. */
 const rowsPerStatement = 250;
 
 /** One writer of a tenant's topology at a time; the number is arbitrary and ours alone. */

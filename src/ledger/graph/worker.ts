@@ -5,6 +5,7 @@ import { type Extension, PGlite } from '@electric-sql/pglite';
 import { z } from 'zod';
 import { liteDriver } from '../driver.ts';
 import { queryableOf } from '../driver-ledger.ts';
+import { engineOf } from '../lite-engine.ts';
 import { refusal, type WorkerAnswer, type WorkerRequest } from './embedded.ts';
 import { replaceGraph, runCypher } from './sql.ts';
 
@@ -27,7 +28,7 @@ async function open() {
   if (!dir.includes('://')) mkdirSync(dir, { recursive: true });
   const lite = await PGlite.create({ dataDir: dir, extensions: { age }, postgresqlconf: settings });
   await lite.exec('CREATE EXTENSION IF NOT EXISTS age');
-  return liteDriver(lite);
+  return liteDriver(engineOf(lite));
 }
 
 async function answer(
