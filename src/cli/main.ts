@@ -8,6 +8,8 @@ import { refuseUnknownCommand, refuseUnknownFlags, usageOf, wholeUsage } from '.
 
 /** After this long an orderly stop is given up; what is on disk is replayed at the next start. */
 const stopMsMax = 15_000;
+/** Megabytes. Half of it costs 6 % more of the processor; the default, four times as much, gains nothing. */
+const youngFlag = '--max-semi-space-size=16';
 
 /** A process that only takes in loads nothing of the rest. */
 async function startRoles(config: Config, log: Logger): Promise<Clew> {
@@ -20,17 +22,19 @@ async function startRoles(config: Config, log: Logger): Promise<Clew> {
 }
 
 /**
- * Both allocators, that of the engine and that of the C library, read their settings when a process starts, so it starts
- * anew under the same number. By itself the engine's keeps what statements free for five seconds, and the C library's
- * has eight heaps for each core, which all keep what they had: under load 230 MB at any time.
+ * Three allocators read their settings when a process starts, so it starts anew under the same number. By itself the engine's
+ * keeps what statements free for five seconds, the C library's has eight heaps for each core, which all keep what they had, and
+ * JavaScript's lets the part for young objects grow to 134 MB on a machine of 24 GB: under load 330 MB at any time.
  */
 function settleAllocators(): void {
   const { env, execPath, execArgv, argv, channel } = process;
   const settings = { JE_MALLOC_CONF: 'dirty_decay_ms:50', MALLOC_ARENA_MAX: '2', ...env };
-  const settled = env.JE_MALLOC_CONF !== undefined && env.MALLOC_ARENA_MAX !== undefined;
+  const isYoungSet = [...execArgv, env.NODE_OPTIONS ?? ''].some((flag) => flag.includes('semi-space-size'));
+  const settled = env.JE_MALLOC_CONF !== undefined && env.MALLOC_ARENA_MAX !== undefined && isYoungSet;
   // A channel to a parent would not live through it.
   if (settled || process.platform !== 'linux' || channel || !process.execve) return;
-  process.execve(execPath, [execPath, ...execArgv, ...argv.slice(1)], settings);
+  const young = isYoungSet ? [] : [youngFlag];
+  process.execve(execPath, [execPath, ...young, ...execArgv, ...argv.slice(1)], settings);
 }
 
 async function serve(rest: readonly string[], flags: Record<string, string>): Promise<void> {
